@@ -1,0 +1,34 @@
+"""pytest-quantguard: is the quantized model worse than its baseline by more than you allow?
+
+Importing this package imports nothing else: pytest does so in every run of every project that has
+the plugin installed. Public names are loaded when they are first used.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_quantguard._quant_case import quant_case as quant_case
+    from pytest_quantguard.types import Check as Check
+    from pytest_quantguard.types import Completion as Completion
+    from pytest_quantguard.types import GoldenCase as GoldenCase
+    from pytest_quantguard.types import Outcome as Outcome
+    from pytest_quantguard.types import Verdict as Verdict
+
+_HOMES = {
+    "quant_case": "_quant_case",
+    "Check": "types",
+    "Completion": "types",
+    "GoldenCase": "types",
+    "Outcome": "types",
+    "Verdict": "types",
+}
+
+__all__ = ["Check", "Completion", "GoldenCase", "Outcome", "Verdict", "quant_case"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,61 @@
+"""The border between model text and everything that prints, stores or parses it.
+
+Checks see model text raw. Whatever leaves towards a terminal, a log, a report or another
+process goes through here first.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Everything XML 1.0 forbids, plus the C1 controls, which terminals obey: one rule for all reports.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
+    "|[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+# What CI systems read as a command: GitHub (`::name::`, `##[`), Azure (`##vso[`), TeamCity.
+_COMMAND = re.compile(r"^(\s*)(::|##|\|)", re.MULTILINE)
+_BRACKET = re.compile(r"##(?=\w*\[)")
+
+
+def clean(text: str, limit: int | None = None) -> str:
+    """Make text safe to store and to send: unsafe characters become visible escapes.
+
+    Control characters, lone surrogates, bidirectional overrides and zero-width characters are
+    written as ``\\xNN`` or ``\\uNNNN``; newlines and tabs stay. With ``limit`` the text is cut to
+    that many characters *before* escaping, and says how much is missing.
+    """
+    cut = len(text) - limit if limit is not None else 0
+    if cut > 0:
+        text = text[:limit]
+    text = _UNSAFE.sub(_escape, text.replace("\r\n", "\n").replace("\r", "\\r"))
+    return f"{text}... [{cut} more characters]" if cut > 0 else text
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Clean, and fold newlines and tabs, so that it fits into a sentence."""
+    return neutral(clean(text, limit).replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def quoted_block(text: str, prefix: str = "| ", limit: int = 2000) -> str:
+    """Clean, and put ``prefix`` before each line, so that no line of a log can be a command."""
+    lines = clean(text, limit).split("\n")
+    return "\n".join(prefix + _BRACKET.sub("# #", line) for line in lines)
+
+
+def neutral(text: str) -> str:
+    """Break workflow commands (``::error::``, ``##[group]``) in text that is printed bare."""
+    text = _COMMAND.sub(lambda m: m[1] + " ".join(m[2]), text)
+    return _BRACKET.sub("# #", text)
+
+
+def scrub(text: str, secrets: tuple[str, ...]) -> str:
+    """Replace every secret (longest first) by ``[secret]``."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "[secret]")
+    return text
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

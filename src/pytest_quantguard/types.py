@@ -1,0 +1,522 @@
+"""The records that flow through the gate, and the contracts others implement.
+
+Records are frozen and know how to become plain JSON types and back, because they cross
+process borders (pytest-xdist) and end up in the report. Positive differences always mean
+that the candidate is worse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+Role = Literal["baseline", "candidate"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where something was written."""
+
+    file: str
+    """Path relative to pytest's root directory."""
+    line: int
+    """Counting from 1."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+# --- variants ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantization:
+    """How a variant's numbers are stored, as declared or as reported by the server."""
+
+    method: str = "none"
+    """awq, gptq, gguf, fp8, none ..."""
+    scheme: str = ""
+    """The method's own name for the layout, such as W4A16 or Q4_K_M."""
+    weight_bits: int | None = None
+    act_bits: int | None = None
+    kv_cache: str | None = None
+
+    def __str__(self) -> str:
+        bits = f"{self.weight_bits} bit" if self.weight_bits else ""
+        return " ".join(part for part in (self.method, self.scheme, bits) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A served model at one precision."""
+
+    name: str
+    provider: str
+    """Key of the provider registry: ``openai``, ``llamacpp`` ..."""
+    model: str
+    """What the server calls the model; for ``llamacpp`` a GGUF file or ``embedded:<scheme>``."""
+    base_url: str | None = None
+    quantization: Quantization = Quantization()
+    revision: str | None = None
+    """Free text that tells two builds of the same model apart; part of the cache key."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; the key itself is never stored."""
+    concurrency: int = 8
+    """Requests in flight at once."""
+    timeout_s: float = 60.0
+    """Longest wait for one whole completion, in seconds."""
+    max_attempts: int = 4
+    """Tries per completion, the first one included."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Provider options that can change the answers (extra body fields, context size ...)."""
+
+    def identity(self) -> Json:
+        """What makes this variant's answers its own; the address alone is never enough."""
+        return {
+            "provider": self.provider,
+            "model": self.model,
+            "base_url": self.base_url,
+            "quantization": asdict(self.quantization),
+            "revision": self.revision,
+            "options": dict(self.options),
+        }
+
+
+# --- asking and answering ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest:
+    """What is asked, in the words of the OpenAI chat API; identical for both arms."""
+
+    messages: tuple[Json, ...]
+    tools: tuple[Json, ...] = ()
+    params: Json = field(default_factory=dict)
+    """Sampling and format parameters: temperature, seed, max_tokens, response_format ..."""
+
+    def body(self) -> Json:
+        """Return the request as the JSON object a chat endpoint takes, without the model."""
+        tools: Json = {"tools": list(self.tools)} if self.tools else {}
+        return {"messages": list(self.messages), **tools, **self.params}
+
+    def canonical(self) -> str:
+        """Return one text per meaning: sorted keys, no spaces, pure ASCII."""
+        return json.dumps(self.body(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    def for_repeat(self, index: int) -> CompletionRequest:
+        """Return the request for repeat ``index`` (from 0): its own seed, else the same draw."""
+        if index == 0 or "seed" not in self.params:
+            return self
+        return replace(self, params={**self.params, "seed": self.params["seed"] + index})
+
+    @property
+    def prompt(self) -> str:
+        """All system and user texts, joined by newlines: what the model was given to read."""
+        texts = (m.get("content") for m in self.messages if m.get("role") != "assistant")
+        return "\n".join(text for text in texts if isinstance(text, str))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call the model wants made."""
+
+    name: str
+    arguments_text: str
+    """The arguments exactly as the model wrote them; often, but not always, JSON."""
+
+    @property
+    def arguments(self) -> Json:
+        """The parsed arguments.
+
+        Raises:
+            AssertionError: when they are no JSON object, so that a test body which reads them
+                fails as a property of the model.
+        """
+        try:
+            value = json.loads(self.arguments_text)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise AssertionError(
+                f"the arguments of {self.name!r} are no JSON object: {self.arguments_text!r:.200}"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as counted by the server; None where it does not tell."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What came back. Model text: raw, untrusted, possibly huge."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    refusal: str | None = None
+    """The API's own refusal field, where a server fills it."""
+    usage: Usage = Usage()
+    latency_s: float = 0.0
+    """From sending the request to the last byte, in seconds."""
+    ttft_s: float | None = None
+    """From sending the request to the first token, in seconds; None when not streamed."""
+    served_as: str | None = None
+    """The model name the server put on its answer."""
+    fingerprint: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """True when the model said nothing at all: no text, no call, no refusal."""
+        return not (self.text.strip() or self.tool_calls or self.refusal)
+
+    def tool_call(self, name: str | None = None) -> ToolCall:
+        """Return the only call (or the only one with this name).
+
+        Raises:
+            AssertionError: when there is none or more than one.
+        """
+        calls = [call for call in self.tool_calls if name is None or call.name == name]
+        if len(calls) != 1:
+            made = ", ".join(call.name for call in self.tool_calls) or "none"
+            raise AssertionError(f"expected one call of {name or 'a tool'!r}; calls made: {made}")
+        return calls[0]
+
+    def json(self) -> Any:
+        """Return the text parsed as JSON.
+
+        Raises:
+            AssertionError: when it is not JSON.
+        """
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError) as error:
+            raise AssertionError(f"the answer is not JSON: {error}") from None
+
+    def to_dict(self) -> Json:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`; raises TypeError or KeyError when the shape is another one."""
+        calls = tuple(ToolCall(**call) for call in data["tool_calls"])
+        return cls(**{**data, "tool_calls": calls, "usage": Usage(**data["usage"])})
+
+
+# --- providers --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedAs:
+    """What a server says about itself; None where it does not tell."""
+
+    model: str | None = None
+    quantization: str | None = None
+    """The server's own words, such as ``Q8_0`` or ``Q4_K - Medium``."""
+    version: str | None = None
+
+
+class Connection(Protocol):
+    """One line to a server, used by one thread; never shared."""
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        """Make one attempt.
+
+        Raises:
+            TransportError: worth another attempt.
+            RefusedError: the server said no.
+        """
+        ...
+
+    def close(self) -> None:
+        """Hang up; may be called from another thread to cut an exchange short."""
+        ...
+
+
+class Provider(Protocol):
+    """The way to one variant. Constructed with the `Variant`; nothing happens until `start`."""
+
+    def start(self) -> str | None:
+        """Make the server reachable and return its base URL; safe to call twice.
+
+        Raises:
+            LaunchError: with the reason and what to do.
+        """
+        ...
+
+    def identity(self) -> Json:
+        """Return what tells this variant's answers from all others; part of the cache key.
+
+        Does not start anything: a fully cached variant needs no server.
+        """
+        ...
+
+    def connect(self) -> Connection:
+        """Return a new connection; called once per worker thread, after `start`."""
+        ...
+
+    def served_as(self) -> ServedAs:
+        """Ask the running server what it serves; never raises, unknown is None."""
+        ...
+
+    def stop(self) -> None:
+        """End what `start` began; safe to call twice."""
+        ...
+
+
+# --- golden cases and checks ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenCase:
+    """One thing asked of both arms, and what must hold of the answer."""
+
+    id: str
+    cohort: str
+    request: CompletionRequest
+    source: Source
+    checks: tuple[Check, ...] = ()
+    critical: bool = False
+    weight: float = 1.0
+    samples: int = 1
+    """Repeats asked of each arm; averaged per case, never pooled."""
+    tags: tuple[str, ...] = ()
+
+
+EMPTY = "the answer is empty"
+"""The violation of an empty answer, whatever the check: silence satisfies nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one check found in one arm."""
+
+    value: float
+    """1.0 holds, 0.0 does not; between them for repeats and graded checks."""
+    violations: tuple[str, ...] = ()
+    """Sentences: what was wrong, and where."""
+
+    @property
+    def ok(self) -> bool:
+        """True when the property held fully."""
+        return self.value >= 1.0
+
+    @classmethod
+    def of(cls, violations: Sequence[str]) -> Self:
+        """Return 1.0 without violations, else 0.0."""
+        return cls(value=0.0 if violations else 1.0, violations=tuple(violations))
+
+    @classmethod
+    def mean(cls, outcomes: Sequence[Outcome]) -> Self:
+        """Average repeats of one case; keeps each distinct violation once."""
+        violations = dict.fromkeys(v for outcome in outcomes for v in outcome.violations)
+        value = sum(outcome.value for outcome in outcomes) / len(outcomes)
+        return cls(value=value, violations=tuple(violations))
+
+
+class Check(Protocol):
+    """A property of a completion.
+
+    Implemented as a frozen dataclass whose fields are the parameters; the constructor raises
+    ValueError with one sentence for a parameter that makes no sense. ``shorthand`` names the
+    field that a bare YAML value fills (``exact: "text"``), or is None.
+    """
+
+    name: ClassVar[str]
+    shorthand: ClassVar[str | None]
+
+    def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
+        """Judge one completion; anything raised is a CheckError, never a lost case."""
+        ...
+
+
+# --- evidence ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedOutcome:
+    """One case and check, judged on both arms."""
+
+    variant: str
+    """The candidate's name."""
+    case: str
+    cohort: str
+    check: str
+    source: Source
+    baseline: Outcome
+    candidate: Outcome
+    weight: float = 1.0
+    critical: bool = False
+    tags: tuple[str, ...] = ()
+    keys: tuple[str, str] = ("", "")
+    """Cache keys of the two completions (first repeat), baseline first."""
+
+    @property
+    def difference(self) -> float:
+        """Baseline value minus candidate value, in [-1, 1]; positive = candidate worse."""
+        return self.baseline.value - self.candidate.value
+
+    @property
+    def regressed(self) -> bool:
+        """True when the candidate did worse."""
+        return self.difference > 0
+
+    @property
+    def improved(self) -> bool:
+        """True when the candidate did better."""
+        return self.difference < 0
+
+    def to_dict(self) -> Json:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`."""
+        outcomes = {
+            role: Outcome(**{**data[role], "violations": tuple(data[role]["violations"])})
+            for role in ("baseline", "candidate")
+        }
+        return cls(
+            **{
+                **data,
+                **outcomes,
+                "source": Source(**data["source"]),
+                "tags": tuple(data["tags"]),
+                "keys": tuple(data["keys"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mishap:
+    """A case and check for which there is no evidence, and why."""
+
+    variant: str
+    """The candidate's name."""
+    case: str
+    cohort: str
+    check: str
+    source: Source
+    role: Role
+    """The arm in which it happened."""
+    kind: str
+    """Name of the error: TransportError, RefusedError, CheckError, EmptyCompletion ..."""
+    message: str
+
+    def to_dict(self) -> Json:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`."""
+        return cls(**{**data, "source": Source(**data["source"])})
+
+
+# --- judging ----------------------------------------------------------------------------
+
+
+class Verdict(StrEnum):
+    """The answer to one budget, or to a whole run."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The largest loss that is accepted in one group of paired outcomes."""
+
+    max_drop: float
+    """Share of cases, in (0, 1]: 0.02 is two percentage points."""
+    cohort: str | None = None
+    """None = all cohorts together; ``*`` = one budget for each cohort."""
+    check: str | None = None
+    """None = a case's checks averaged; ``*`` = one budget for each check."""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """How much worse the candidate is, as a share of cases; positive = worse."""
+
+    value: float
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    """Upper end of the 95 % interval."""
+    n: float
+    """Effective number of cases: their number, less when weights differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetVerdict:
+    """One budget, judged."""
+
+    cohort: str | None
+    check: str | None
+    max_drop: float | None
+    verdict: Verdict
+    reason: str
+    """One sentence for a reader who sees nothing else."""
+    delta: Delta | None = None
+    cases: int = 0
+    baseline_rate: float | None = None
+    """Share of cases that hold in the baseline, in [0, 1]."""
+    candidate_rate: float | None = None
+    regressed: tuple[PairedOutcome, ...] = ()
+    improved: int = 0
+    log_evidence: float | None = None
+    """Natural logarithm of this group's e-value that the candidate got worse."""
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Cohort and check for display; ``all`` where everything is taken together."""
+        return (self.cohort or "all", self.check or "all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateReport:
+    """Everything that was found out about one candidate."""
+
+    variant: Variant
+    verdict: Verdict
+    budgets: tuple[BudgetVerdict, ...]
+    outcomes: tuple[PairedOutcome, ...]
+    mishaps: tuple[Mishap, ...]
+    log_evidence: float
+    """Natural logarithm of the run's family e-value."""
+    quantization_note: str = ""
+    """What the server itself says about its precision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateReport:
+    """The whole answer; every report is rendered from it."""
+
+    baseline: Variant
+    candidates: tuple[CandidateReport, ...]
+    provenance: Json
+    """Versions, hashes, counts and times; plain JSON types."""
+    version: int = 1
+
+    @property
+    def verdict(self) -> Verdict:
+        """Error before fail before inconclusive before pass; no candidate is an error."""
+        found = {candidate.verdict for candidate in self.candidates}
+        for verdict in (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
+            if verdict in found:
+                return verdict
+        return Verdict.ERROR
