@@ -1,0 +1,201 @@
+"""``quantguard.yaml``, or ``[tool.quantguard]`` in pyproject.toml, becomes a frozen record."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pytest_quantguard._document import Document, problems, read
+from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
+from pytest_quantguard.types import Budget, Json, Quantization, Source, Variant
+
+FILE = "quantguard.yaml"
+_POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:pt|points?|pp)?\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateConfig:
+    """Everything the user decided about the gate."""
+
+    file: str
+    """For messages: relative to pytest's root directory where possible."""
+    baseline: Variant
+    candidates: tuple[Variant, ...]
+    budgets: tuple[Budget, ...]
+    request: Json
+    """Default request parameters of every golden case."""
+    inconclusive: Literal["fail", "warn"] = "fail"
+    underpowered: Literal["refuse", "allow"] = "refuse"
+    max_errors: float = 0.01
+    """Share of a candidate's cases, in [0, 1], that may go without an answer."""
+    cache_folder: Path
+    report_folder: Path
+
+    @property
+    def variants(self) -> dict[str, Variant]:
+        """Baseline first, then the candidates in the order given."""
+        return {v.name: v for v in (self.baseline, *self.candidates)}
+
+
+def find(root: Path, given: str | None) -> Path:
+    """Return the configuration file: ``given``, else the one in pytest's root directory.
+
+    Raises:
+        ConfigError: when there is none.
+    """
+    if given:
+        path = root / given
+        if not path.is_file():
+            raise ConfigError(f"{given}: no such configuration file (looked in {root})")
+        return path
+    for path in (root / FILE, root / "pyproject.toml"):
+        if path.is_file() and (path.name == FILE or "[tool.quantguard" in path.read_text("utf-8")):
+            return path
+    raise ConfigError(
+        f"a candidate was given, but {root} has neither {FILE} nor [tool.quantguard] in "
+        "pyproject.toml; say there which variants there are and what loss you allow"
+    )
+
+
+def load(
+    path: Path,
+    root: Path,
+    *,
+    candidates: Sequence[str],
+    baseline: str | None = None,
+    inconclusive: str | None = None,
+    underpowered: str | None = None,
+) -> GateConfig:
+    """Read the configuration and choose the arms.
+
+    Raises:
+        ConfigError: with every problem found, each with file:line.
+    """
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    try:
+        document = read(path, name)
+    except InputError as error:
+        raise ConfigError(error.problems) from None
+    if path.suffix == ".toml":
+        document = Document(name, document.data.get("tool", {}).get("quantguard"))
+    if document.data is None:
+        raise ConfigError(f"{name}:1: the file is empty; it needs 'variants:' and 'budgets:'")
+    found = problems(document, "config.schema.json")
+    if found:
+        raise ConfigError(found)
+    reader = _Reader(document, path.parent)
+    arms = reader.arms(baseline, candidates)
+    budgets = tuple(reader.budget(i, b) for i, b in enumerate(document.data["budgets"]))
+    policies: Json = document.data.get("policies", {})
+    max_errors = reader.points(policies.get("max_errors", 1), ("policies", "max_errors"))
+    if reader.problems or arms is None:
+        raise ConfigError(reader.problems)
+    return GateConfig(
+        file=name,
+        baseline=arms[0],
+        candidates=arms[1:],
+        budgets=budgets,
+        request=document.data.get("request", {}),
+        inconclusive=inconclusive or policies.get("inconclusive", "fail"),  # type: ignore[arg-type]
+        underpowered=underpowered or policies.get("underpowered", "refuse"),  # type: ignore[arg-type]
+        max_errors=max_errors,
+        cache_folder=path.parent / document.data.get("cache", ".quantguard/cache"),
+        report_folder=path.parent / document.data.get("report", "quant-report"),
+    )
+
+
+class _Reader:
+    """Reads one configuration and collects what is wrong with it."""
+
+    def __init__(self, document: Document, folder: Path) -> None:
+        self.document = document
+        self.data: Json = document.data
+        self.folder = folder
+        self.problems: list[str] = []
+
+    def problem(self, path: tuple[str | int, ...], text: str) -> None:
+        self.problems.append(f"{self.document.where(path)}: {text}")
+
+    def arms(self, baseline: str | None, candidates: Sequence[str]) -> tuple[Variant, ...] | None:
+        baseline = baseline or self.data.get("baseline")
+        if baseline is None:
+            self.problem((), "no baseline: name one with 'baseline:' or --quant-baseline")
+            return None
+        names = (baseline, *dict.fromkeys(candidates))
+        known = self.data["variants"]
+        for name in names:
+            if name not in known:
+                role = "baseline" if name == baseline else "candidate"
+                place = ("baseline",) if name == self.data.get("baseline") else ("variants",)
+                self.problem(place, f"unknown {role} {name!r}; {did_you_mean(name, known)}")
+        if baseline in candidates:
+            self.problem(
+                ("variants", baseline),
+                f"{baseline!r} is both baseline and candidate; to measure noise, add a variant "
+                "with the same model and another 'revision'",
+            )
+        if self.problems:
+            return None
+        return tuple(self.variant(name, known[name]) for name in names)
+
+    def variant(self, name: str, data: Mapping[str, Any]) -> Variant:
+        path = ("variants", name)
+        known = {f.name for f in fields(Variant)}
+        given = {key: value for key, value in data.items() if key in known}
+        for key in ("model", "base_url", "revision"):
+            given[key] = self.text(data.get(key), (*path, key))
+        given["quantization"] = Quantization(**data.get("quantization", {}))
+        if given["provider"] == "llamacpp" and str(given["model"]).endswith(".gguf"):
+            given["model"] = str((self.folder / str(given["model"])).resolve())
+        if given["provider"] == "llamacpp":
+            given.setdefault("concurrency", 1)  # one slot: answers repeat bit by bit
+        self.check_url(given["base_url"], (*path, "base_url"))
+        return Variant(name=name, **given)
+
+    def text(self, value: Any, path: tuple[str | int, ...]) -> str | None:
+        if not isinstance(value, Mapping):
+            return None if value is None else str(value)
+        found = os.environ.get(value["$env"], "").strip()
+        if not found:
+            self.problem(path, f"the environment variable {value['$env']} is not set, or empty")
+        return found
+
+    def check_url(self, url: str | None, path: tuple[str | int, ...]) -> None:
+        if not url:
+            return
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            self.problem(path, "base_url must start with http:// or https:// and name a host")
+        elif parts.username or parts.password:
+            self.problem(path, "base_url carries a user name or password; use api_key_env")
+
+    def budget(self, index: int, data: Mapping[str, Any]) -> Budget:
+        path = ("budgets", index)
+        max_drop = self.points(data["max_drop"], (*path, "max_drop"))
+        if max_drop in (0, 1):
+            hint = "can never be shown to hold" if max_drop == 0 else "allows everything"
+            self.problem((*path, "max_drop"), f"a budget of {data['max_drop']} {hint}")
+        source = Source(file=self.document.name, line=self.document.line(path))
+        return Budget(
+            max_drop=max_drop, cohort=data.get("cohort"), check=data.get("check"), source=source
+        )
+
+    def points(self, value: Any, path: tuple[str | int, ...]) -> float:
+        """Percentage points, as ``2``, ``"2 pt"`` or ``2.5``, become a share."""
+        match = _POINTS.match(str(value).strip())
+        number = float(match[1]) if match else math.nan
+        if not 0 <= number <= 100:
+            self.problem(
+                path, f"{value!r} is no number of percentage points; write 0 to 100, such as '2 pt'"
+            )
+            return math.nan
+        return number / 100

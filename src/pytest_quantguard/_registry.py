@@ -1,0 +1,102 @@
+"""What can be chosen by name: checks, providers and reporters, built in or from a conftest.py.
+
+A built-in thing is a line ``"name": "module:attr"`` in its drawer's table and is imported when it
+is first asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_quantguard.checks import CHECKS
+from pytest_quantguard.errors import did_you_mean
+from pytest_quantguard.providers import PROVIDERS
+from pytest_quantguard.reporters import REPORTERS
+from pytest_quantguard.types import Check
+
+
+class Names:
+    """One drawer: names that lead to classes."""
+
+    def __init__(self, kind: str, table: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._things: dict[str, Any] = dict(table)
+
+    def add(self, name: str, thing: Any) -> None:
+        """Register a class, or a ``"module:attr"`` string, under a new name.
+
+        Raises:
+            ValueError: when the name is taken.
+        """
+        if name in self._things:
+            raise ValueError(f"the {self.kind} {name!r} exists already; choose another name")
+        self._things[name] = thing
+
+    def get(self, name: str) -> Any:
+        """Return the class, importing it if need be.
+
+        Raises:
+            LookupError: with the nearest known name.
+        """
+        if name not in self._things:
+            raise LookupError(f"unknown {self.kind} {name!r}; {did_you_mean(name, self)}")
+        thing = self._things[name]
+        if isinstance(thing, str):
+            module, _, attr = thing.partition(":")
+            thing = self._things[name] = getattr(importlib.import_module(module), attr)
+        return thing
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+
+class Registry:
+    """What `pytest_quantguard_register` is handed: three drawers to add to."""
+
+    def __init__(self) -> None:
+        self.checks = Names("check", CHECKS)
+        self.providers = Names("provider", PROVIDERS)
+        self.reporters = Names("reporter", REPORTERS)
+
+    def build_check(self, spec: Any) -> Check:
+        """Make a check from what stands under ``expect``: a name, or a map of one name.
+
+        Raises:
+            LookupError: unknown check.
+            ValueError: wrong parameters; the message names them.
+        """
+        name, given = _split(spec)
+        cls = self.checks.get(name)
+        known = {f.name: f for f in dataclasses.fields(cls) if f.init}
+        if not isinstance(given, dict):  # a map is always parameters, so that typos are seen
+            if cls.shorthand is None:
+                raise ValueError(f"{name}: give its parameters as a map; known: {list(known)}")
+            given = {cls.shorthand: given}
+        for key in given:
+            if key not in known:
+                raise ValueError(f"{name}: unknown parameter {key!r}; {did_you_mean(key, known)}")
+        missing = [
+            key
+            for key, f in known.items()
+            if f.default is dataclasses.MISSING
+            and f.default_factory is dataclasses.MISSING
+            and key not in given
+        ]
+        if missing:
+            raise ValueError(f"{name}: the parameter {missing[0]!r} is missing")
+        try:
+            return cls(**given)  # type: ignore[no-any-return]
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{name}: {error}") from None
+
+
+def _split(spec: Any) -> tuple[str, Any]:
+    if isinstance(spec, str):
+        return spec, {}
+    if isinstance(spec, dict) and len(spec) == 1:
+        ((name, given),) = spec.items()
+        return str(name), {} if given is None else given
+    raise ValueError(f"a check is a name or a map of one name, not {spec!r:.80}")
