@@ -1,0 +1,327 @@
+"""Golden files and ``quant_case`` functions become pytest items.
+
+A golden file is a tree of nodes, ``file::case::check``, so that every way of selecting tests works
+on cases and on single checks.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import pytest
+
+from pytest_quantguard._document import Document, problems
+from pytest_quantguard._evidence import Evidence, Examiner
+from pytest_quantguard._golden import DEFAULT_REQUEST, load
+from pytest_quantguard._quant_case import quant_case
+from pytest_quantguard.errors import CheckError, GoldenFileError, ProviderError, did_you_mean
+from pytest_quantguard.types import (
+    Check,
+    Completion,
+    CompletionRequest,
+    GoldenCase,
+    Json,
+    Outcome,
+    Source,
+)
+
+if TYPE_CHECKING:
+    from pytest_quantguard._complete import Answer, Job
+
+CASE = pytest.StashKey[GoldenCase]()
+EVIDENCE = pytest.StashKey[Evidence]()
+
+
+class Critical(Exception):  # noqa: N818  a finding about the model, not an error of ours
+    """A critical case regressed."""
+
+
+# --- golden files -------------------------------------------------------------------------
+
+
+class QuantFile(pytest.File):
+    """A ``*.quant.yaml`` file."""
+
+    load: Callable[[Path, str], tuple[GoldenCase, ...]]
+    examiner: Callable[[], Examiner]
+
+    def collect(self) -> Iterator[QuantCase]:
+        """Yield the cases; every mistake of the file is one collection error."""
+        root = self.config.rootpath
+        inside = self.path.is_relative_to(root)
+        name = self.path.relative_to(root).as_posix() if inside else str(self.path)
+        for case in self.load(self.path, name):
+            node = QuantCase.from_parent(self, name=case.id)
+            node.case = case
+            node.examiner = self.examiner
+            node.add_marker(pytest.mark.quant_case(cohort=case.cohort, critical=case.critical))
+            yield node
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show what is wrong with the file, without a traceback."""
+        if isinstance(excinfo.value, GoldenFileError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+class QuantCase(pytest.Collector):
+    """One golden case; its children are its checks."""
+
+    case: GoldenCase
+    examiner: Callable[[], Examiner]
+
+    def collect(self) -> Iterator[QuantItem]:
+        """Yield one item per check."""
+        for check in self.case.checks:
+            item = QuantItem.from_parent(self, name=check.name)
+            item.check = check
+            item.examiner = self.examiner
+            item.stash[CASE] = self.case
+            item.extra_keyword_matches.update(self.case.tags)
+            yield item
+
+
+class QuantItem(pytest.Item):
+    """One check of one golden case, judged on all arms."""
+
+    check: Check
+    examiner: Callable[[], Examiner]
+
+    def runtest(self) -> None:
+        """Collect the evidence; it is judged when all is in."""
+        examine(self, self.examiner(), self.stash[CASE], {self.check.name: self.check})
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Point at the case in its file (counting lines from 0, as pytest does)."""
+        case = self.stash[CASE]
+        return self.path, case.source.line - 1, f"{case.id}::{self.check.name}"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Say in one sentence what happened; a traceback through our own code helps nobody."""
+        if isinstance(excinfo.value, Critical | CheckError):
+            return f"{excinfo.value}\n{self.stash[CASE].source}"
+        return super().repr_failure(excinfo, style)
+
+
+def examine(
+    item: pytest.Item, examiner: Examiner, case: GoldenCase, judges: Mapping[str, Any]
+) -> None:
+    """Examine a case and leave the evidence with the item, to travel on its report."""
+    evidence = examiner.examine(case, judges)
+    item.stash[EVIDENCE] = evidence
+    for mishap in evidence.mishaps:
+        if mishap.kind == "CheckError":
+            raise CheckError(f"{mishap.message} (case {case.id}, candidate {mishap.variant})")
+    for outcome in evidence.outcomes:
+        if outcome.critical and outcome.regressed:
+            why = "; ".join(outcome.candidate.violations)
+            raise Critical(
+                f"critical case regressed on {outcome.variant}: {outcome.check} holds in the "
+                f"baseline, not in the candidate: {why}"
+            )
+    if evidence.mishaps:
+        first = evidence.mishaps[0]
+        pytest.skip(f"no comparison ({first.kind}, {first.role}): {first.message}")
+
+
+# --- test functions -----------------------------------------------------------------------
+
+
+def function_cases(
+    items: Iterable[pytest.Item], request: Json
+) -> tuple[dict[str, GoldenCase], list[str]]:
+    """Find the ``quant_case`` functions among ``items`` and give each its golden case.
+
+    Returns the cases by id, and a sentence for every marker that cannot be used.
+    """
+    cases: dict[str, GoldenCase] = {}
+    found: list[str] = []
+    for item in items:
+        marker = item.get_closest_marker("quant_case")
+        if not isinstance(item, pytest.Function) or marker is None:
+            continue
+        path, line, _ = item.reportinfo()
+        root = item.config.rootpath
+        place = Path(path).relative_to(root) if Path(path).is_relative_to(root) else path
+        source = Source(file=Path(place).as_posix(), line=(line or 0) + 1)
+        try:
+            case = _function_case(item, marker, source, request)
+        except GoldenFileError as error:
+            found += [f"{source}: {problem}" for problem in error.problems]
+            continue
+        item.stash[CASE] = cases[case.id] = case
+    return cases, found
+
+
+def _function_case(
+    item: pytest.Function, marker: pytest.Mark, source: Source, request: Json
+) -> GoldenCase:
+    known = inspect.signature(quant_case).parameters
+    unknown = [key for key in marker.kwargs if key not in known]
+    if unknown:
+        raise GoldenFileError(
+            f"quant_case: unknown argument {unknown[0]!r}; {did_you_mean(unknown[0], known)}"
+        )
+    if marker.args:
+        raise GoldenFileError("quant_case takes keyword arguments only, such as cohort='tools'")
+    given = {key: value for key, value in marker.kwargs.items() if value not in (None, (), [])}
+    if "completion" not in item.fixturenames:
+        raise GoldenFileError(
+            f"quant_case: {item.name} does not take the 'completion' fixture, so there is nothing "
+            "for its body to judge"
+        )
+    entry = {
+        "id": "python",
+        **{k: _plain(v) for k, v in given.items() if k not in ("check", "cohort")},
+    }
+    cohort, check = given.get("cohort"), given.get("check", "python")
+    document = Document("quant_case", {"cohort": cohort, "cases": [entry]})
+    wrong = problems(document, "golden.schema.json")
+    if ("prompt" in given) == ("messages" in given):
+        wrong.append("quant_case: needs either 'prompt' or 'messages'")
+    if wrong:
+        raise GoldenFileError(wrong)
+    messages = list(entry.get("messages", ())) or [{"role": "user", "content": entry["prompt"]}]
+    if "system" in entry:
+        messages.insert(0, {"role": "system", "content": entry["system"]})
+    return GoldenCase(
+        id=str(item.nodeid).partition("@")[0],
+        cohort=str(cohort),
+        request=CompletionRequest(
+            messages=tuple(messages),
+            tools=tuple(entry.get("tools", ())),
+            params={**DEFAULT_REQUEST, **request, **entry.get("request", {})},
+        ),
+        source=source,
+        checks=(cast(Check, _Body(check)),),
+        critical=bool(entry.get("critical", False)),
+        weight=float(entry.get("weight", 1.0)),
+        samples=int(entry.get("samples", 1)),
+        tags=tuple(entry.get("tags", ())),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Tuples and mappings as JSON has them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class _Body:
+    """Stands for a test's body where a case's checks are listed; never called itself."""
+
+    shorthand: ClassVar[str | None] = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"body({self.name})"
+
+
+def run_function(item: pytest.Function, examiner: Examiner) -> bool:
+    """Run a ``quant_case`` test's body once per arm; False when ``item`` is an ordinary test."""
+    case = item.stash.get(CASE, None)
+    if case is None:
+        return False
+    names = [name for name in inspect.signature(item.obj).parameters if name in item.funcargs]
+
+    def judge(completion: Completion, case: GoldenCase) -> Outcome:
+        arguments = {name: item.funcargs[name] for name in names}
+        try:
+            returned = item.obj(**{**arguments, "completion": completion})
+        except (AssertionError, pytest.fail.Exception) as error:
+            sentence = str(error).strip() or "the test's assertion does not hold"
+            return Outcome.of([sentence])
+        if inspect.isawaitable(returned):
+            raise CheckError("the test is async, which quant_case does not support yet")
+        return Outcome.of([])
+
+    examine(item, examiner, case, {case.checks[0].name: judge})
+    return True
+
+
+class CompletionPlaceholder:
+    """What ``completion`` is while fixtures are set up: the arms come later, in the body."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(
+            "'completion' can only be read in the body of a quant_case test: the body runs once "
+            "per arm, fixtures run once"
+        )
+
+
+class ArmClient:
+    """One model to be driven by hand, with the gate's cache, retries and accounting."""
+
+    def __init__(
+        self, variant: str, ask: Callable[[Job], Answer], defaults: Mapping[str, Any]
+    ) -> None:
+        self.variant = variant
+        self._ask = ask
+        self._defaults = defaults
+
+    def complete(
+        self,
+        prompt: str | None = None,
+        *,
+        messages: Iterable[Mapping[str, Any]] = (),
+        tools: Iterable[Mapping[str, Any]] = (),
+        **request: Any,
+    ) -> Completion:
+        """Ask one question and return the completion.
+
+        Args:
+            prompt: a user message, put after ``messages``.
+            messages: a conversation in the words of the OpenAI chat API.
+            tools: OpenAI tool definitions.
+            **request: parameters such as ``temperature`` or ``max_tokens``.
+
+        Raises:
+            ProviderError: when no answer could be had.
+        """
+        from pytest_quantguard._complete import Job
+
+        turns = [_plain(message) for message in messages]
+        if prompt is not None:
+            turns.append({"role": "user", "content": prompt})
+        if not turns:
+            raise ValueError("complete() needs a prompt or messages")
+        asked = CompletionRequest(
+            messages=tuple(turns),
+            tools=tuple(_plain(tool) for tool in tools),
+            params={**self._defaults, **_plain(request)},
+        )
+        answer = self._ask(Job(variant=self.variant, request=asked, repeat=0))
+        if answer.completion is None:
+            raise answer.error or ProviderError(f"{self.variant}: no answer")
+        return answer.completion
+
+
+def golden_loader(
+    registry: Any, request: Json, taken: dict[str, Source]
+) -> Callable[[Path, str], tuple[GoldenCase, ...]]:
+    """Return a loader that also refuses an id which another file has used (see ``taken``)."""
+
+    def load_file(path: Path, name: str) -> tuple[GoldenCase, ...]:
+        cases = load(path, name, registry, request)
+        twice = [
+            f"{case.source}: the id {case.id!r} is already at {taken[case.id]}; ids are unique"
+            for case in cases
+            if taken.get(case.id, case.source) != case.source
+        ]
+        if twice:
+            raise GoldenFileError(twice)
+        taken.update({case.id: case.source for case in cases})
+        return cases
+
+    return load_file

@@ -1,0 +1,331 @@
+"""Counts the evidence, has it judged, and makes the verdict known.
+
+Runs once per run: in the only process, or beside pytest-xdist's workers. Its rule is to fail
+closed: whatever was planned and did not arrive is an ERROR.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Generator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_quantguard import _judge, _rows
+from pytest_quantguard._comparability import quantization_note
+from pytest_quantguard._evidence import Evidence
+from pytest_quantguard._session import WORDS, GateSession, _distributes
+from pytest_quantguard.errors import ProviderError, QuantGuardError
+from pytest_quantguard.types import (
+    CandidateReport,
+    GateReport,
+    Json,
+    Mishap,
+    PairedOutcome,
+    ServedAs,
+    Variant,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from pytest_quantguard.types import BudgetVerdict
+
+
+class GateController:
+    """Hooks that see the whole run."""
+
+    def __init__(self, session: GateSession) -> None:
+        self.session = session
+        self.settings = session.settings
+        self.config = session.config
+        self.started = time.time()
+        self.report: GateReport | None = None
+        self.no_verdict = ""
+        """Why there is no verdict, once the run has been cut short."""
+        self.written: list[str] = []
+        self._outcomes: dict[tuple[str, str, str], PairedOutcome] = {}
+        self._mishaps: dict[tuple[str, str, str, str, str], Mishap] = {}
+        self._worker_plans: list[Json] = []
+        self._expected: set[str] = set()
+        self._reported: set[str] = set()
+        self._faults: list[str] = []
+        self._usage_error = False
+        self._only_inconclusive = 0
+
+    # --- counting -----------------------------------------------------------------------
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take in an item's evidence; a repeated report never replaces the first."""
+        if report.outcome == "rerun" or report.nodeid.startswith(_rows.PREFIX):  # type: ignore[comparison-overlap]
+            return
+        if report.when == "call" or report.failed or report.skipped:
+            self._reported.add(_plain_id(report.nodeid))
+        data = getattr(report, "quantguard", None)
+        if data is None:
+            return
+        evidence = Evidence.from_dict(data)
+        for outcome in evidence.outcomes:
+            self._outcomes.setdefault((outcome.variant, outcome.case, outcome.check), outcome)
+        for mishap in evidence.mishaps:
+            key = (mishap.variant, mishap.case, mishap.check, mishap.role, mishap.kind)
+            self._mishaps.setdefault(key, mishap)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Notice golden files that could not be used, in this process or in a worker."""
+        self._usage_error |= getattr(report, "quantguard_usage", False)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Start our own servers once for all workers, and tell the worker where they are."""
+        urls = {}
+        for name, provider in self.session.providers.items():
+            if getattr(provider, "launches", False):
+                try:
+                    urls[name] = provider.start()
+                except ProviderError:
+                    continue  # the worker meets the same error and reports it with its case
+        node.workerinput["quantguard_urls"] = urls
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
+        """Remember what must be reported."""
+        self._expected.update(map(_plain_id, ids))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Take in what a worker planned; a worker that died cannot have told everything."""
+        plan = getattr(node, "workeroutput", {}).get("quantguard")
+        if plan is not None:
+            self._worker_plans.append(plan)
+        if error:
+            self._faults.append("a worker process died, and its evidence with it")
+
+    # --- judging ------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Judge when every item has reported; a run that was cut short gets no verdict."""
+        if self.config.option.collectonly:
+            return (yield)
+        try:
+            result = yield
+        except BaseException as error:
+            self.no_verdict = (
+                "the run was cut short, and a part of the evidence is no evidence "
+                f"({type(error).__name__})"
+            )
+            raise
+        plans = self._worker_plans if _distributes(self.config) else [self.session.plan]
+        problems = [problem for plan in plans for problem in plan.get("problems", ())]
+        if problems:
+            raise pytest.UsageError("quantguard: " + "\n".join(dict.fromkeys(problems)))
+        self.report = self._judged(_merged(plans))
+        self.session.config.hook.pytest_quantguard_report(report=self.report)
+        self._write(self.report)
+        for candidate in self.report.candidates:
+            for row in candidate.budgets:
+                self._emit(session, candidate, row)
+        return result
+
+    def _judged(self, plan: Json) -> GateReport:
+        if not plan:
+            self._faults.append("no process reported what it planned")
+        missing = self._expected - self._reported
+        if missing:
+            self._faults.append(
+                f"{len(missing)} of {len(self._expected)} collected tests never reported, "
+                f"such as {min(missing)}"
+            )
+        leaves = {(cohort, check): n for cohort, check, n in plan.get("leaves", ())}
+        budgets = _judge.expand(self.settings.budgets, leaves) if leaves else ()
+        served = {name: ServedAs(**told) for name, told in plan.get("served_as", {}).items()}
+        notes = {name: self._note(v, served) for name, v in self.settings.variants.items()}
+        baseline_fault = notes[self.settings.baseline.name][1]
+        candidates = tuple(
+            _judge.judge(
+                variant,
+                [o for o in self._outcomes.values() if o.variant == variant.name],
+                [m for m in self._mishaps.values() if m.variant == variant.name],
+                budgets,
+                planned=plan.get("checks", 0),
+                max_errors=self.settings.max_errors,
+                interrupted=[
+                    *self._faults,
+                    *filter(None, (baseline_fault, notes[variant.name][1])),
+                ],
+                quantization_note=notes[variant.name][0],
+            )
+            for variant in self.settings.candidates
+        )
+        return GateReport(
+            baseline=self.settings.baseline,
+            candidates=candidates,
+            provenance=self._provenance(plan),
+        )
+
+    @staticmethod
+    def _note(variant: Variant, served: dict[str, ServedAs]) -> tuple[str, str | None]:
+        if variant.name not in served:
+            return "not asked: every answer came from the cache", None
+        note, fault = quantization_note(variant.quantization, served[variant.name])
+        return note, f"{variant.name}: {fault}" if fault else None
+
+    def _provenance(self, plan: Json) -> Json:
+        return {
+            "started": self.started,
+            "seconds": time.time() - self.started,
+            "python": platform.python_version(),
+            "platform": sys.platform,
+            "pytest": pytest.__version__,
+            "pytest_quantguard": version("pytest-quantguard"),
+            "config": self.settings.file,
+            "cases": plan.get("cases", 0),
+            "checks": plan.get("checks", 0),
+            "golden_hash": plan.get("golden_hash", ""),
+            "requests": plan.get("counts", {}),
+        }
+
+    def _emit(
+        self, session: pytest.Session, candidate: CandidateReport, row: BudgetVerdict
+    ) -> None:
+        from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
+
+        sentence = budget_sentence(row)
+        details = budget_details(row, self.session.cache.get, 10)
+        tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
+        before = session.testsfailed
+        _rows.emit(
+            session,
+            candidate.variant.name,
+            row,
+            f"{sentence}\n{details}" if details else sentence,
+            tolerated=tolerated,
+        )
+        if row.verdict is Verdict.INCONCLUSIVE:
+            self._only_inconclusive += session.testsfailed - before
+
+    # --- making it known ----------------------------------------------------------------
+
+    def _write(self, report: GateReport) -> None:
+        option = self.config.option
+        folder = self.settings.report_folder
+        if option.quant_report:
+            folder = self.config.invocation_params.dir / option.quant_report
+        targets = {"json": folder / "report.json"}
+        if option.quant_junit:
+            targets["junit"] = self.config.invocation_params.dir / option.quant_junit
+        for name, path in targets.items():
+            write = self.session.registry.reporters.get(name)
+            try:
+                write(report, path, self.session.cache.get)
+            except QuantGuardError as error:
+                self._faults.append(str(error))
+                raise pytest.UsageError(f"quantguard: {error}") from None
+            self.written.append(_relative(path, self.config.invocation_params.dir))
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        """Show what an item found, without changing how it counts."""
+        if report.when != "call" or report.outcome != "passed":
+            return None
+        if verdict := getattr(report, "quantguard_verdict", None):
+            return "passed", ".", str(verdict).upper()
+        data = getattr(report, "quantguard", None) or {"outcomes": ()}
+        differences = [o["baseline"]["value"] - o["candidate"]["value"] for o in data["outcomes"]]
+        letter = "r" if max(differences, default=0) > 0 else "i" if any(differences) else ""
+        return ("passed", letter, WORDS[letter]) if letter else None
+
+    def pytest_report_header(self) -> list[str]:
+        """Show which configuration is used, so that an ignored one is noticed."""
+        names = ", ".join(variant.name for variant in self.settings.candidates)
+        baseline = self.settings.baseline.name
+        return [f"quantguard: baseline {baseline}, candidate {names} ({self.settings.file})"]
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Show what will be asked, and how much of it is known already."""
+        plan = self.session.plan
+        if not plan.get("cases"):
+            return []
+        known = self.session.known()
+        parts = [
+            f"{'baseline' if name == self.settings.baseline.name else 'candidate'} {name} "
+            f"({have}/{total} cached)"
+            for name, (have, total) in known.items()
+        ]
+        cohorts = len({cohort for cohort, _, _ in plan["leaves"]})
+        return [f"quantguard: {' · '.join(parts)} · {plan['cases']} cases, {cohorts} cohorts"]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the verdict."""
+        if self.config.option.collectonly:
+            return
+        from pytest_quantguard.reporters import terminal
+
+        if self.report is None:
+            if self.no_verdict:
+                terminalreporter.section("quantguard: no verdict")
+                terminalreporter.line(f"No verdict: {self.no_verdict}.")
+                terminalreporter.line(
+                    "Completed requests are kept; run again to go on where this run stopped."
+                )
+            return
+        writer = terminalreporter._tw
+        lines = terminal.render(
+            self.report,
+            width=writer.fullwidth,
+            colour=writer.hasmarkup,
+            unicode=_speaks_unicode(),
+            verbosity=self.config.option.verbose,
+            completions=self.session.cache.get,
+        )
+        for line in lines:
+            terminalreporter.line(line)
+        for path in self.written:
+            terminalreporter.line(f"Written: {path}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Set the exit code: 4 for unusable golden files, 10 when nothing but proof is missing."""
+        lastfailed = self.config.pluginmanager.get_plugin("lfplugin")
+        for nodeid in list(getattr(lastfailed, "lastfailed", ())):
+            if nodeid.startswith(_rows.PREFIX):  # these cannot be selected and run again
+                del lastfailed.lastfailed[nodeid]  # type: ignore[union-attr]
+        if self._usage_error:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif self._only_inconclusive and self._only_inconclusive == session.testsfailed:
+            session.exitstatus = 10
+
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing running."""
+        self.session.close()
+
+
+def _merged(plans: Sequence[Json]) -> Json:
+    """All workers collect the same items; what differs is what each of them asked."""
+    merged: Json = dict(plans[0]) if plans else {}
+    counts: dict[str, dict[str, int]] = {}
+    served: Json = {}
+    for plan in plans:
+        for name, numbers in plan.get("counts", {}).items():
+            total = counts.setdefault(name, {})
+            for key, number in numbers.items():
+                total[key] = total.get(key, 0) + number
+        served.update(plan.get("served_as", {}))
+    return {**merged, "counts": counts, "served_as": served} if merged else {}
+
+
+def _plain_id(nodeid: str) -> str:
+    """Node id without the group that pytest-xdist may append."""
+    return str(nodeid).rpartition("@")[0] or str(nodeid) if "@" in str(nodeid) else str(nodeid)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _speaks_unicode() -> bool:
+    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"

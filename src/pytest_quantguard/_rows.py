@@ -1,0 +1,63 @@
+"""Verdicts as test reports, so that exit code, terminal, JUnit and every other plugin agree.
+
+A gate that only changes the exit code is invisible to dashboards. Each budget therefore becomes
+one synthetic test, ``quantguard::<candidate>::<cohort>::<check>``: a failure for FAIL, an error for
+ERROR and INCONCLUSIVE.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from pytest_quantguard.types import BudgetVerdict, Verdict
+
+PREFIX = "quantguard::"
+
+
+def node_id(candidate: str, row: BudgetVerdict) -> str:
+    """Return the synthetic test's name."""
+    return PREFIX + "::".join((candidate, *row.group))
+
+
+def emit(
+    session: pytest.Session, candidate: str, row: BudgetVerdict, message: str, *, tolerated: bool
+) -> None:
+    """Report one verdict through pytest's own protocol.
+
+    ``message`` becomes the failure text; its first line is the one that summaries show.
+    ``tolerated`` lets an inconclusive row pass.
+    """
+    nodeid = node_id(candidate, row)
+    location = ("quantguard", 0, nodeid)
+    phases: dict[Literal["setup", "call", "teardown"], Any] = dict.fromkeys(
+        ("setup", "call", "teardown")
+    )
+    if row.verdict is Verdict.FAIL:
+        phases["call"] = _longrepr(message)
+    elif row.verdict is not Verdict.PASS and not tolerated:
+        phases = {"setup": _longrepr(message), "teardown": None}
+    hook = session.config.hook
+    session.testscollected += 1
+    hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+    for when, longrepr in phases.items():
+        report = pytest.TestReport(
+            nodeid=nodeid,
+            location=location,
+            keywords={},
+            outcome="failed" if longrepr else "passed",
+            longrepr=longrepr,
+            when=when,
+        )
+        report.quantguard_verdict = str(row.verdict)  # type: ignore[attr-defined]
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+
+
+def _longrepr(message: str) -> Any:
+    """Wrap the message as a failure without traceback; summaries show its first line."""
+    try:
+        raise pytest.fail.Exception(message, pytrace=False)
+    except pytest.fail.Exception:
+        return pytest.ExceptionInfo.from_current().getrepr(style="value")

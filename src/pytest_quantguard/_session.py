@@ -1,0 +1,306 @@
+"""An active gate, inside pytest: collects cases, asks the arms, and lets items gather evidence.
+
+Runs wherever tests run: in the only process, or in each pytest-xdist worker. Counting and judging
+the evidence is the controller's business (`_controller.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_quantguard import _config, _judge
+from pytest_quantguard._collect import (
+    CASE,
+    EVIDENCE,
+    ArmClient,
+    CompletionPlaceholder,
+    QuantFile,
+    QuantItem,
+    function_cases,
+    golden_loader,
+    run_function,
+)
+from pytest_quantguard._evidence import Examiner, jobs_of
+from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX, content_hash_parts
+from pytest_quantguard._registry import Registry
+from pytest_quantguard.errors import ConfigError, InputError
+from pytest_quantguard.types import GoldenCase, Json, Provider, Source
+
+if TYPE_CHECKING:
+    from pytest_quantguard._cache import CompletionCache
+    from pytest_quantguard._complete import CompletionEngine
+
+WORDS = {"r": "REGRESSED", "i": "IMPROVED"}
+
+
+class GateSession:
+    """The hooks of an active run; glue between pytest and the gate's parts."""
+
+    def __init__(self, config: pytest.Config, settings: _config.GateConfig, registry: Registry):
+        self.config = config
+        self.settings = settings
+        self.registry = registry
+        self.providers = self._providers()
+        self.plan: Json = {}
+        """What this process is about to ask and judge; plain JSON types, so that it can travel."""
+        self.problems: list[str] = []
+        self._taken: dict[str, Source] = {}
+        self._load = golden_loader(registry, settings.request, self._taken)
+        self._cache: CompletionCache | None = None
+        self._engine: CompletionEngine | None = None
+
+    @classmethod
+    def configured(cls, config: pytest.Config) -> GateSession:
+        """Read the configuration; every mistake is a usage error.
+
+        Raises:
+            pytest.UsageError: with all problems found.
+        """
+        option = config.option
+        try:
+            given = option.quant_config or config.getini("quant_config") or None
+            settings = _config.load(
+                _config.find(config.rootpath, given),
+                config.rootpath,
+                candidates=option.quant_candidate,
+                baseline=option.quant_baseline,
+                inconclusive=option.quant_inconclusive,
+                underpowered=option.quant_underpowered,
+            )
+            registry = Registry()
+            config.pluginmanager.hook.pytest_quantguard_register.call_historic(
+                kwargs={"registry": registry}
+            )
+            session = cls(config, settings, registry)
+        except InputError as error:
+            raise pytest.UsageError(f"quantguard: {error}") from None
+        if not session.in_worker:
+            from pytest_quantguard._controller import GateController
+
+            controller = GateController(session)
+            config.pluginmanager.register(controller, "quantguard-controller")
+        return session
+
+    def _providers(self) -> dict[str, Provider]:
+        urls: dict[str, str] = getattr(self.config, "workerinput", {}).get("quantguard_urls", {})
+        providers: dict[str, Provider] = {}
+        for name, variant in self.settings.variants.items():
+            try:
+                make = self.registry.providers.get(variant.provider)
+            except LookupError as error:
+                raise ConfigError(f"{self.settings.file}: {name}: {error.args[0]}") from None
+            url = urls.get(name, variant.base_url)
+            try:
+                providers[name] = make(replace(variant, base_url=url))
+            except ValueError as error:
+                raise ConfigError(f"{self.settings.file}: {name}: {error}") from None
+        return providers
+
+    @property
+    def in_worker(self) -> bool:
+        """True in a pytest-xdist worker process."""
+        return hasattr(self.config, "workerinput")
+
+    @property
+    def cache(self) -> CompletionCache:
+        """The completion cache, opened on first use."""
+        if self._cache is None:
+            from pytest_quantguard._cache import CompletionCache
+
+            self._cache = CompletionCache(self.settings.cache_folder)
+        return self._cache
+
+    @property
+    def engine(self) -> CompletionEngine:
+        """What asks the arms; made on first use."""
+        if self._engine is None:
+            from pytest_quantguard._complete import CompletionEngine
+
+            workers = getattr(self.config, "workerinput", {}).get("workercount", 1)
+            self._engine = CompletionEngine(
+                self.cache, self.providers, self.settings.variants, shares=int(workers)
+            )
+        return self._engine
+
+    def examiner(self) -> Examiner:
+        """Return what examines one case."""
+        keys = (v.api_key_env for v in self.settings.variants.values() if v.api_key_env)
+        return Examiner(
+            baseline=self.settings.baseline.name,
+            candidates=tuple(v.name for v in self.settings.candidates),
+            ask=self.engine.get,
+            secrets=tuple(filter(None, (os.environ.get(key, "") for key in keys))),
+        )
+
+    def close(self) -> None:
+        """Stop asking, hang up, stop servers; safe to call twice."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+        for provider in self.providers.values():
+            provider.stop()
+
+    # --- collection ---------------------------------------------------------------------
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> QuantFile | None:
+        """Collect golden files."""
+        if not file_path.name.endswith(SUFFIX):
+            return None
+        node = QuantFile.from_parent(parent, path=file_path)
+        node.load = self._load
+        node.examiner = self.examiner
+        return node
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run tests that drive a candidate by hand once per candidate."""
+        if "quant_candidate" in metafunc.fixturenames:
+            names = [variant.name for variant in self.settings.candidates]
+            metafunc.parametrize("quant_candidate", names, indirect=True)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Remember that a golden file was wrong: that is a usage error, exit 4."""
+        report = yield
+        if isinstance(collector, QuantFile) and report.failed:
+            report.quantguard_usage = True  # type: ignore[attr-defined]
+        return report
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Turn ``quant_case`` functions into golden cases."""
+        _, self.problems = function_cases(items, self.settings.request)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Plan the run; refuse it here, before the first request, if it cannot be decided."""
+        if self.config.option.collectonly:
+            return
+        items = [item for item in session.items if CASE in item.stash]
+        self.plan = self._planned(items)
+        if self.problems and not self.in_worker:
+            raise pytest.UsageError("quantguard: " + "\n".join(self.problems))
+        if self.problems:
+            # A usage error in a worker would be an internal error; the controller raises it.
+            self.plan["problems"] = self.problems
+            session.items.clear()
+        if self.in_worker:
+            self.config.workeroutput["quantguard"] = self.plan  # type: ignore[attr-defined]
+
+    def _planned(self, items: Sequence[pytest.Item]) -> Json:
+        cases: dict[str, GoldenCase] = {}
+        leaves: dict[tuple[str, str], int] = {}
+        for item in items:
+            case = item.stash[CASE]
+            cases[case.id] = case
+            check = item.check.name if isinstance(item, QuantItem) else case.checks[0].name
+            leaves[case.cohort, check] = leaves.get((case.cohort, check), 0) + 1
+        if leaves:
+            try:
+                budgets = _judge.expand(self.settings.budgets, leaves)
+                if self.settings.underpowered == "refuse":
+                    self.problems += self._refusals(budgets, leaves)
+            except ConfigError as error:
+                self.problems += error.problems
+        lines = sorted(content_hash_parts(case) for case in cases.values())
+        return {
+            "cases": len(cases),
+            "checks": len(items),
+            "leaves": [[cohort, check, n] for (cohort, check), n in sorted(leaves.items())],
+            "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+            "problems": [],
+        }
+
+    @staticmethod
+    def _refusals(budgets: Sequence[Any], leaves: dict[tuple[str, str], int]) -> list[str]:
+        found = _judge.undecidable(budgets, leaves)
+        advice = "add cases, loosen these budgets, or accept it with --quant-underpowered=allow"
+        return [*found, f"UNDECIDABLE: {len(found)} budgets; {advice}"] if found else []
+
+    # --- running ------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Ask for everything in the background while the items run."""
+        jobs = [
+            job
+            for case in {
+                i.stash[CASE].id: i.stash[CASE] for i in session.items if CASE in i.stash
+            }.values()
+            for job in jobs_of(case, tuple(self.settings.variants))
+        ]
+        if self.config.option.collectonly or (not self.in_worker and _distributes(self.config)):
+            jobs = []
+        try:
+            if jobs:
+                self.engine.plan(jobs)
+                self.engine.start()
+            return (yield)
+        finally:
+            self.plan["counts"] = self._engine.counts() if self._engine else {}
+            self.plan["served_as"] = self._served_as()
+            self.close()
+
+    def _served_as(self) -> Json:
+        """Ask each server that answered in this run what it serves; unasked ones stay unknown."""
+        from dataclasses import asdict
+
+        counts = self.plan["counts"]
+        return {
+            name: asdict(provider.served_as())
+            for name, provider in self.providers.items()
+            if counts.get(name, {}).get("sent", 0) > counts.get(name, {}).get("failed", 0)
+        }
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run the body of a ``quant_case`` test once per arm."""
+        return run_function(pyfuncitem, self.examiner()) or None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the evidence travel on the report: the one record that crosses pytest-xdist."""
+        report = yield
+        if call.when == "call" and EVIDENCE in item.stash:
+            report.quantguard = item.stash[EVIDENCE].to_dict()  # type: ignore[attr-defined]
+        return report
+
+    def known(self) -> dict[str, tuple[int, int]]:
+        """Return, per variant, how many of its planned completions are cached, and of how many."""
+        return self.engine.known()
+
+    # --- fixtures -----------------------------------------------------------------------
+
+    def completion_placeholder(self, request: pytest.FixtureRequest) -> CompletionPlaceholder:
+        """Return what ``completion`` is before the body runs."""
+        if CASE not in request.node.stash:
+            raise pytest.UsageError(
+                f"{request.node.nodeid} takes 'completion' but is no quant_case; decorate it with "
+                "@quant_case(cohort=..., prompt=...)"
+            )
+        return CompletionPlaceholder()
+
+    def baseline_client(self, request: pytest.FixtureRequest) -> ArmClient:
+        """Return the baseline, to be driven by hand."""
+        return self._client(self.settings.baseline.name)
+
+    def candidate_client(self, request: pytest.FixtureRequest) -> ArmClient:
+        """Return the candidate that this run of the test is about."""
+        return self._client(str(request.param))
+
+    def _client(self, name: str) -> ArmClient:
+        return ArmClient(name, self.engine.get, {**DEFAULT_REQUEST, **self.settings.request})
+
+
+def _distributes(config: pytest.Config) -> bool:
+    """Return True on a pytest-xdist controller, whose workers do the asking."""
+    return config.pluginmanager.has_plugin("dsession")

@@ -1,0 +1,105 @@
+"""The shell that pytest loads in every run: options, marker and fixture stubs.
+
+It must stay nearly free of charge. Everything that works is `GateSession`, imported and registered
+only when a candidate is given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_quantguard._collect import ArmClient
+
+GATE = "quantguard-gate"
+"""Name under which the active gate is registered with pytest's plugin manager."""
+
+_OFF = "quantguard: the gate is off; switch it on with --quant-candidate=NAME"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; all start with --quant-."""
+    group = parser.getgroup("quantguard", "gate for quantized language models")
+    group.addoption(
+        "--quant-candidate",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="variant to judge against the baseline; may be given several times; turns the gate on",
+    )
+    group.addoption(
+        "--quant-baseline",
+        metavar="NAME",
+        help="variant to compare with, instead of the configured baseline",
+    )
+    group.addoption(
+        "--quant-config",
+        metavar="PATH",
+        help="configuration file; default quantguard.yaml or [tool.quantguard] in pyproject.toml",
+    )
+    group.addoption(
+        "--quant-inconclusive",
+        choices=("fail", "warn"),
+        help="whether an inconclusive budget ends the run with exit code 10 (fail) or 0 (warn)",
+    )
+    group.addoption(
+        "--quant-underpowered",
+        choices=("refuse", "allow"),
+        help="whether budgets that too few cases can never decide stop the run before it starts",
+    )
+    group.addoption(
+        "--quant-junit", metavar="PATH", help="write budgets and cases as JUnit XML to PATH"
+    )
+    group.addoption(
+        "--quant-report", metavar="DIR", help="folder of the JSON report; default quant-report"
+    )
+    parser.addini("quant_config", "quantguard's configuration file", default="")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that projects may implement."""
+    from pytest_quantguard import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the gate itself when a candidate is given."""
+    config.addinivalue_line(
+        "markers",
+        "quant_case(cohort, prompt, ...): a golden case whose body is the property; "
+        "see pytest_quantguard.quant_case",
+    )
+    if config.getoption("quant_candidate"):
+        from pytest_quantguard._session import GateSession
+
+        config.pluginmanager.register(GateSession.configured(config), GATE)
+
+
+def _gate(request: pytest.FixtureRequest) -> Any:
+    gate = request.config.pluginmanager.get_plugin(GATE)
+    if gate is None:
+        pytest.skip(_OFF)
+    return gate
+
+
+@pytest.fixture
+def completion(request: pytest.FixtureRequest) -> Any:
+    """One arm's completion of a ``quant_case`` test; the body runs once per arm."""
+    return _gate(request).completion_placeholder(request)
+
+
+@pytest.fixture
+def quant_baseline(request: pytest.FixtureRequest) -> ArmClient:
+    """The baseline model, to be driven by hand: ``quant_baseline.complete("...")``."""
+    client: ArmClient = _gate(request).baseline_client(request)
+    return client
+
+
+@pytest.fixture
+def quant_candidate(request: pytest.FixtureRequest) -> ArmClient:
+    """The candidate model, to be driven by hand; the test runs once per candidate."""
+    client: ArmClient = _gate(request).candidate_client(request)
+    return client
