@@ -1,0 +1,55 @@
+"""The answer matches a pattern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pytest_quantguard.checks import _params, _regex
+from pytest_quantguard.checks._text import quote
+from pytest_quantguard.types import Completion, GoldenCase, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regex:
+    """A regular expression matches somewhere in the text, or with ``full`` all of it.
+
+    A match that takes longer than 2 seconds is stopped and is an error of the check. A text of
+    more than a million characters is not matched, and violates the check.
+
+    Parameters:
+        pattern: a regular expression as Python knows it; flags stand inside, as ``(?i)``.
+        full: true demands that the whole text matches.
+
+    Example:
+        expect:
+          - regex: '(?i)order\\s+88213-A'
+          - regex: {pattern: "[A-D]", full: true}
+
+    Quantized models typically break a format that was described in words only, such as a date
+    or a fixed first line.
+    """
+
+    key: ClassVar[str] = "regex"
+    shorthand: ClassVar[str | None] = "pattern"
+
+    pattern: str
+    full: bool = False
+
+    def __post_init__(self) -> None:
+        _params.text("pattern", self.pattern)
+        _params.flag("full", self.full)
+        _regex.compiled("pattern", self.pattern)
+
+    def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
+        """Judge the text.
+
+        Raises:
+            CheckError: when matching took longer than 2 seconds.
+        """
+        if too_long := _regex.too_long(completion.text):
+            return Outcome.of(too_long)
+        if _regex.found(self.pattern, completion.text, full=self.full):
+            return Outcome.of([])
+        how = "does not match the whole text" if self.full else "matches nowhere"
+        return Outcome.of([f"{quote(self.pattern)} {how}; the text is {quote(completion.text)}"])

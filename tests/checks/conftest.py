@@ -1,0 +1,68 @@
+"""Cases and completions for the tests of the checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+
+from pytest_quantguard.checks import _limited
+from pytest_quantguard.types import (
+    Check,
+    Completion,
+    CompletionRequest,
+    GoldenCase,
+    Outcome,
+    Source,
+    ToolCall,
+)
+
+Judge = Callable[..., Outcome]
+
+
+@pytest.fixture
+def judge() -> Judge:
+    """Judge an answer: ``judge(check, text, prompt=..., tools=..., calls=..., **completion)``."""
+
+    def run(
+        check: Check,
+        text: str = "",
+        *,
+        prompt: str = "Refund order 88213-A",
+        tools: Sequence[dict[str, Any]] = (),
+        calls: Sequence[tuple[str, str]] = (),
+        **fields: Any,
+    ) -> Outcome:
+        message = {"role": "user", "content": prompt}
+        case = GoldenCase(
+            id="case",
+            cohort="cohort",
+            request=CompletionRequest(messages=(message,), tools=tuple(tools)),
+            source=Source(file="golden/a.quant.yaml", line=1),
+        )
+        made = tuple(ToolCall(name=name, arguments_text=text) for name, text in calls)
+        return check(Completion(text=text, tool_calls=made, **fields), case)
+
+    return run
+
+
+@pytest.fixture
+def bounded() -> Callable[[], AbstractContextManager[None]]:
+    """Demand that a block ends within two seconds (of processor time where it is our own)."""
+
+    @contextmanager
+    def clock() -> Iterator[None]:
+        began = time.process_time()
+        yield
+        assert time.process_time() - began < 2.0
+
+    return clock
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the helper process give up after 0.3 seconds."""
+    monkeypatch.setattr(_limited, "LIMIT_S", 0.3)

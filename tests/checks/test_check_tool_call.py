@@ -1,0 +1,218 @@
+import json
+
+import pytest
+
+from pytest_quantguard.checks.tool_call import ToolCall
+from pytest_quantguard.errors import CheckError
+
+REFUND = {
+    "type": "function",
+    "function": {
+        "name": "refund_order",
+        "parameters": {
+            "type": "object",
+            "properties": {"order_id": {"type": "string"}, "amount": {"type": "number"}},
+            "required": ["order_id"],
+        },
+    },
+}
+TRACK = {"type": "function", "function": {"name": "track_parcel"}}
+TOOLS = (REFUND, TRACK)
+GOOD = ("refund_order", '{"order_id": "88213-A"}')
+CHECK = ToolCall(name="refund_order", arguments={"order_id": "88213-A"})
+
+
+class TestHolds:
+    @pytest.mark.parametrize("tools", [TOOLS, (), ({"name": "refund_order"},)])
+    def test_the_right_call_holds(self, judge, tools):
+        """Tool, arguments and nothing else: with or without tools in the request."""
+        assert judge(CHECK, calls=[GOOD], tools=tools).violations == ()
+
+    def test_any_valid_arguments_hold_without_arguments(self, judge):
+        """Without `arguments` the tool's own schema decides."""
+        check = ToolCall(name="refund_order")
+
+        assert judge(check, calls=[("refund_order", '{"order_id": "1"}')], tools=TOOLS).ok
+        assert not judge(check, calls=[("refund_order", "{}")], tools=TOOLS).ok
+
+    def test_numbers_are_compared_by_value(self, judge):
+        """5 is 5.0 among arguments."""
+        check = ToolCall(name="refund_order", arguments={"order_id": "1", "amount": 5})
+        call = ("refund_order", '{"amount": 5.0, "order_id": "1"}')
+
+        assert judge(check, calls=[call], tools=TOOLS).ok
+
+    def test_extra_calls_hold_on_request(self, judge):
+        """With `extra_calls` the best call of the tool counts, wherever it stands."""
+        check = ToolCall(name="refund_order", arguments={"order_id": "88213-A"}, extra_calls=True)
+        calls = [("track_parcel", "{}"), ("refund_order", '{"order_id": "1"}'), GOOD]
+
+        assert judge(check, calls=calls, tools=TOOLS).ok
+
+
+class TestViolations:
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            ("", 'no tool was called, expected "refund_order"; there is no text'),
+            (
+                "Done!",
+                'no tool was called, expected "refund_order"; the answer is the text "Done!"',
+            ),
+            (
+                '<tool_call>{"name": "refund_order"}</tool_call>',
+                "no tool was called: the call stands in the text instead: "
+                '"<tool_call>{"name": "refund_order"}</tool_call>"',
+            ),
+            (
+                '{"name": "refund_order", "arguments": {}}',
+                "no tool was called: the call stands in the text instead: "
+                '"{"name": "refund_order", "arguments": {}}"',
+            ),
+        ],
+    )
+    def test_no_call(self, judge, text, sentence):
+        """No call is told apart from a call that is hidden in the text."""
+        assert (sentence,) == judge(CHECK, text, tools=TOOLS).violations
+
+    @pytest.mark.parametrize(
+        ("call", "sentence"),
+        [
+            (
+                ("track_parcel", "{}"),
+                'called the wrong tool: "track_parcel", expected "refund_order"',
+            ),
+            (
+                ("refund_orders", "{}"),
+                'called "refund_orders", which no tool of the case is called, '
+                'expected "refund_order"',
+            ),
+            (
+                ("refund_order", ""),
+                "refund_order: the text of its arguments should be JSON and is empty",
+            ),
+            (
+                ("refund_order", "order 88213-A"),
+                "refund_order: the text of its arguments is no JSON: Expecting value at "
+                'line 1, column 1, near "order 88213-A"',
+            ),
+            (
+                ("refund_order", '["88213-A"]'),
+                'refund_order: the arguments have to be a JSON object, got array "["88213-A"]"',
+            ),
+            (
+                ("refund_order", '"{}"'),
+                'refund_order: the arguments have to be a JSON object, got string ""{}""',
+            ),
+            (
+                ("refund_order", '{"order_id": "88273-A"}'),
+                'refund_order: $.order_id: expected "88213-A", got "88273-A" (digit 4: 1 became 7)',
+            ),
+            (
+                ("refund_order", '{"order_id": "88213-A", "note": "x"}'),
+                'refund_order: $.note was not asked for: "x"',
+            ),
+        ],
+    )
+    def test_one_wrong_call(self, judge, call, sentence):
+        """Wrong tool, unknown tool, unreadable, and different arguments are told apart."""
+        assert (sentence,) == judge(CHECK, calls=[call], tools=TOOLS).violations
+
+    def test_invalid_and_different_arguments_are_both_named(self, judge):
+        """The tool's schema and the expected value each have a sentence."""
+        violations = judge(CHECK, calls=[("refund_order", '{"order_id": 5}')], tools=TOOLS)
+
+        assert violations.violations == (
+            "refund_order: $.order_id: 5 is not of type 'string'",
+            'refund_order: $.order_id: expected "88213-A" (string), got 5 (number)',
+        )
+
+    def test_extra_calls_are_named(self, judge):
+        """Calls beyond the right one violate; unknown tools have a sentence of their own."""
+        calls = [GOOD, GOOD, ("track_parcel", "{}"), ("\x1b[31m", "{}")]
+
+        assert judge(CHECK, calls=calls, tools=TOOLS).violations == (
+            'called more than was asked for: "refund_order", "track_parcel"',
+            r'also called what no tool of the case is called: "\x1b[31m"',
+        )
+
+
+class TestBrokenCases:
+    def test_a_tool_that_the_case_does_not_offer(self, judge):
+        """A misspelled tool is the check's error and suggests the right one."""
+        with pytest.raises(CheckError, match="did you mean 'refund_order'"):
+            judge(ToolCall(name="refund_ordr"), calls=[GOOD], tools=TOOLS)
+
+    @pytest.mark.parametrize("parameters", [{"type": "objekt"}, {"$ref": "http://x"}, [1]])
+    def test_a_tool_whose_schema_is_none(self, judge, parameters):
+        """A broken tool schema is the check's error, and nothing is fetched for it."""
+        tool = {"function": {"name": "refund_order", "parameters": parameters}}
+
+        with pytest.raises(CheckError, match='the case\'s tool "refund_order" cannot be used'):
+            judge(CHECK, calls=[GOOD], tools=[tool])
+
+    def test_odd_tools_are_passed_over(self, judge):
+        """Tools that are no functions do not break the check."""
+        tools = [{"type": "web_search"}, {"function": None}, {"function": {"name": 5}}]
+
+        assert judge(CHECK, calls=[GOOD], tools=tools).ok
+
+
+class TestHostile:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[" * 100_000,
+            '{"a":' * 100_000,
+            '{"order_id": NaN}',
+            '{"order_id": 1e999}',
+            '{"order_id": ' + "9" * 10_000 + "}",
+            '{"order_id": "88213-A", "order_id": "88213-A"}',
+            '{"order_id": "\ud800"}',
+            json.dumps({"order_id": "\x1b]0;x\x07"}),
+            json.dumps({"::error::" * 1000: 1}),
+            "x" * 10_000_000,
+            '{"order_id": "' + "8" * 10_000_000 + '"}',
+        ],
+        ids=lambda text: f"{text[:12]!a}-{len(text)}",
+    )
+    def test_arguments_are_violations_in_short_sentences(self, judge, bounded, text):
+        """Hostile arguments never crash the check nor reach a sentence raw."""
+        with bounded():
+            violations = judge(CHECK, calls=[("refund_order", text)], tools=TOOLS).violations
+
+        assert violations
+        assert all(len(violation) <= 330 for violation in violations)
+        assert "\x1b" not in "".join(violations)
+        "".join(violations).encode("utf-8")
+
+    def test_text_and_names(self, judge, bounded):
+        """A huge text without a call, and ten thousand calls with huge names, are bounded."""
+        with bounded():
+            first = judge(CHECK, "\x1b" * 10_000_000, tools=TOOLS).violations
+            name = "\ud800" * 10_000
+            second = judge(CHECK, calls=[(name, "{}")] * 10_000, tools=TOOLS).violations
+            third = judge(CHECK, calls=[GOOD] * 10_000, tools=TOOLS).violations
+
+        assert [len(first), len(second), len(third)] == [1, 6, 1]
+        assert all(len(violation) <= 300 for violation in (*first, *second, *third))
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        ("parameters", "part"),
+        [
+            ({"name": ""}, "`name` is empty"),
+            ({"name": 5}, "`name` has to be a text, got 5"),
+            ({"name": "a", "arguments": []}, "`arguments` has to be a map"),
+            ({"name": "a", "arguments": {"x": float("nan")}}, "`arguments` cannot be"),
+            ({"name": "a", "arguments": {1: 2}}, "the key 1 is not a text"),
+            ({"name": "a", "extra_calls": "no"}, "`extra_calls` has to be true or false"),
+        ],
+    )
+    def test_nonsense_is_refused(self, parameters, part):
+        """A parameter that makes no sense is a ValueError of one sentence."""
+        with pytest.raises(ValueError, match="`") as caught:
+            ToolCall(**parameters)
+
+        assert part in str(caught.value)
