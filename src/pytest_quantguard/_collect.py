@@ -64,7 +64,7 @@ class QuantFile(pytest.File):
         """Show what is wrong with the file, without a traceback."""
         if isinstance(excinfo.value, GoldenFileError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return super().repr_failure(excinfo)
 
 
 class QuantCase(pytest.Collector):
@@ -76,7 +76,7 @@ class QuantCase(pytest.Collector):
     def collect(self) -> Iterator[QuantItem]:
         """Yield one item per check."""
         for check in self.case.checks:
-            item = QuantItem.from_parent(self, name=check.name)
+            item = QuantItem.from_parent(self, name=check.key)
             item.check = check
             item.examiner = self.examiner
             item.stash[CASE] = self.case
@@ -92,12 +92,12 @@ class QuantItem(pytest.Item):
 
     def runtest(self) -> None:
         """Collect the evidence; it is judged when all is in."""
-        examine(self, self.examiner(), self.stash[CASE], {self.check.name: self.check})
+        examine(self, self.examiner(), self.stash[CASE], {self.check.key: self.check})
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the case in its file (counting lines from 0, as pytest does)."""
         case = self.stash[CASE]
-        return self.path, case.source.line - 1, f"{case.id}::{self.check.name}"
+        return self.path, case.source.line - 1, f"{case.id}::{self.check.key}"
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Say in one sentence what happened; a traceback through our own code helps nobody."""
@@ -218,14 +218,14 @@ class _Body:
 
     shorthand: ClassVar[str | None] = None
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, key: str) -> None:
+        self.key = key
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"body({self.name})"
+        return f"body({self.key})"
 
 
 def run_function(item: pytest.Function, examiner: Examiner) -> bool:
@@ -246,7 +246,7 @@ def run_function(item: pytest.Function, examiner: Examiner) -> bool:
             raise CheckError("the test is async, which quant_case does not support yet")
         return Outcome.of([])
 
-    examine(item, examiner, case, {case.checks[0].name: judge})
+    examine(item, examiner, case, {case.checks[0].key: judge})
     return True
 
 

@@ -56,12 +56,14 @@ class GateController:
         self._faults: list[str] = []
         self._usage_error = False
         self._only_inconclusive = 0
+        self._announced = 0
+        """Verdict rows counted as collected before the first item runs, for pytest's progress."""
 
     # --- counting -----------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in an item's evidence; a repeated report never replaces the first."""
-        if report.outcome == "rerun" or report.nodeid.startswith(_rows.PREFIX):  # type: ignore[comparison-overlap]
+        if report.outcome == "rerun" or str(report.nodeid).startswith(_rows.PREFIX):  # type: ignore[comparison-overlap]
             return
         if report.when == "call" or report.failed or report.skipped:
             self._reported.add(_plain_id(report.nodeid))
@@ -107,11 +109,14 @@ class GateController:
 
     # --- judging ------------------------------------------------------------------------
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    # trylast: inside pytest's own wrapper, which ends the progress line, and (being registered
+    # first) around the session's, which ends the engine.
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Judge when every item has reported; a run that was cut short gets no verdict."""
         if self.config.option.collectonly:
             return (yield)
+        session.testscollected += self._announced
         try:
             result = yield
         except BaseException as error:
@@ -127,9 +132,10 @@ class GateController:
         self.report = self._judged(_merged(plans))
         self.session.config.hook.pytest_quantguard_report(report=self.report)
         self._write(self.report)
-        for candidate in self.report.candidates:
-            for row in candidate.budgets:
-                self._emit(session, candidate, row)
+        rows = [(c, row) for c in self.report.candidates for row in c.budgets]
+        session.testscollected += len(rows) - self._announced
+        for candidate, row in rows:
+            self._emit(session, candidate, row)
         return result
 
     def _judged(self, plan: Json) -> GateReport:
@@ -250,6 +256,7 @@ class GateController:
         plan = self.session.plan
         if not plan.get("cases"):
             return []
+        self._announced = len(self.settings.candidates) * (1 + plan["budgets"])
         known = self.session.known()
         parts = [
             f"{'baseline' if name == self.settings.baseline.name else 'candidate'} {name} "
@@ -292,7 +299,7 @@ class GateController:
         """Set the exit code: 4 for unusable golden files, 10 when nothing but proof is missing."""
         lastfailed = self.config.pluginmanager.get_plugin("lfplugin")
         for nodeid in list(getattr(lastfailed, "lastfailed", ())):
-            if nodeid.startswith(_rows.PREFIX):  # these cannot be selected and run again
+            if str(nodeid).startswith(_rows.PREFIX):  # these cannot be selected and run again
                 del lastfailed.lastfailed[nodeid]  # type: ignore[union-attr]
         if self._usage_error:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

@@ -97,8 +97,8 @@ def parse(text: str, name: str) -> Document:
     try:
         data = _Builder(text, document).build()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = (mark.line if mark else 0) + 1
+        mark: Any = error.problem_mark or error.context_mark
+        line = 1 + (0 if mark is None else mark.line)
         problem = error.problem or error.context or "cannot be parsed"
         hint = "; indent with spaces, not tabs" if "'\\t'" in problem else ""
         raise InputError(f"{name}:{line}: not valid YAML: {problem}{hint}") from None

@@ -127,9 +127,9 @@ class _File:
             except (LookupError, ValueError) as error:
                 self.problem(where, str(error.args[0] if error.args else error))
                 continue
-            if check.name in found:
-                self.problem(where, f"the check {check.name!r} stands twice; merge the two")
-            found[check.name] = check
+            if check.key in found:
+                self.problem(where, f"the check {check.key!r} stands twice; merge the two")
+            found[check.key] = check
         return tuple(found.values())
 
     def resolve(self, value: Any, path: tuple[str | int, ...]) -> Any:

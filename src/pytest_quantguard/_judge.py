@@ -53,7 +53,7 @@ def expand(budgets: Iterable[Budget], leaves: Mapping[tuple[str, str], int]) -> 
             name the same group.
     """
     problems: list[str] = []
-    chosen: dict[Group, Budget] = {}
+    chosen: dict[Group, Budget] = {}  # as written, stars and all
     for budget in sorted(budgets, key=_stars, reverse=True):
         groups = _groups_of(budget, leaves)
         if not groups:
@@ -62,10 +62,13 @@ def expand(budgets: Iterable[Budget], leaves: Mapping[tuple[str, str], int]) -> 
             other = chosen.get(group)
             if other and _stars(other) == _stars(budget):
                 problems.append(f"{budget.source}: this group has a budget at {other.source}")
-            chosen[group] = replace(budget, cohort=group[0], check=group[1])
+            chosen[group] = budget
     if problems:
         raise ConfigError(problems)
-    return tuple(sorted(chosen.values(), key=lambda b: (b.cohort or "", b.check or "")))
+    return tuple(
+        replace(chosen[group], cohort=group[0], check=group[1])
+        for group in sorted(chosen, key=lambda g: (g[0] or "", g[1] or ""))
+    )
 
 
 def _stars(budget: Budget) -> int:
@@ -316,9 +319,12 @@ def _decide(
             Verdict.INCONCLUSIVE,
             "over the budget, but this could still be chance: needs more cases",
         )
-    more = stats.cases_to_pass(counts, budget.max_drop)
-    needs = f"needs about {more} more cases" if more else "needs more cases"
-    return Verdict.INCONCLUSIVE, f"{needs}, or a budget of {100 * upper:.1f} pt"
+    more = stats.cases_to_pass(counts, budget.max_drop, alpha=ALPHA_PASS)
+    enough = math.ceil(1000 * upper + 1e-9) / 10  # rounded up: a budget that would really pass
+    return (
+        Verdict.INCONCLUSIVE,
+        f"needs about {max(1, more or 1)} more cases, or a budget of {enough:.1f} pt",
+    )
 
 
 def _evidence_row(

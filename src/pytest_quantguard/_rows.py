@@ -39,7 +39,6 @@ def emit(
     elif row.verdict is not Verdict.PASS and not tolerated:
         phases = {"setup": _longrepr(message), "teardown": None}
     hook = session.config.hook
-    session.testscollected += 1
     hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     for when, longrepr in phases.items():
         report = pytest.TestReport(

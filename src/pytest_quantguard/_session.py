@@ -11,7 +11,7 @@ import os
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -31,7 +31,7 @@ from pytest_quantguard._evidence import Examiner, jobs_of
 from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX, content_hash_parts
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.errors import ConfigError, InputError
-from pytest_quantguard.types import GoldenCase, Json, Provider, Source
+from pytest_quantguard.types import Budget, GoldenCase, Json, Provider, Source
 
 if TYPE_CHECKING:
     from pytest_quantguard._cache import CompletionCache
@@ -191,8 +191,15 @@ class GateSession:
             # A usage error in a worker would be an internal error; the controller raises it.
             self.plan["problems"] = self.problems
             session.items.clear()
+        elif not _distributes(self.config):
+            self._plan_requests(items)
         if self.in_worker:
             self.config.workeroutput["quantguard"] = self.plan  # type: ignore[attr-defined]
+
+    def _plan_requests(self, items: Sequence[pytest.Item]) -> None:
+        cases = {case.id: case for case in (item.stash[CASE] for item in items)}
+        variants = tuple(self.settings.variants)
+        self.engine.plan(job for case in cases.values() for job in jobs_of(case, variants))
 
     def _planned(self, items: Sequence[pytest.Item]) -> Json:
         cases: dict[str, GoldenCase] = {}
@@ -200,8 +207,9 @@ class GateSession:
         for item in items:
             case = item.stash[CASE]
             cases[case.id] = case
-            check = item.check.name if isinstance(item, QuantItem) else case.checks[0].name
+            check = item.check.key if isinstance(item, QuantItem) else case.checks[0].key
             leaves[case.cohort, check] = leaves.get((case.cohort, check), 0) + 1
+        budgets: Sequence[Budget] = ()
         if leaves:
             try:
                 budgets = _judge.expand(self.settings.budgets, leaves)
@@ -214,34 +222,25 @@ class GateSession:
             "cases": len(cases),
             "checks": len(items),
             "leaves": [[cohort, check, n] for (cohort, check), n in sorted(leaves.items())],
+            "budgets": len(budgets),
             "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
             "problems": [],
         }
 
     @staticmethod
-    def _refusals(budgets: Sequence[Any], leaves: dict[tuple[str, str], int]) -> list[str]:
+    def _refusals(budgets: Sequence[Budget], leaves: dict[tuple[str, str], int]) -> list[str]:
         found = _judge.undecidable(budgets, leaves)
         advice = "add cases, loosen these budgets, or accept it with --quant-underpowered=allow"
         return [*found, f"UNDECIDABLE: {len(found)} budgets; {advice}"] if found else []
 
     # --- running ------------------------------------------------------------------------
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Ask for everything in the background while the items run."""
-        jobs = [
-            job
-            for case in {
-                i.stash[CASE].id: i.stash[CASE] for i in session.items if CASE in i.stash
-            }.values()
-            for job in jobs_of(case, tuple(self.settings.variants))
-        ]
-        if self.config.option.collectonly or (not self.in_worker and _distributes(self.config)):
-            jobs = []
         try:
-            if jobs:
-                self.engine.plan(jobs)
-                self.engine.start()
+            if self._engine is not None:
+                self._engine.start()
             return (yield)
         finally:
             self.plan["counts"] = self._engine.counts() if self._engine else {}
@@ -256,7 +255,7 @@ class GateSession:
         return {
             name: asdict(provider.served_as())
             for name, provider in self.providers.items()
-            if counts.get(name, {}).get("sent", 0) > counts.get(name, {}).get("failed", 0)
+            if counts.get(name, {}).get("answered", 0) > 0
         }
 
     @pytest.hookimpl(tryfirst=True)

@@ -21,6 +21,10 @@ class QuantGuardWarning(UserWarning):
     """Something is not as it should be, but the run goes on."""
 
 
+SHOWN_PROBLEMS = 20
+"""A message shows this many mistakes and counts the rest: a typo in a tool can make thousands."""
+
+
 class QuantGuardError(Exception):
     """Base of every error that pytest-quantguard raises on purpose."""
 
@@ -34,7 +38,9 @@ class InputError(QuantGuardError):
 
     def __init__(self, problems: str | Sequence[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__("\n".join(self.problems))
+        more = len(self.problems) - SHOWN_PROBLEMS
+        shown = self.problems[:SHOWN_PROBLEMS]
+        super().__init__("\n".join((*shown, f"... and {more} more") if more > 0 else shown))
 
 
 class ConfigError(InputError):

@@ -116,8 +116,17 @@ class CompletionRequest:
     @property
     def prompt(self) -> str:
         """All system and user texts, joined by newlines: what the model was given to read."""
-        texts = (m.get("content") for m in self.messages if m.get("role") != "assistant")
-        return "\n".join(text for text in texts if isinstance(text, str))
+        contents = [m.get("content") for m in self.messages if m.get("role") != "assistant"]
+        return "\n".join(text for content in contents for text in _texts(content))
+
+
+def _texts(content: Any) -> list[str]:
+    """A message's texts: its content is one text, or a list of parts of which some are texts."""
+    if isinstance(content, str):
+        return [content]
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return [text for text in texts if isinstance(text, str)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,10 +337,10 @@ class Check(Protocol):
 
     Implemented as a frozen dataclass whose fields are the parameters; the constructor raises
     ValueError with one sentence for a parameter that makes no sense. ``shorthand`` names the
-    field that a bare YAML value fills (``exact: "text"``), or is None.
+    field that a bare YAML value fills (``exact: "text"``), or is None; ``key`` is the name in YAML.
     """
 
-    name: ClassVar[str]
+    key: ClassVar[str]
     shorthand: ClassVar[str | None]
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:

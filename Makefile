@@ -1,0 +1,44 @@
+# Two commands for a newcomer: `make demo` and `make test`. Needs Python 3.11 or newer.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help demo test lint format clean
+
+help:
+	@echo "make demo    gate two really quantized models against their baseline"
+	@echo "make test    lint, type check and test"
+	@echo "make format  format and fix what ruff can fix"
+	@echo "make clean   remove the virtual environment and everything that was written"
+
+$(VENV)/.pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.pip pyproject.toml
+	$(BIN)/pip install --quiet --editable ".[llamacpp]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/pip install --quiet --group dev
+	@touch $@
+
+demo: $(VENV)/.run
+	$(BIN)/python examples/helpdesk/demo.py
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) quant-report examples/*/quant-report examples/*/.quantguard

@@ -1,0 +1,98 @@
+"""Asks every variant for every completion, cache first: the engine that the test run talks to.
+
+All lanes (one for each variant, see `_lane`) hold the cases in the same order, so that the arms
+are asked side by side. Items of the test run wait for the one answer they need.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from pytest_quantguard._cache import CompletionCache
+from pytest_quantguard._lane import Answer, Counts, Job, Lane
+from pytest_quantguard.types import Provider, Variant
+
+__all__ = ["Answer", "CompletionEngine", "Counts", "Job"]
+
+_POLL_S = 0.2
+_CLOSE_S = 1.5
+
+
+class CompletionEngine:
+    """Gets completions through the cache and the providers, many at once.
+
+    ``shares`` is the number of processes that work on the same jobs: each takes its part of a
+    variant's concurrency, at least one.
+    """
+
+    def __init__(
+        self,
+        cache: CompletionCache,
+        providers: Mapping[str, Provider],
+        variants: Mapping[str, Variant],
+        *,
+        shares: int = 1,
+    ) -> None:
+        self._cache = cache
+        self._stop = threading.Event()
+        self._lanes = {
+            name: Lane(
+                variant, providers[name], cache, max(1, variant.concurrency // shares), self._stop
+            )
+            for name, variant in variants.items()
+        }
+        self._closing = threading.Lock()
+        atexit.register(self.close)
+
+    def plan(self, jobs: Iterable[Job]) -> None:
+        """Queue jobs in the order given; those that are planned already are left where they are."""
+        for job in jobs:
+            self._lanes[job.variant].add(job)
+
+    def start(self) -> None:
+        """Begin to work on what is planned, in the background."""
+        for lane in self._lanes.values():
+            lane.staff()
+
+    def get(self, job: Job) -> Answer:
+        """Wait for one job; one that was not planned, or has not begun, goes first.
+
+        Ends early only when `close` was called, with an error in the answer.
+        """
+        lane = self._lanes[job.variant]
+        task = lane.add(job)
+        lane.urge(task)
+        while not task.done.wait(_POLL_S):  # in pieces, so that Ctrl-C is heard everywhere
+            pass
+        return task.answer
+
+    def known(self) -> dict[str, tuple[int, int]]:
+        """Return how many planned completions of each variant are cached, and of how many."""
+        return {name: lane.known() for name, lane in self._lanes.items()}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the `Counts` of each variant as plain numbers."""
+        return {name: asdict(lane.counts) for name, lane in self._lanes.items()}
+
+    def close(self, cancel: bool = True) -> None:
+        """Stop asking, hang up, stop the providers; safe to call twice.
+
+        With ``cancel`` exchanges are cut short and this returns within about two seconds, else
+        those in flight are waited for. Completions that have arrived are stored in both cases;
+        jobs that have not begun get an error.
+        """
+        with self._closing:
+            if self._stop.is_set():
+                return
+            self._stop.set()
+        atexit.unregister(self.close)
+        for lane in self._lanes.values():
+            lane.dismiss(cancel)
+        end = time.monotonic() + _CLOSE_S if cancel else None
+        for lane in self._lanes.values():
+            lane.wind_up(end)
+        self._cache.close()

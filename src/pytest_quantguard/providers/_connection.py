@@ -1,0 +1,327 @@
+"""One keep-alive connection to a chat endpoint, and one exchange over it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
+from pytest_quantguard.providers import _wire
+from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall, Variant
+
+_CONNECT_S = 5.0
+_RETRIED_STATUSES = (408, 409, 425, 429)
+
+
+class OpenAIConnection:
+    """One keep-alive connection; `complete` is one streamed exchange."""
+
+    def __init__(self, variant: Variant, url: httpx.URL, key: str) -> None:
+        self._variant = variant
+        self._endpoint = below(url, "chat/completions")
+        self._who = f"variant {variant.name!r} at {shown(url)}"
+        self._secrets = (key,) if len(key) >= 8 else ()  # "none" or "x" would blot out the text
+        self._client = new_client(key)
+        self._exchange_lock = threading.Lock()
+        self._stream: Any = None
+        self._connects = 0
+        self._sent_at = 0.0
+        self._closed = False
+        self._drains = True
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        """Make one attempt, within ``timeout_s`` seconds.
+
+        A body that drips is cut at the deadline; one that falls silent after it began may take
+        as long again as was left when it began.
+
+        Raises:
+            TransportError: worth another attempt.
+            RefusedError: the server said no.
+        """
+        content = self._encode(request)
+        with self._exchange_lock:
+            try:
+                with suppress(_StaleConnectionError):
+                    return self._exchange(content)
+                return self._exchange(content)
+            finally:
+                if self._closed:
+                    self._client.close()
+
+    def close(self) -> None:
+        """Hang up; from another thread it cuts the exchange short, which then raises."""
+        self._closed = True
+        self._cut()
+        if self._exchange_lock.acquire(blocking=False):
+            try:
+                self._client.close()
+            finally:
+                self._exchange_lock.release()
+
+    # --- one exchange -------------------------------------------------------------------
+
+    def _encode(self, request: CompletionRequest) -> bytes:
+        body = {
+            "model": self._variant.model,
+            **request.body(),
+            **self._variant.options.get("extra_body", {}),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        return json.dumps(body, separators=(",", ":")).encode("ascii")
+
+    def _exchange(self, content: bytes) -> Completion:
+        if self._closed:
+            raise TransportError(f"{self._who}: the connection was closed")
+        deadline = Deadline(self._variant.timeout_s)
+        connects, began = self._connects, False
+        self._sent_at = time.perf_counter()
+        try:
+            with self._client.stream(
+                "POST",
+                self._endpoint,
+                content=content,
+                extensions={"trace": self._trace, "timeout": deadline},
+            ) as response:
+                began = True
+                return self._read(response, deadline)
+        except httpx.TimeoutException as error:
+            raise self._too_late(isinstance(error, httpx.ConnectTimeout)) from None
+        except httpx.HTTPError as error:
+            # The keep-alive trap: servers hang up on idle connections, after a stream above all.
+            reused = self._connects == connects and connects > 0
+            if reused and not began and not self._closed and _is_hang_up(error):
+                raise _StaleConnectionError from None
+            raise self._broken(error) from None
+        except (_wire.MalformedError, _wire.ReportedError) as error:
+            raise self._unusable(error) from None
+        except ProviderError:
+            raise
+        except Exception as error:  # a socket closed under our feet raises almost anything
+            if not self._closed:
+                raise
+            raise self._broken(error) from None
+
+    def _read(self, response: httpx.Response, deadline: Deadline) -> Completion:
+        if not response.is_success:
+            raise self._refusal(response)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        chunks = self._chunks(response, deadline)
+        if kind == "text/event-stream":
+            return self._scrubbed(self._read_stream(chunks))
+        if kind.endswith("json"):
+            draft = _wire.Draft()
+            draft.add(b"".join(chunks).decode("utf-8", "replace"))
+            return self._scrubbed(draft.completion(time.perf_counter() - self._sent_at, None))
+        raise TransportError(
+            f"{self._who}: answered with content type {one_line(kind, 60)!r} instead of a chat "
+            "completion; is base_url right?"
+        )
+
+    def _read_stream(self, chunks: Iterator[bytes]) -> Completion:
+        draft = _wire.Draft()
+        first: float | None = None
+        last = self._sent_at
+        for data in _wire.events(chunks):
+            if data.strip() == _wire.DONE:
+                self._drain(chunks)
+                break
+            said = draft.add(data)
+            last = time.perf_counter()
+            if said and first is None:
+                first = last
+        else:
+            if not draft.finish_reason:
+                raise TransportError(
+                    f"{self._who}: the stream ended before the answer was complete"
+                )
+        ttft_s = None if first is None else first - self._sent_at
+        return draft.completion(last - self._sent_at, ttft_s)
+
+    def _drain(self, chunks: Iterator[bytes]) -> None:
+        """Read to the end of the body: only then can the connection be used again."""
+        if not self._drains:
+            return
+        start = time.monotonic()
+        with suppress(
+            httpx.HTTPError, TransportError, _wire.MalformedError
+        ):  # the answer is complete
+            for _ in chunks:
+                pass
+        # A server that keeps the stream open costs us this wait once, then the reconnects.
+        self._drains = time.monotonic() - start < 1.0
+
+    def _chunks(self, response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
+        for chunk in body_of(response):
+            if deadline.left_s <= 0:
+                raise self._too_late(False)
+            yield chunk
+
+    def _trace(self, event: str, info: Json) -> None:
+        if event.endswith("send_request_headers.started"):
+            self._sent_at = time.perf_counter()  # do not count the handshakes as latency
+        elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._stream = info["return_value"]
+            self._connects += 1
+            if self._closed:
+                self._cut()
+
+    def _cut(self) -> None:
+        # Closing a socket does not wake a thread that waits on it; shutting it down does.
+        if self._stream is not None:
+            sock = self._stream.get_extra_info("socket")
+            with suppress(OSError, AttributeError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    # --- what went wrong ----------------------------------------------------------------
+
+    def _said(self, text: str, limit: int = 300) -> str:
+        return one_line(scrub(text, self._secrets), limit)
+
+    def _too_late(self, connecting: bool) -> TransportError:
+        seconds = self._variant.timeout_s
+        if connecting:
+            seconds = min(seconds, _CONNECT_S)
+            what = f"no connection within {seconds:g} s"
+        else:
+            what = f"no complete answer within {seconds:g} s (timeout_s)"
+        return TransportError(f"{self._who}: {what}", connected=not connecting)
+
+    def _broken(self, error: Exception) -> TransportError:
+        if self._closed:
+            return TransportError(f"{self._who}: the exchange was cut short")
+        text = self._said(str(error) or type(error).__name__)
+        if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
+            return TransportError(f"{self._who}: no connection: {text}", connected=False)
+        return TransportError(f"{self._who}: the exchange broke off: {text}")
+
+    def _unusable(self, error: _wire.MalformedError | _wire.ReportedError) -> ProviderError:
+        text = self._said(str(error))
+        if isinstance(error, _wire.MalformedError):
+            return TransportError(f"{self._who}: the answer cannot be used: {text}")
+        return self._error(error.status, text, None)
+
+    def _refusal(self, response: httpx.Response) -> ProviderError:
+        if response.is_redirect:
+            return RefusedError(
+                f"{self._who}: redirected to {self._said(_target(response))}; redirects "
+                "are not followed, put the final address into base_url",
+                status=response.status_code,
+            )
+        body = bytearray()
+        with suppress(_wire.MalformedError, httpx.HTTPError):  # half an explanation will do
+            for chunk in body_of(response):
+                body += chunk
+                if len(body) > 2**16:
+                    break
+        text = self._said(_wire.error_text(bytes(body)))
+        wait = _wire.retry_after_s(response.headers, time.time())
+        return self._error(response.status_code, text, wait)
+
+    def _error(self, status: int, text: str, wait_s: float | None) -> ProviderError:
+        message = f"{self._who}: HTTP {status}: {text}"
+        if status >= 500 or status in _RETRIED_STATUSES:
+            asked = "" if wait_s is None else f" (asks to wait {wait_s:.0f} s)"
+            return TransportError(message + asked, retry_after_s=wait_s)
+        if status in (401, 403):
+            env = self._variant.api_key_env
+            message += f"; the key came from {env}" if env else "; no api_key_env is configured"
+        elif status == 404:
+            message += f"; check base_url and the model name {self._variant.model!r}"
+        return RefusedError(message, status=status)
+
+    def _scrubbed(self, completion: Completion) -> Completion:
+        """Take our key out of an answer: a server that echoes it must not get it stored."""
+        if not any(secret in repr(completion) for secret in self._secrets):
+            return completion
+
+        def clean(text: str | None) -> Any:
+            return text and scrub(text, self._secrets)
+
+        calls = (
+            ToolCall(name=clean(call.name), arguments_text=clean(call.arguments_text))
+            for call in completion.tool_calls
+        )
+        names = ("text", "finish_reason", "refusal", "served_as", "fingerprint")
+        texts = {name: clean(getattr(completion, name)) for name in names}
+        return replace(completion, tool_calls=tuple(calls), **texts)
+
+
+class _StaleConnectionError(Exception):
+    """A kept-alive connection turned out to be closed; nothing was read, so ask again."""
+
+
+class Deadline(dict[str, float]):
+    """Time-outs for httpx that shrink: each step is given what is left of the whole."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the end; negative when it is past."""
+        return self._end - time.monotonic()
+
+    def get(self, key: str, default: Any = None) -> float:
+        left = max(self.left_s, 0.001)
+        return min(left, _CONNECT_S) if key == "connect" else left
+
+
+def below(url: httpx.URL, path: str) -> httpx.URL:
+    """Return the address with ``path`` added; a query, such as ``api-version``, stays."""
+    return url.copy_with(path=f"{url.path.rstrip('/')}/{path}")
+
+
+def shown(url: httpx.URL) -> str:
+    """Return the address for messages: user, password and query may hold secrets."""
+    return str(url.copy_with(username=None, password=None, query=None, fragment=None))
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Load the certificates once: a context costs more than a hundred local requests."""
+    return httpx.create_ssl_context()
+
+
+def new_client(key: str) -> httpx.Client:
+    """Return a client for one connection, which sends the key and follows no redirects."""
+    headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    # A pool is searched on every request; one line to one server needs none.
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+    return httpx.Client(headers=headers, verify=_tls(), limits=limits, timeout=_CONNECT_S)
+
+
+def body_of(response: httpx.Response) -> Iterator[bytes]:
+    """Yield the body, decompressed and never more than `_wire.MAX_BODY` bytes.
+
+    Raises:
+        MalformedError: see `_wire.bounded`.
+    """
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return _wire.bounded(response.iter_raw(), encoding)
+
+
+def _target(response: httpx.Response) -> str:
+    try:
+        return shown(response.url.join(response.headers.get("location", "")))
+    except httpx.InvalidURL:
+        return "no valid address"
+
+
+def _is_hang_up(error: httpx.HTTPError) -> bool:
+    return isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError))

@@ -1,0 +1,155 @@
+"""Any server that speaks the OpenAI chat API: vLLM, SGLang, llama.cpp, Ollama, hosted ones."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.errors import LaunchError, did_you_mean
+from pytest_quantguard.providers import _wire
+from pytest_quantguard.providers._connection import (
+    Deadline,
+    OpenAIConnection,
+    below,
+    body_of,
+    new_client,
+)
+from pytest_quantguard.types import Connection, Json, ServedAs, Variant
+
+_ASK_S = 5.0
+_OPTIONS = ("extra_body",)
+_OURS = frozenset(("messages", "model", "stream", "stream_options", "tools"))
+
+
+class OpenAIProvider:
+    """The way to a running server; ``options.extra_body`` is merged into every request.
+
+    Raises:
+        ValueError: an option that is not known, or has no usable value.
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        check_options(variant, _OPTIONS)
+        self._variant = variant
+        self._url: httpx.URL | None = None
+        self._key = ""
+
+    def start(self) -> str:
+        """Check the address and read the API key; returns the base URL.
+
+        Raises:
+            LaunchError: no usable base_url, or the key variable is not set.
+        """
+        variant = self._variant
+        self._url = _parse_url(variant)
+        if variant.api_key_env:
+            self._key = _read_key(variant.api_key_env)
+            if not self._key:
+                raise LaunchError(
+                    f"variant {variant.name!r}: the environment variable {variant.api_key_env} "
+                    "is not set, is empty, or holds no usable key; put the API key there"
+                )
+        return str(self._url)
+
+    def identity(self) -> Json:
+        """Return the variant's own identity; the address without user name and password."""
+        identity = self._variant.identity()
+        if self._variant.base_url:
+            with suppress(httpx.InvalidURL):
+                url = httpx.URL(self._variant.base_url)
+                identity["base_url"] = str(url.copy_with(username=None, password=None))
+        return identity
+
+    def connect(self) -> Connection:
+        """Return a new connection; nothing is sent yet."""
+        if self._url is None:
+            raise LaunchError(f"variant {self._variant.name!r}: start() was not called")
+        return OpenAIConnection(self._variant, self._url, self._key)
+
+    def served_as(self) -> ServedAs:
+        """Ask ``/models``, and llama.cpp's ``/props``; what neither tells is None."""
+        if self._url is None:
+            return ServedAs()
+        url = self._url
+        root = url.copy_with(path=url.path.removesuffix("/").removesuffix("/v1") + "/props")
+        with new_client(self._key) as client:
+            models = _ask(client, below(url, "models")).get("data")
+            model = _pick_model(models, self._variant.model)
+            meta = model.get("meta")
+            ftype = meta.get("ftype") if isinstance(meta, dict) else None
+            props = _ask(client, root)
+        return ServedAs(
+            model=_short(model.get("id")),
+            quantization=_short(ftype) or _short(props.get("model_ftype")),
+            version=_short(props.get("build_info")),
+        )
+
+    def stop(self) -> None:
+        """Forget the key; the server is not ours."""
+        self._url, self._key = None, ""
+
+
+def check_options(variant: Variant, known: tuple[str, ...]) -> None:
+    """Refuse options that nothing reads: a typo would change what is compared.
+
+    Raises:
+        ValueError: with the nearest known option.
+    """
+    for name in variant.options:
+        if name not in known:
+            raise ValueError(f"unknown option {name!r}; {did_you_mean(name, known)}")
+    if not isinstance(variant.options.get("extra_body", {}), dict):
+        raise ValueError("option 'extra_body' must be a map of request fields")
+    for name in _OURS.intersection(variant.options.get("extra_body", {})):
+        raise ValueError(f"option 'extra_body' must not set {name!r}")
+
+
+def _parse_url(variant: Variant) -> httpx.URL:
+    try:
+        url = httpx.URL(variant.base_url or "")
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise LaunchError(
+            f"variant {variant.name!r}: base_url must be an address such as "
+            "http://127.0.0.1:8000/v1"
+        )
+    if url.userinfo:
+        raise LaunchError(
+            f"variant {variant.name!r}: base_url holds a user name or password; use api_key_env"
+        )
+    return url
+
+
+def _read_key(name: str) -> str:
+    key = os.environ.get(name, "").strip()  # a secret read from a file often ends with a newline
+    return key if key.isascii() and key.isprintable() and " " not in key else ""
+
+
+def _ask(client: httpx.Client, url: httpx.URL) -> Json:
+    """GET a JSON object; anything else is an empty one."""
+    deadline = Deadline(_ASK_S)
+    with suppress(httpx.HTTPError, _wire.MalformedError, ValueError, RecursionError):
+        extensions = {"timeout": deadline}
+        with client.stream("GET", url, extensions=extensions) as response:
+            value = json.loads(b"".join(body_of(response))) if response.is_success else None
+            return value if isinstance(value, dict) else {}
+    return {}
+
+
+def _pick_model(models: Any, name: str) -> Json:
+    """Return the entry of the model that is asked for, else the only one."""
+    found = [m for m in models if isinstance(m, dict)] if isinstance(models, list) else []
+    named = [model for model in found if model.get("id") == name]
+    if named or len(found) == 1:
+        return (named or found)[0]
+    return {}
+
+
+def _short(value: Any) -> str | None:
+    return one_line(value) if isinstance(value, str) and value else None

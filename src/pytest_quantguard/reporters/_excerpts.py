@@ -1,0 +1,168 @@
+"""Model text, cut to what matters and made safe to print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unicodedata import combining, east_asian_width
+
+from pytest_quantguard._sanitize import quoted_block
+from pytest_quantguard.reporters._views import worst_first
+from pytest_quantguard.reporters._words import MESSAGE_LIMIT, label, sentence
+from pytest_quantguard.types import BudgetVerdict, Completion, PairedOutcome
+
+Completions = Callable[[str], Completion | None]
+"""Cache key -> completion; None when it is not there any more."""
+
+BEFORE = 120
+"""Characters shown before the first difference."""
+SHOWN = 480
+"""Characters shown of each text."""
+_PREFIX = "| "
+_BLOCK = 4096
+
+
+def spoken(completion: Completion) -> str:
+    """Return everything the model said as one text: words, refusal, tool calls."""
+    parts = [completion.text] if completion.text else []
+    if completion.refusal:
+        parts.append(f"refusal: {completion.refusal}")
+    parts += [f"call {call.name}({call.arguments_text})" for call in completion.tool_calls]
+    return "\n".join(parts)
+
+
+def first_difference(one: str, other: str) -> int | None:
+    """Return the index of the first character that differs, or None for equal texts."""
+    if one == other:
+        return None
+    start = 0
+    while one[start : start + _BLOCK] == other[start : start + _BLOCK]:
+        start += _BLOCK
+    end = min(len(one), len(other), start + _BLOCK)
+    return next((i for i in range(start, end) if one[i] != other[i]), end)
+
+
+def side_by_side(outcome: PairedOutcome, completions: Completions, width: int) -> list[str]:
+    """Show both texts around their first difference, each line prefixed with ``| ``."""
+    baseline, candidate = (completions(key) for key in outcome.keys)
+    if baseline is None or candidate is None:
+        return ["the texts are not in the cache"]
+    texts = spoken(baseline), spoken(candidate)
+    at = first_difference(*texts)
+    if at is None:
+        head = "both arms said the same the first time they were asked"
+        return [f"{head}{_size(texts[0], baseline)}:", *_excerpt(texts[0], 0, width, mark=False)]
+    return [
+        f"baseline{_size(texts[0], baseline)}:",
+        *_excerpt(texts[0], at, width, mark=False),
+        f"candidate{_size(texts[1], candidate)}, differs from character {at + 1:,} on:",
+        *_excerpt(texts[1], at, width, mark=True),
+    ]
+
+
+def budget_details(
+    verdict: BudgetVerdict,
+    completions: Completions,
+    limit: int = 10,
+    *,
+    characters: int = 20_000,
+) -> str:
+    """Return what `budget_sentence` has no room for: up to ``limit`` regressed cases, worst first.
+
+    At most ``characters`` long, and empty when there is nothing to add.
+    """
+    long = len(verdict.reason) > MESSAGE_LIMIT
+    blocks = [sentence(verdict.reason, characters // 2)] if long else []
+    left = characters - len("\n".join(blocks))
+    outcomes = worst_first(verdict.regressed)
+    for number, outcome in enumerate(outcomes):
+        rest = f"... and {len(outcomes) - number} more"
+        block = "\n".join(case_block(outcome, completions, width=100)) if number < limit else rest
+        left -= len(block) + 2
+        if left < len(rest) + 2 or number == limit:
+            blocks.append(rest)
+            break
+        blocks.append(block)
+    return "\n\n".join(blocks)[:characters]
+
+
+def case_block(outcome: PairedOutcome, completions: Completions, width: int) -> list[str]:
+    """Return one regressed case in full: where it stands, what is wrong, what was said."""
+    found = outcome.candidate.violations[:5]
+    return [
+        case_line(outcome),
+        *(f"  {sentence(text, 300)}" for text in found),
+        *(f"  {line}" for line in side_by_side(outcome, completions, width - 2)),
+    ]
+
+
+def case_line(outcome: PairedOutcome, *, check: bool = True) -> str:
+    """Name a case and its place: ``refund-order (tool_call)  golden/tools.quant.yaml:12``."""
+    marks = [label(outcome.check)] if check else []
+    marks += ["critical"] if outcome.critical else []
+    name = f"{label(outcome.case)} ({', '.join(marks)})" if marks else label(outcome.case)
+    return f"{name}  {sentence(str(outcome.source), 200)}"
+
+
+def _size(text: str, completion: Completion) -> str:
+    stopped = completion.finish_reason
+    ended = f", finish_reason {label(stopped)}" if stopped not in (None, "stop") else ""
+    return f", {len(text):,} characters{ended}"
+
+
+def _excerpt(text: str, at: int, width: int, *, mark: bool) -> list[str]:
+    """Quote ``text`` around position ``at``; the mark is a caret under that character."""
+    if not text:
+        return [f"{_PREFIX}(nothing)"]
+    start = max(0, at - BEFORE)
+    piece = text[start : start + SHOWN]
+    after = len(text) - start - len(piece)
+    lines = _quoted(piece)
+    row, column = _place(piece[: at - start]) if mark else (-1, 0)
+    room = max(width - len(_PREFIX), 16)
+    shown = [f"{_PREFIX}[{start:,} characters before]"] if start else []
+    for number, line in enumerate(lines):
+        shown += _folded(line, room, column if number == row else None)
+    return [*shown, f"{_PREFIX}[{after:,} more characters]"] if after else shown
+
+
+def _quoted(piece: str) -> list[str]:
+    """Clean lines without their prefix; tabs are visible, so that columns can be counted."""
+    block = quoted_block(piece, _PREFIX).replace("\t", "\\t")
+    return [line[len(_PREFIX) :] for line in block.split("\n")]
+
+
+def _place(head: str) -> tuple[int, int]:
+    """Return row and column of the end of ``head`` once it is cleaned."""
+    lines = _quoted(head)
+    return len(lines) - 1, len(lines[-1])
+
+
+def _folded(line: str, room: int, caret: int | None) -> list[str]:
+    """Break a line into pieces of ``room`` columns; a caret line follows the marked piece."""
+    pieces: list[str] = []
+    start = used = 0
+    for i, char in enumerate(line):
+        columns = _columns(char)
+        if used + columns > room:
+            pieces.append(line[start:i])
+            start, used = i, 0
+        used += columns
+    pieces.append(line[start:])
+    shown: list[str] = []
+    seen = 0
+    for number, piece in enumerate(pieces):
+        shown.append(f"{_PREFIX}{piece}")
+        last = number == len(pieces) - 1
+        if caret is not None and (caret < seen + len(piece) or last):
+            blank = sum(map(_columns, piece[: caret - seen]))
+            shown.append(f"{_PREFIX}{' ' * blank}^")
+            caret = None
+        seen += len(piece)
+    return shown
+
+
+def _columns(char: str) -> int:
+    """Return how many terminal columns a character takes."""
+    if combining(char):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1

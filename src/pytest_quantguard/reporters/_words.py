@@ -1,0 +1,142 @@
+"""The numbers and sentences that all reports share: one wording for one fact."""
+
+from __future__ import annotations
+
+import math
+
+from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.types import (
+    BudgetVerdict,
+    CandidateReport,
+    Delta,
+    Mishap,
+    PairedOutcome,
+    Verdict,
+)
+
+MESSAGE_LIMIT = 500
+"""Longest one-line message, in characters."""
+LABEL_LIMIT = 100
+"""Longest name of a cohort, check or case, in characters."""
+STRONG_EVIDENCE = math.log(100)
+"""Natural logarithm of the odds that a FAIL takes."""
+
+
+def sentence(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Fold text into one clean line of at most ``limit`` characters."""
+    folded = one_line(text, limit)
+    return folded if len(folded) <= limit else f"{folded[: limit - 3]}..."
+
+
+def label(text: str) -> str:
+    """Return a name as all reports show it; names that fit the rules stay as they are."""
+    return sentence(text, LABEL_LIMIT) or "(unnamed)"
+
+
+def percent(share: float | None) -> str:
+    """Return a rate in [0, 1] as percent, or nothing for None."""
+    return "" if share is None else f"{100 * share:.1f}%"
+
+
+def points(share: float, *, signed: bool = False) -> str:
+    """Return a difference of two rates in percentage points; ``signed``: + = worse."""
+    value = round(100 * share, 1) + 0.0  # no "-0.0"
+    return f"{value:+.1f} pt" if signed and value else f"{value:.1f} pt"
+
+
+def interval(delta: Delta) -> str:
+    """Return the ends of the interval in percentage points."""
+    low, high = (round(100 * end, 1) + 0.0 for end in (delta.low, delta.high))
+    return f"[{low:.1f}, {high:.1f}]"
+
+
+def allowance(max_drop: float | None) -> str:
+    """Return a budget in percentage points, or nothing where a row has none."""
+    return "" if max_drop is None else f"{round(100 * max_drop, 2):g} pt"
+
+
+def odds(log_evidence: float) -> str:
+    """Return the odds of a natural logarithm, rounded down: ``137 : 1``, ``4.1e5 : 1``."""
+    if math.isnan(log_evidence):
+        return "unknown"
+    power = log_evidence / math.log(10)
+    if power > 99:
+        return "> 1e99 : 1"
+    if power < -1:
+        return "< 0.1 : 1"
+    value = 10**power * (1 + 1e-9)
+    if value < 10:
+        return f"{math.floor(10 * value) / 10:.1f} : 1"
+    if value < 10_000:
+        return f"{math.floor(value)} : 1"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)} : 1"
+
+
+def group_name(row: BudgetVerdict) -> str:
+    """Return ``cohort / check``, with ``all`` where everything is taken together."""
+    cohort, check = row.group
+    return f"{label(cohort)} / {label(check)}"
+
+
+def why(row: BudgetVerdict, candidate: CandidateReport) -> str:
+    """Return what stands behind a verdict, as short as can be; nothing for a budget's PASS."""
+    if row.verdict is Verdict.PASS and row.max_drop is not None:
+        return ""
+    if row.verdict is not Verdict.FAIL or row.log_evidence is None:
+        return sentence(row.reason)
+    if row.log_evidence >= STRONG_EVIDENCE or row.log_evidence >= candidate.log_evidence:
+        return f"evidence {odds(row.log_evidence)}"
+    return f"evidence of the run {odds(candidate.log_evidence)}"
+
+
+def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = None) -> str:
+    """Say in one line what was found: the message of a failed budget in every report.
+
+    With ``candidate`` a group of several checks per case is counted in checks, which is what
+    its regressed and improved outcomes are.
+    """
+    if verdict.verdict is Verdict.ERROR or verdict.delta is None:
+        return sentence(verdict.reason) or f"{verdict.verdict.value}, without a reason"
+    value = verdict.delta.value
+    change = f"worse by {points(value)}" if value >= 0 else f"better by {points(-value)}"
+    text = f"{_counts(verdict, candidate)}; {change}"
+    if verdict.max_drop is not None:
+        text += f", budget {allowance(verdict.max_drop)}"
+    if verdict.verdict is Verdict.INCONCLUSIVE:
+        text += f"; {verdict.reason}"
+    return sentence(text)
+
+
+def _counts(verdict: BudgetVerdict, candidate: CandidateReport | None) -> str:
+    total = f"{verdict.cases}"
+    if verdict.check is None and candidate is not None:
+        pairs = sum(verdict.cohort in (None, o.cohort) for o in candidate.outcomes)
+        if pairs > verdict.cases:
+            total = f"{pairs} checks"
+    return f"{len(verdict.regressed)} of {total} regressed, {verdict.improved} improved"
+
+
+def violation(outcome: PairedOutcome, limit: int = 200) -> str:
+    """Return the first thing that is wrong with the candidate's answer."""
+    for text in outcome.candidate.violations:
+        return sentence(text, limit)
+    return f"{outcome.baseline.value:.2f} in the baseline, {outcome.candidate.value:.2f} here"
+
+
+def outcome_sentence(outcome: PairedOutcome, baseline: str) -> str:
+    """Say in one line how a case regressed."""
+    check, names = label(outcome.check), (label(baseline), label(outcome.variant))
+    if outcome.baseline.ok and outcome.candidate.value <= 0:
+        text = f"{check}: holds in {names[0]}, not in {names[1]}"
+    else:
+        text = (
+            f"{check}: {outcome.baseline.value:.2f} in {names[0]}, "
+            f"{outcome.candidate.value:.2f} in {names[1]}"
+        )
+    return sentence(f"{text} ({violation(outcome)})")
+
+
+def mishap_sentence(mishap: Mishap) -> str:
+    """Say in one line why there is no evidence."""
+    return sentence(f"{mishap.kind} in the {mishap.role}: {mishap.message}")

@@ -1,0 +1,315 @@
+"""The whole report as JSON: what is archived, merged and rendered again.
+
+The top level is a CTRF document, so that test dashboards read it; everything of ours stands under
+``results.extra.quantguard`` and in each test's ``extra``. The file is pure ASCII: a lone surrogate
+in model text survives as an escape. ``report.schema.json`` describes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.reporters._excerpts import Completions
+from pytest_quantguard.reporters._files import write_whole
+from pytest_quantguard.reporters._views import Finding, findings, routes, unexplained
+from pytest_quantguard.reporters._words import (
+    budget_sentence,
+    group_name,
+    label,
+    mishap_sentence,
+    outcome_sentence,
+    sentence,
+)
+from pytest_quantguard.types import (
+    BudgetVerdict,
+    CandidateReport,
+    Completion,
+    Delta,
+    GateReport,
+    Json,
+    Mishap,
+    PairedOutcome,
+    Quantization,
+    Source,
+    Variant,
+    Verdict,
+)
+
+CTRF_VERSION = "1.0.0"
+FORMAT_VERSION = 1
+"""Version of everything under ``results.extra.quantguard``."""
+PROBLEMS_SHOWN = 20
+"""Problems named when a document is no report."""
+_NAMESPACE = UUID("a1b0c1ae-2d4f-5c7e-9a53-71d6c3f0e84b")
+"""Makes a test's id the same in every run, for dashboards that follow tests over time."""
+_STATUS = {"fail": "failed", "tolerated": "passed", "pass": "passed"}
+
+
+def write(report: GateReport, path: Path, completions: Completions) -> None:
+    """Write the report, with both texts of each regressed case.
+
+    Raises:
+        QuantGuardError: when the file cannot be written, or the report holds what JSON cannot
+            say, such as NaN; names the path.
+    """
+    document = to_json(report)
+    document["results"]["extra"]["quantguard"]["completions"] = _texts(report, completions)
+    try:
+        text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise QuantGuardError(f"{path}: this report is no JSON: {error}") from error
+    write_whole(path, text.encode("ascii") + b"\n")
+
+
+def to_json(report: GateReport) -> Json:
+    """Return the report as plain JSON types, without the models' texts."""
+    tests = [test for i, c in enumerate(report.candidates) for test in _tests(i, c, report)]
+    if not report.candidates:
+        tests = [_test("quantguard", ["quantguard"], "failed", "error", "no candidate was judged")]
+    document = {
+        "reportFormat": "CTRF",
+        "specVersion": CTRF_VERSION,
+        "generatedBy": "pytest-quantguard",
+        "results": {
+            "tool": {
+                "name": "pytest-quantguard",
+                "version": str(report.provenance.get("pytest_quantguard", "unknown")),
+            },
+            "summary": _summary(tests, report),
+            "tests": tests,
+            "extra": {
+                "quantguard": {
+                    "version": FORMAT_VERSION,
+                    "report_version": report.version,
+                    "verdict": report.verdict.value,
+                    "baseline": asdict(report.baseline),
+                    "candidates": [_candidate(candidate) for candidate in report.candidates],
+                    "provenance": report.provenance,
+                    "completions": {},
+                }
+            },
+        },
+    }
+    plain: Json = _plain(document)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Turn the tuples of records into lists."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _summary(tests: list[Json], report: GateReport) -> Json:
+    counts = {
+        status: sum(test["status"] == status for test in tests)
+        for status in ("passed", "failed", "skipped", "pending", "other")
+    }
+    start = _milliseconds(report.provenance.get("started"))
+    duration = _milliseconds(report.provenance.get("seconds"))
+    return {
+        "tests": len(tests),
+        **counts,
+        "suites": len({tuple(test["suite"]) for test in tests}),
+        "start": start,
+        "stop": start + duration,
+        "duration": duration,
+    }
+
+
+def _milliseconds(seconds: Any) -> int:
+    known = isinstance(seconds, int | float) and 0 <= seconds < 1e12
+    return round(1000 * seconds) if known else 0
+
+
+# --- one candidate --------------------------------------------------------------------------
+
+
+def _candidate(candidate: CandidateReport) -> Json:
+    """Everything but outcomes and mishaps, which stand with their tests."""
+    index = {outcome: i for i, outcome in enumerate(candidate.outcomes)}
+    return {
+        "variant": asdict(candidate.variant),
+        "verdict": candidate.verdict.value,
+        "log_evidence": candidate.log_evidence,
+        "quantization_note": candidate.quantization_note,
+        "routes": [asdict(route) for route in routes(candidate)],
+        "budgets": [_budget(row, index) for row in candidate.budgets],
+    }
+
+
+def _budget(row: BudgetVerdict, index: dict[PairedOutcome, int]) -> Json:
+    return {
+        "cohort": row.cohort,
+        "check": row.check,
+        "max_drop": row.max_drop,
+        "verdict": row.verdict.value,
+        "reason": row.reason,
+        "delta": asdict(row.delta) if row.delta else None,
+        "cases": row.cases,
+        "baseline_rate": row.baseline_rate,
+        "candidate_rate": row.candidate_rate,
+        "regressed": [index[o] if o in index else o.to_dict() for o in row.regressed],
+        "improved": row.improved,
+        "log_evidence": row.log_evidence,
+    }
+
+
+def _tests(number: int, candidate: CandidateReport, report: GateReport) -> Iterator[Json]:
+    """One CTRF test per budget, per outcome and per mishap; what is not a pass is red."""
+    name = label(candidate.variant.name)
+    budgets = [f"quantguard.{name}.budgets"]
+    for i, row in enumerate(candidate.budgets):
+        status = "passed" if row.verdict is Verdict.PASS else "failed"
+        said = budget_sentence(row, candidate)
+        test = _test(f"budget {group_name(row)}", budgets, status, row.verdict.value, said)
+        yield _with(test, number, None, budget=i)
+    if unexplained(candidate):
+        word = candidate.verdict.value
+        yield _test("verdict", budgets, "failed", word, f"the verdict on this candidate is {word}")
+    for outcome, finding in findings(candidate):
+        yield _outcome_test(number, outcome, finding, report.baseline.name)
+    for mishap in candidate.mishaps:
+        suite, title = _named(mishap)
+        kind, said = label(mishap.kind), mishap_sentence(mishap)
+        test = _test(title, suite, "failed", kind, said, salt=f"{mishap.role} {kind}")
+        yield _with(test, number, mishap.source, mishap=mishap.to_dict())
+
+
+def _outcome_test(number: int, outcome: PairedOutcome, finding: Finding, baseline: str) -> Json:
+    suite, title = _named(outcome)
+    raw = "pass" if finding == "pass" else "regressed"
+    said = outcome_sentence(outcome, baseline) if outcome.regressed else ""
+    test = _test(title, suite, _STATUS[finding], raw, said)
+    if outcome.tags:
+        test["tags"] = [label(tag) for tag in outcome.tags]
+    return _with(test, number, outcome.source, outcome=outcome.to_dict())
+
+
+def _named(found: PairedOutcome | Mishap) -> tuple[list[str], str]:
+    suite = f"quantguard.{label(found.variant)}.{label(found.cohort)}"
+    return [suite], f"{label(found.case)} / {label(found.check)}"
+
+
+def _test(
+    name: str, suite: list[str], status: str, raw: str, message: str, *, salt: str = ""
+) -> Json:
+    """Make a CTRF test; ``salt`` tells apart what happened to one case in several ways."""
+    # Durations belong to completions, which are asked in parallel and often come from the cache.
+    test: Json = {
+        "id": str(uuid5(_NAMESPACE, "\n".join([*suite, name, salt]))),
+        "name": name,
+        "status": status,
+        "rawStatus": raw,
+        "duration": 0,
+        "suite": suite,
+    }
+    return {**test, "message": message} if message else test
+
+
+def _with(test: Json, number: int, source: Source | None, **extra: Any) -> Json:
+    if source is not None:
+        test["filePath"] = sentence(source.file, 300)
+        test["line"] = source.line
+    test["extra"] = {"candidate": number, **extra}
+    return test
+
+
+def _texts(report: GateReport, completions: Completions) -> Json:
+    """Completions of all regressed cases by cache key; a text that several share stands once."""
+    keys = {
+        key: None
+        for candidate in report.candidates
+        for outcome in candidate.outcomes
+        if outcome.regressed
+        for key in outcome.keys
+    }
+    found = ((key, completions(key)) for key in keys)
+    return {key: completion.to_dict() for key, completion in found if completion is not None}
+
+
+# --- and back ---------------------------------------------------------------------------------
+
+
+def from_json(document: Any) -> GateReport:
+    """Rebuild the report that `to_json` or `write` described.
+
+    Raises:
+        InputError: with every place where the document does not fit report.schema.json.
+    """
+    ours = _checked(document)["results"]["extra"]["quantguard"]
+    outcomes: list[list[PairedOutcome]] = [[] for _ in ours["candidates"]]
+    mishaps: list[list[Mishap]] = [[] for _ in ours["candidates"]]
+    try:
+        for test in document["results"]["tests"]:
+            extra = test.get("extra", {})
+            if "outcome" in extra:
+                outcomes[extra["candidate"]].append(PairedOutcome.from_dict(extra["outcome"]))
+            elif "mishap" in extra:
+                mishaps[extra["candidate"]].append(Mishap.from_dict(extra["mishap"]))
+        found = zip(ours["candidates"], outcomes, mishaps, strict=True)
+        candidates = tuple(_candidate_from(*parts) for parts in found)
+    except IndexError:
+        raise InputError("report: it refers to a candidate or an outcome that it lacks") from None
+    return GateReport(
+        baseline=_variant_from(ours["baseline"]),
+        candidates=candidates,
+        provenance=ours["provenance"],
+        version=ours["report_version"],
+    )
+
+
+def texts_of(document: Any) -> Completions:
+    """Return the completions that a document holds, for rendering it again.
+
+    Raises:
+        InputError: as `from_json`.
+    """
+    found: Json = _checked(document)["results"]["extra"]["quantguard"]["completions"]
+    return lambda key: Completion.from_dict(found[key]) if key in found else None
+
+
+def _checked(document: Any) -> Json:
+    from pytest_quantguard._document import Document, problems
+
+    found = problems(Document("report", document), "report.schema.json")
+    if found:
+        more = len(found) - PROBLEMS_SHOWN
+        also = [f"report: and {more} more problems"] if more > 0 else []
+        raise InputError([*found[:PROBLEMS_SHOWN], *also])
+    checked: Json = document
+    return checked
+
+
+def _candidate_from(
+    data: Json, outcomes: list[PairedOutcome], mishaps: list[Mishap]
+) -> CandidateReport:
+    return CandidateReport(
+        variant=_variant_from(data["variant"]),
+        verdict=Verdict(data["verdict"]),
+        budgets=tuple(_budget_from(row, outcomes) for row in data["budgets"]),
+        outcomes=tuple(outcomes),
+        mishaps=tuple(mishaps),
+        log_evidence=data["log_evidence"],
+        quantization_note=data["quantization_note"],
+    )
+
+
+def _budget_from(data: Json, outcomes: list[PairedOutcome]) -> BudgetVerdict:
+    regressed = tuple(
+        outcomes[o] if isinstance(o, int) else PairedOutcome.from_dict(o) for o in data["regressed"]
+    )
+    delta = Delta(**data["delta"]) if data["delta"] else None
+    row = {**data, "verdict": Verdict(data["verdict"]), "regressed": regressed, "delta": delta}
+    return BudgetVerdict(**row)
+
+
+def _variant_from(data: Json) -> Variant:
+    return Variant(**{**data, "quantization": Quantization(**data["quantization"])})

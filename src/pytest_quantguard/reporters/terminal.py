@@ -1,0 +1,211 @@
+"""What the user reads at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from textwrap import wrap
+
+from pytest_quantguard._sanitize import neutral
+from pytest_quantguard.reporters._excerpts import (
+    Completions,
+    budget_details,
+    case_line,
+    side_by_side,
+)
+from pytest_quantguard.reporters._table import table
+from pytest_quantguard.reporters._views import failed_rows, routes, worst_first
+from pytest_quantguard.reporters._words import (
+    budget_sentence,
+    group_name,
+    label,
+    odds,
+    sentence,
+    violation,
+)
+from pytest_quantguard.types import (
+    CandidateReport,
+    GateReport,
+    Mishap,
+    PairedOutcome,
+    Verdict,
+)
+
+__all__ = ["budget_details", "budget_sentence", "render"]
+
+CASES_SHOWN = 10
+"""Regressed cases named per failed budget."""
+MISHAPS_SHOWN = 5
+"""Mishaps named per kind."""
+NO_CANDIDATE = "no candidate was judged"
+_COLOURS = {"PASS": "32", "FAIL": "31;1", "INCONCLUSIVE": "33", "ERROR": "31;1"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How lines look on this terminal."""
+
+    width: int
+    colour: bool
+    unicode: bool
+
+    def paint(self, text: str, word: str) -> str:
+        """Colour ``text`` as the verdict ``word``."""
+        code = _COLOURS.get(word) if self.colour and text else None
+        return f"\x1b[{code}m{text}\x1b[0m" if code else text
+
+    def hang(self, text: str, indent: int = 2) -> list[str]:
+        """Wrap a sentence; its further lines are set in by two more columns."""
+        first, rest = " " * indent, " " * (indent + 2)
+        return wrap(
+            text,
+            self.width,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_on_hyphens=False,
+        )
+
+    def finish(self, line: str) -> str:
+        """Make sure that no line commands a CI system and that the terminal can encode it."""
+        line = neutral(line).rstrip()
+        return line if self.unicode else line.encode("ascii", "backslashreplace").decode()
+
+
+def render(
+    report: GateReport,
+    *,
+    width: int,
+    colour: bool,
+    unicode: bool,
+    verbosity: int,
+    completions: Completions,
+) -> list[str]:
+    """Return the lines of the report, without line ends.
+
+    ``verbosity`` is pytest's: below 0 one line per budget that did not pass, from 1 on with the
+    two texts of each regressed case.
+    """
+    style = _Style(max(width, 40), colour, unicode)
+    lines: list[str] = []
+    if not report.candidates:
+        lines.append(f"quantguard: {style.paint('ERROR', 'ERROR')}: {NO_CANDIDATE}")
+    for candidate in report.candidates:
+        if verbosity < 0:
+            lines += brief_lines(candidate, style)
+        else:
+            texts = completions if verbosity >= 1 else None
+            lines += [""] if lines else []
+            lines += candidate_lines(candidate, report.baseline.name, style, texts)
+    return [style.finish(line) for line in lines]
+
+
+def brief_lines(candidate: CandidateReport, style: _Style) -> list[str]:
+    """Return one line per budget that did not pass."""
+    name = label(candidate.variant.name)
+    rows = [row for row in candidate.budgets if row.verdict is not Verdict.PASS]
+    lines = [
+        f"{style.paint(row.verdict.name, row.verdict.name)} {name} {group_name(row)}: "
+        f"{budget_sentence(row, candidate)}"
+        for row in rows
+    ]
+    if not rows and candidate.verdict is not Verdict.PASS:
+        lines.append(f"{style.paint(candidate.verdict.name, candidate.verdict.name)} {name}")
+    return lines
+
+
+def candidate_lines(
+    candidate: CandidateReport, baseline: str, style: _Style, texts: Completions | None
+) -> list[str]:
+    """Return everything about one candidate: table, evidence, mishaps, cases, route."""
+    word = candidate.verdict.name
+    title = f" quantguard: {label(candidate.variant.name)} against {label(baseline)} "
+    lines = [style.paint(title.center(style.width, "="), word)]
+    lines += [
+        f"{line.text}{style.paint(line.verdict, line.verdict)}{line.after}"
+        for line in table(candidate, style.width)
+    ]
+    lines += ["", *summary_lines(candidate, style)]
+    lines += mishap_lines(candidate.mishaps, style)
+    lines += regressed_lines(candidate, style, texts)
+    return [*lines, *route_lines(candidate, baseline, style)]
+
+
+def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
+    """Return the verdict on the candidate, the evidence of the run, and what the server says."""
+    word = candidate.verdict.name
+    if candidate.outcomes:
+        found = f"evidence of a loss, whole run: {odds(candidate.log_evidence)}"
+        found += " (a FAIL takes 100 : 1)"
+    else:
+        found = "nothing was compared"
+    lines = style.hang(f"{word}  {label(candidate.variant.name)}: {found}", 0)
+    lines[0] = style.paint(word, word) + lines[0].removeprefix(word)
+    if candidate.quantization_note:
+        lines += style.hang(f"Quantization: {sentence(candidate.quantization_note)}", 0)
+    return lines
+
+
+def mishap_lines(mishaps: Sequence[Mishap], style: _Style) -> list[str]:
+    """Return the checks without evidence, grouped by the kind of mishap."""
+    if not mishaps:
+        return []
+    lines = ["", f"Without evidence: {len(mishaps)}"]
+    for kind, found in groupby(sorted(mishaps, key=lambda m: m.kind), lambda m: m.kind):
+        same = list(found)
+        lines += style.hang(f"{label(kind)}: {len(same)}", 2)
+        for mishap in same[:MISHAPS_SHOWN]:
+            place = sentence(str(mishap.source), 200)
+            name = f"{label(mishap.case)} ({label(mishap.check)})"
+            message = sentence(f"{mishap.role}: {mishap.message}", 300)
+            lines += style.hang(f"{place} {name}: {message}", 4)
+        lines += _more(len(same) - MISHAPS_SHOWN, 4)
+    return lines
+
+
+def regressed_lines(
+    candidate: CandidateReport, style: _Style, texts: Completions | None
+) -> list[str]:
+    """Return the regressed cases of the failed budgets; each case is named once."""
+    lines: list[str] = []
+    named: set[tuple[str, str]] = set()
+    for row in failed_rows(candidate):
+        fresh = [o for o in worst_first(row.regressed) if (o.case, o.check) not in named]
+        shown = fresh[:CASES_SHOWN]
+        named.update((o.case, o.check) for o in fresh)
+        above = len(row.regressed) - len(fresh)
+        known = f", {above} of them named above" if above else ""
+        head = f"Regressed in {group_name(row)}: {len(row.regressed)}{known}"
+        lines += ["", *style.hang(head, 0)]
+        for outcome in shown:
+            name = case_line(outcome, check=row.check is None)
+            lines += style.hang(f"{name}  {violation(outcome)}", 2)
+            lines += _text_lines(outcome, style, texts)
+        lines += _more(len(fresh) - CASES_SHOWN, 2)
+    return lines
+
+
+def _text_lines(outcome: PairedOutcome, style: _Style, texts: Completions | None) -> list[str]:
+    if texts is None:
+        return []
+    lines: list[str] = []
+    for line in side_by_side(outcome, texts, style.width - 4):
+        lines += [f"    {line}"] if line.startswith("| ") else style.hang(line, 4)
+    return lines
+
+
+def _more(number: int, indent: int) -> list[str]:
+    return [f"{' ' * indent}... and {number} more"] if number > 0 else []
+
+
+def route_lines(candidate: CandidateReport, baseline: str, style: _Style) -> list[str]:
+    """Say per cohort which variant should serve it."""
+    places: dict[str, list[str]] = {}
+    for route in sorted(routes(candidate), key=lambda r: r.to == "baseline"):
+        if route.to == "candidate":
+            place = label(candidate.variant.name)
+        else:
+            place = f"{label(baseline)} ({route.reason})"
+        places.setdefault(place, []).append(label(route.cohort))
+    text = "; ".join(f"{', '.join(names)} -> {place}" for place, names in places.items())
+    return ["", *style.hang(f"Route: {text}", 0)] if text else []

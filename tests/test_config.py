@@ -1,0 +1,101 @@
+"""The configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_quantguard import _config
+from pytest_quantguard.errors import ConfigError
+
+GOOD = """\
+baseline: bf16
+variants:
+  bf16: {provider: openai, model: m, base_url: "http://localhost:1/v1"}
+  awq-int4:
+    provider: openai
+    model: m-awq
+    base_url: {$env: AWQ_URL}
+    quantization: {method: awq, weight_bits: 4}
+budgets:
+  - {max_drop: 2 pt}
+  - {cohort: "*", max_drop: 5}
+"""
+
+
+def load(tmp_path, text, candidates=("awq-int4",), **options):
+    (tmp_path / "quantguard.yaml").write_text(text)
+    path = _config.find(tmp_path, None)
+    return _config.load(path, tmp_path, candidates=candidates, **options)
+
+
+def problems(tmp_path, text, **options):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text, **options)
+    return "\n".join(caught.value.problems)
+
+
+@pytest.fixture(autouse=True)
+def awq_url(monkeypatch):
+    monkeypatch.setenv("AWQ_URL", "http://localhost:2/v1")
+
+
+def test_a_good_configuration_is_read(tmp_path):
+    """Points become shares, environment variables are read where declared."""
+    config = load(tmp_path, GOOD)
+
+    assert ["bf16", "awq-int4"] == list(config.variants)
+    assert "http://localhost:2/v1" == config.candidates[0].base_url
+    assert [(None, 0.02), ("*", 0.05)] == [(b.cohort, b.max_drop) for b in config.budgets]
+    assert "quantguard.yaml:10" == str(config.budgets[0].source)
+
+
+def test_pyproject_is_read_too(tmp_path):
+    """[tool.quantguard] holds the same keys."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.quantguard]\nbaseline = "a"\nbudgets = [{max_drop = 2}]\n'
+        '[tool.quantguard.variants.a]\nprovider = "openai"\nmodel = "m"\n'
+        '[tool.quantguard.variants.b]\nprovider = "openai"\nmodel = "n"\n'
+    )
+    path = _config.find(tmp_path, None)
+
+    assert "b" == _config.load(path, tmp_path, candidates=["b"]).candidates[0].name
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (("", ""), {"candidates": ["awq-int5"]}, "unknown candidate 'awq-int5'; did you mean 'awq"),
+        (("", ""), {"candidates": ["bf16"]}, "quantguard.yaml:3: 'bf16' is both baseline and cand"),
+        (("", ""), {"baseline": "bf17"}, "unknown baseline 'bf17'; did you mean 'bf16'?"),
+        (("baseline: bf16\n", ""), {}, "no baseline: name one with 'baseline:' or --quant-base"),
+        (("budgets", "budget"), {}, "did you mean 'budgets'?"),
+        (("2 pt", "-2 pt"), {}, "quantguard.yaml:10: '-2 pt' is no number of percentage points"),
+        (("2 pt", ".nan"), {}, "is no number of percentage points"),
+        (("2 pt", "2 %"), {}, "is no number of percentage points"),
+        (("2 pt", "101"), {}, "is no number of percentage points"),
+        (("2 pt", "0"), {}, "quantguard.yaml:10: a budget of 0 can never be shown to hold"),
+        (("AWQ_URL", "NOT_SET"), {}, "quantguard.yaml:7: the environment variable NOT_SET is not"),
+        (("http://localhost:1", "localhost:1"), {}, "must start with http:// or https://"),
+        (("http://localhost:1", "http://u:p@h"), {}, "carries a user name or password"),
+        (("weight_bits", "bits"), {}, "quantguard.yaml:8: unknown key 'bits' in"),
+        (("model: m-awq", "modle: m"), {}, "did you mean 'model'?"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_a_way_out(tmp_path, change, options, message):
+    """What is wrong, what was given, where, and what is allowed."""
+    found = problems(tmp_path, GOOD.replace(*change, 1) if change[0] else GOOD, **options)
+
+    assert message in found
+
+
+def test_a_password_in_an_address_is_not_repeated(tmp_path):
+    """The message says what to do, without showing the secret."""
+    text = GOOD.replace("http://localhost:1", "http://user:hunter2@h")
+
+    assert "hunter2" not in problems(tmp_path, text)
+
+
+def test_no_configuration_at_all_says_where_it_was_looked_for(tmp_path):
+    """A candidate without configuration is an error, not a run without budgets."""
+    with pytest.raises(ConfigError, match=r"neither quantguard\.yaml nor \[tool\.quantguard\]"):
+        _config.find(tmp_path, None)

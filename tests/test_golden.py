@@ -1,0 +1,135 @@
+"""Golden files."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_quantguard import _golden
+from pytest_quantguard._registry import Registry
+from pytest_quantguard.errors import GoldenFileError
+
+GOOD = """\
+cohort: faq
+system: Be brief.
+request: {max_tokens: 8}
+cases:
+  - id: one
+    prompt: "Hello?"
+    expect: [{exact: Hi}]
+    tags: [smoke]
+  - id: two
+    cohort: other
+    messages: [{role: user, content: Hi}]
+    request: {seed: 3}
+    weight: 2
+    critical: true
+    samples: 3
+    expect:
+      - contains: [a, b]
+      - length: {max_chars: 5}
+"""
+
+
+def load(tmp_path, text, request=None):
+    path = tmp_path / "g.quant.yaml"
+    path.write_text(text)
+    return _golden.load(path, "g.quant.yaml", Registry(), request or {})
+
+
+def problems(tmp_path, text):
+    with pytest.raises(GoldenFileError) as caught:
+        load(tmp_path, text)
+    return list(caught.value.problems)
+
+
+def test_a_good_file_becomes_cases(tmp_path):
+    """Defaults of config, file and case are laid over each other, in this order."""
+    one, two = load(tmp_path, GOOD, {"seed": 1, "max_tokens": 99})
+
+    assert ("one", "faq", ("smoke",), 5) == (one.id, one.cohort, one.tags, one.source.line)
+    assert {"temperature": 0, "seed": 1, "max_tokens": 8} == one.request.params
+    assert ["system", "user"] == [m["role"] for m in one.request.messages]
+    assert {"temperature": 0, "seed": 3, "max_tokens": 8} == two.request.params
+    assert ("other", 2.0, True, 3) == (two.cohort, two.weight, two.critical, two.samples)
+    assert ["contains", "length"] == [check.key for check in two.checks]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("prompt:", "promt:"), "g.quant.yaml:6: unknown key 'promt'"),
+        (("prompt:", "promt:"), "did you mean 'prompt'?"),
+        (("id: two", "id: one"), "g.quant.yaml:9: the id 'one' is already at g.quant.yaml:5"),
+        (("exact", "exakt"), "g.quant.yaml:7: unknown check 'exakt'; did you mean 'exact'?"),
+        (("max_chars", "max_char"), "g.quant.yaml:18: length: unknown parameter 'max_char'; did"),
+        (("id: two", "id: 'a b'"), "g.quant.yaml:9: cases.id is \"a b\"; allowed are letters"),
+        (("weight: 2", "weight: 0"), "g.quant.yaml:13: cases.weight is 0; a weight is a number"),
+        (("weight: 2", "weight: no"), 'g.quant.yaml:13: cases.weight must be a number, not "no"'),
+        (("cohort: faq\n", ""), "g.quant.yaml:4: case 'one' has no cohort"),
+        (("    expect: [{exact: Hi}]\n", ""), "g.quant.yaml:5: case 'one' has no checks"),
+        (('    prompt: "Hello?"\n', ""), "g.quant.yaml:5: case 'one' needs either 'prompt'"),
+        (("[{exact: Hi}]", "[{exact: Hi}, exact]"), "the parameter 'text' is missing"),
+        (("seed: 3", "sede: 3"), "g.quant.yaml:12: unknown key 'sede' in cases.request; did you"),
+        (("cases:", "casses:"), "did you mean 'cases'?"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_a_way_out(tmp_path, change, message):
+    """What is wrong, what was given, where, and what is allowed."""
+    assert change[0] in GOOD
+
+    found = problems(tmp_path, GOOD.replace(*change))
+
+    assert any(message in problem for problem in found), found
+
+
+def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path):
+    """One run is enough to learn of every mistake."""
+    text = GOOD.replace("exact:", "exakt:").replace("max_chars", "max_char")
+
+    assert ["g.quant.yaml:7", "g.quant.yaml:18"] == [
+        problem.split(": ")[0] for problem in problems(tmp_path, text)
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "- a\n", "cases: []\n", "just text\n"])
+def test_a_file_without_cases_is_an_error(tmp_path, text):
+    """An empty golden file is never an empty, green run."""
+    assert problems(tmp_path, text)
+
+
+def test_a_referenced_file_is_read_from_the_golden_folder(tmp_path):
+    """{$file: ...} stands for what the file holds."""
+    (tmp_path / "tools.json").write_text('[{"type": "function", "function": {"name": "f"}}]')
+    text = "tools: {$file: tools.json}\n" + GOOD
+
+    case = load(tmp_path, text)[0]
+
+    assert "f" == case.request.tools[0]["function"]["name"]
+
+
+def test_a_reference_out_of_the_golden_folder_is_refused(tmp_path):
+    """Neither a path with dots nor a link leads out; the content is never shown."""
+    folder = tmp_path / "golden"
+    folder.mkdir()
+    (tmp_path / "secret.json").write_text('["hidden"]')
+    (folder / "link.json").symlink_to(tmp_path / "secret.json")
+
+    for name in ("../secret.json", "link.json", "/etc/passwd"):
+        found = problems(folder, f"tools: {{$file: {name}}}\n" + GOOD)
+
+        assert any("outside the golden folder" in problem for problem in found)
+        assert not any("hidden" in problem for problem in found)
+
+
+def test_a_missing_referenced_file_is_an_error(tmp_path):
+    """The reference's own line is named."""
+    found = problems(tmp_path, "tools: {$file: nope.json}\n" + GOOD)
+
+    assert found[0].startswith("g.quant.yaml:1: {$file: nope.json} cannot be used")
+
+
+def test_ten_thousand_mistakes_do_not_take_for_ever(tmp_path):
+    """A large broken file still answers, with everything that is wrong."""
+    cases = "".join(f"  - {{id: c{i}, promt: x, expect: [json]}}\n" for i in range(300))
+
+    assert 300 <= len(problems(tmp_path, "cohort: a\ncases:\n" + cases))
