@@ -62,7 +62,7 @@ def test_a_good_file_becomes_cases(tmp_path):
         (("id: two", "id: one"), "g.quant.yaml:9: the id 'one' is already at g.quant.yaml:5"),
         (("exact", "exakt"), "g.quant.yaml:7: unknown check 'exakt'; did you mean 'exact'?"),
         (("max_chars", "max_char"), "g.quant.yaml:18: length: unknown parameter 'max_char'; did"),
-        (("id: two", "id: 'a b'"), "g.quant.yaml:9: cases.id is \"a b\"; allowed are letters"),
+        (("id: two", "id: 'a b'"), 'g.quant.yaml:9: cases.id is "a b"; allowed are letters'),
         (("weight: 2", "weight: 0"), "g.quant.yaml:13: cases.weight is 0; a weight is a number"),
         (("weight: 2", "weight: no"), 'g.quant.yaml:13: cases.weight must be a number, not "no"'),
         (("cohort: faq\n", ""), "g.quant.yaml:4: case 'one' has no cohort"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -264,3 +265,13 @@ def test_a_budget_that_cannot_be_decided_is_named_with_the_cases_it_needs():
 
     assert sentence.startswith("g.quant.yaml:1: all / all: 150 cases cannot decide a budget of")
     assert [] == _judge.undecidable([budget], {("a", "b"): 600})
+
+
+def test_one_regressed_critical_case_fails_the_candidate():
+    """Whatever the budgets say; without a regressed one the row passes."""
+    sound = [replace(o, critical=True) for o in outcomes("a")]
+    broken = [replace(o, critical=True) for o in outcomes("a", lost=1)]
+
+    assert Verdict.PASS is judged(sound, Budget(max_drop=0.1)).verdict
+    assert Verdict.FAIL is judged(broken, Budget(max_drop=0.1)).verdict
+    assert Verdict.FAIL is verdicts(judged(broken, Budget(max_drop=0.1)))["all", "critical"]

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, NoReturn
 from weakref import WeakValueDictionary
 
 import diskcache
-from diskcache.core import MODE_RAW, MODE_TEXT, UNKNOWN
+from diskcache.core import DEFAULT_SETTINGS, METADATA, MODE_RAW, MODE_TEXT, UNKNOWN
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import QuantGuardWarning
@@ -106,11 +106,12 @@ class CompletionCache:
             self._memory[key] = completion
             if not isinstance(error, ValueError):
                 self._failures += 1
-            reason = one_line(str(error) or type(error).__name__)
-            self._notice(
-                f"cannot write to the cache {self.folder} ({reason}); "
-                "answers are kept for this run only"
-            )
+            if self._failures <= 1:
+                reason = one_line(str(error) or type(error).__name__)
+                self._notice(
+                    f"cannot write to the cache {self.folder} ({reason}); "
+                    "answers are kept for this run only"
+                )
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
@@ -269,6 +270,17 @@ class _Cache(diskcache.Cache):  # type: ignore[misc]
 
 
 def _fenced(folder: Path) -> _Cache:
+    """Open the folder for reading and writing.
+
+    Raises:
+        ValueError: settings in the file would become attributes of diskcache's objects.
+    """
+    path = folder / "cache.db"
+    if path.exists():
+        with closing(sqlite3.connect(path)) as db, suppress(sqlite3.OperationalError):
+            found = {row[0] for row in db.execute("SELECT key FROM Settings")}
+            if foreign := found.difference(DEFAULT_SETTINGS, METADATA):
+                raise ValueError(f"unknown settings: {sorted(map(str, foreign))}")
     return _Cache(
         str(folder),
         timeout=_LOCK_WAIT_S,

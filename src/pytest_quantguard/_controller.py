@@ -177,7 +177,7 @@ class GateController:
     @staticmethod
     def _note(variant: Variant, served: dict[str, ServedAs]) -> tuple[str, str | None]:
         if variant.name not in served:
-            return "not asked: every answer came from the cache", None
+            return "not asked of a server in this run", None
         note, fault = quantization_note(variant.quantization, served[variant.name])
         return note, f"{variant.name}: {fault}" if fault else None
 
@@ -201,7 +201,7 @@ class GateController:
     ) -> None:
         from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
 
-        sentence = budget_sentence(row)
+        sentence = budget_sentence(row, candidate)
         details = budget_details(row, self.session.cache.get, 10)
         tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
         before = session.testsfailed

@@ -110,6 +110,10 @@ def parse(text: str, name: str) -> Document:
     return Document(name, data, document.lines)
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 class _Builder:
     """Builds data from parse events, so that depth and size are bounded before memory is used."""
 
@@ -121,8 +125,7 @@ class _Builder:
         self.aliased = 0
 
     def fail(self, event: Any, problem: str) -> InputError:
-        line = event.start_mark.line + 1
-        return InputError(f"{self.document.name}:{line}: {problem}")
+        return InputError(f"{self.document.name}:{_line(event)}: {problem}")
 
     def build(self) -> Any:
         next(self.events)  # stream start
@@ -137,7 +140,7 @@ class _Builder:
         return data
 
     def node(self, event: Any, path: Path_) -> Any:
-        self.document.lines.setdefault(path, event.start_mark.line + 1)
+        self.document.lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if len(path) > MAX_DEPTH:
@@ -178,11 +181,11 @@ class _Builder:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.fail(event, "a key must be plain text")
-            key = event.value
+            key, line = event.value, _line(event)
             if key in data:
                 first = self.document.lines[(*path, key)]
                 raise self.fail(event, f"the key {key!r} is already on line {first}")
-            self.document.lines[(*path, key)] = event.start_mark.line + 1
+            self.document.lines[(*path, key)] = line
             data[key] = self.node(next(self.events), (*path, key))
         return data
 

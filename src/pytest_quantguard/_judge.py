@@ -200,7 +200,7 @@ def judge(
         # What was measured is kept, but nothing is concluded from evidence that is not sound.
         reason = "not judged: the evidence itself is in error"
         rows = [replace(row, verdict=Verdict.ERROR, reason=reason) for row in rows]
-    rows = grounds + rows
+    rows = grounds + _critical_rows(outcomes) + rows
     return CandidateReport(
         variant=variant,
         verdict=_worst(row.verdict for row in rows),
@@ -352,10 +352,11 @@ def _evidence_row(
             f"{len(broken)} checks crashed, first {first.check} on {first.case} "
             f"({first.source}): {first.message}"
         )
-    if failed and len({(m.case, m.check) for m in failed}) > max_errors * planned:
+    unanswered = {(m.case, m.check) for m in failed}
+    if len(unanswered) > max_errors * planned:
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(m.kind for m in failed).items())
         faults.append(
-            f"{len(failed)} of {planned} checks had no answer to judge ({kinds}; "
+            f"{len(unanswered)} of {planned} checks had no answer to judge ({kinds}; "
             f"{100 * max_errors:g} % are allowed), first: {failed[0].message}"
         )
     faults += [
@@ -372,6 +373,26 @@ def _evidence_row(
         reason=reason,
         cases=len({o.case for o in outcomes}),
     )
+
+
+def _critical_rows(outcomes: Sequence[PairedOutcome]) -> list[BudgetVerdict]:
+    """Critical cases have no budget: one that regressed is one too many."""
+    critical = [o for o in outcomes if o.critical]
+    if not critical:
+        return []
+    regressed = tuple(o for o in critical if o.regressed)
+    return [
+        BudgetVerdict(
+            cohort=None,
+            check="critical",
+            max_drop=None,
+            verdict=Verdict.FAIL if regressed else Verdict.PASS,
+            reason=f"{len(regressed)} of {len(critical)} critical checks regressed",
+            cases=len({o.case for o in critical}),
+            regressed=regressed,
+            improved=sum(o.improved for o in critical),
+        )
+    ]
 
 
 def _comparability_rows(mishaps: Sequence[Mishap]) -> list[BudgetVerdict]:

@@ -11,19 +11,20 @@ import re
 # Everything XML 1.0 forbids, plus the C1 controls, which terminals obey: one rule for all reports.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
-    "|[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+    # Invisible or reordering: soft hyphen, zero width, line and paragraph ends, overrides, tags.
+    "|[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 # What CI systems read as a command: GitHub (`::name::`, `##[`), Azure (`##vso[`), TeamCity.
-_COMMAND = re.compile(r"^(\s*)(::|##|\|)", re.MULTILINE)
+_COMMAND = re.compile(r"^(\s*)(::|##)", re.MULTILINE)
 _BRACKET = re.compile(r"##(?=\w*\[)")
 
 
 def clean(text: str, limit: int | None = None) -> str:
     """Make text safe to store and to send: unsafe characters become visible escapes.
 
-    Control characters, lone surrogates, bidirectional overrides and zero-width characters are
-    written as ``\\xNN`` or ``\\uNNNN``; newlines and tabs stay. With ``limit`` the text is cut to
-    that many characters *before* escaping, and says how much is missing.
+    Control characters, lone surrogates, bidirectional overrides and invisible characters are
+    written as ``\\xNN``, ``\\uNNNN`` or ``\\UNNNNNNNN``; newlines and tabs stay. With ``limit`` the
+    text is cut to that many characters *before* escaping, and says how much is missing.
     """
     cut = len(text) - limit if limit is not None else 0
     if cut > 0:
@@ -58,4 +59,6 @@ def scrub(text: str, secrets: tuple[str, ...]) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

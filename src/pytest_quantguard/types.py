@@ -463,9 +463,9 @@ class Delta:
 
     value: float
     low: float
-    """Lower end of the 95 % interval."""
+    """Lower end of the two-sided 90 % interval."""
     high: float
-    """Upper end of the 95 % interval."""
+    """Upper end: the one-sided 95 % bound by which PASS is judged."""
     n: float
     """Effective number of cases: their number, less when weights differ."""
 

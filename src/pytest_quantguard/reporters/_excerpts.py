@@ -17,6 +17,10 @@ BEFORE = 120
 """Characters shown before the first difference."""
 SHOWN = 480
 """Characters shown of each text."""
+LINES_BEFORE = 4
+"""Lines shown down to the first difference."""
+LINES_SHOWN = 12
+"""Lines shown of each text, before long ones are folded."""
 _PREFIX = "| "
 _BLOCK = 4096
 
@@ -113,8 +117,8 @@ def _excerpt(text: str, at: int, width: int, *, mark: bool) -> list[str]:
     """Quote ``text`` around position ``at``; the mark is a caret under that character."""
     if not text:
         return [f"{_PREFIX}(nothing)"]
-    start = max(0, at - BEFORE)
-    piece = text[start : start + SHOWN]
+    start, end = _window(text, at)
+    piece = text[start:end]
     after = len(text) - start - len(piece)
     lines = _quoted(piece)
     row, column = _place(piece[: at - start]) if mark else (-1, 0)
@@ -123,6 +127,16 @@ def _excerpt(text: str, at: int, width: int, *, mark: bool) -> list[str]:
     for number, line in enumerate(lines):
         shown += _folded(line, room, column if number == row else None)
     return [*shown, f"{_PREFIX}[{after:,} more characters]"] if after else shown
+
+
+def _window(text: str, at: int) -> tuple[int, int]:
+    """Return start and end of what is shown: bounded in characters and in lines."""
+    start = max(0, at - BEFORE)
+    above = text[start:at].split("\n")
+    if len(above) > LINES_BEFORE:
+        start = at - len("\n".join(above[-LINES_BEFORE:]))
+    lines = text[start : start + SHOWN].split("\n")
+    return start, start + len("\n".join(lines[:LINES_SHOWN]))
 
 
 def _quoted(piece: str) -> list[str]:

@@ -9,9 +9,9 @@ from textwrap import wrap
 from pytest_quantguard.reporters._words import allowance, interval, label, percent, points, why
 from pytest_quantguard.types import BudgetVerdict, CandidateReport
 
-WIDE = ("cohort", "check", "n", "baseline", "candidate", "worse by", "95% interval", "budget")
-NARROW = ("cohort", "check", "n", "base", "cand", "worse by", "95% interval", "budget")
-TIGHT = ("cohort", "check", "n", "base", "cand", "worse", "95% interval", "budget")
+WIDE = ("cohort", "check", "n", "baseline", "candidate", "worse by", "90% interval", "budget")
+NARROW = ("cohort", "check", "n", "base", "cand", "worse by", "90% interval", "budget")
+TIGHT = ("cohort", "check", "n", "base", "cand", "worse", "90% interval", "budget")
 _LABELS = 2
 """Leading columns that hold names: set left, all others right."""
 _WORSE = WIDE.index("worse by")

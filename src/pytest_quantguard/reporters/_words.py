@@ -18,6 +18,7 @@ MESSAGE_LIMIT = 500
 """Longest one-line message, in characters."""
 LABEL_LIMIT = 100
 """Longest name of a cohort, check or case, in characters."""
+NO_CANDIDATE = "no candidate was judged"
 STRONG_EVIDENCE = math.log(100)
 """Natural logarithm of the odds that a FAIL takes."""
 

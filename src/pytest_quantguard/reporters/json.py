@@ -15,10 +15,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from pytest_quantguard.errors import InputError, QuantGuardError
-from pytest_quantguard.reporters._excerpts import Completions
+from pytest_quantguard.reporters._excerpts import Completions, spoken
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._views import Finding, findings, routes, unexplained
 from pytest_quantguard.reporters._words import (
+    NO_CANDIDATE,
     budget_sentence,
     group_name,
     label,
@@ -44,6 +45,8 @@ from pytest_quantguard.types import (
 CTRF_VERSION = "1.0.0"
 FORMAT_VERSION = 1
 """Version of everything under ``results.extra.quantguard``."""
+TEXT_LIMIT = 250_000_000
+"""Characters of model text in one file; beyond it further completions are only counted."""
 PROBLEMS_SHOWN = 20
 """Problems named when a document is no report."""
 _NAMESPACE = UUID("a1b0c1ae-2d4f-5c7e-9a53-71d6c3f0e84b")
@@ -59,7 +62,7 @@ def write(report: GateReport, path: Path, completions: Completions) -> None:
             say, such as NaN; names the path.
     """
     document = to_json(report)
-    document["results"]["extra"]["quantguard"]["completions"] = _texts(report, completions)
+    document["results"]["extra"]["quantguard"].update(_texts(report, completions))
     try:
         text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -71,7 +74,7 @@ def to_json(report: GateReport) -> Json:
     """Return the report as plain JSON types, without the models' texts."""
     tests = [test for i, c in enumerate(report.candidates) for test in _tests(i, c, report)]
     if not report.candidates:
-        tests = [_test("quantguard", ["quantguard"], "failed", "error", "no candidate was judged")]
+        tests = [_test("quantguard", ["quantguard"], "failed", "error", NO_CANDIDATE)]
     document = {
         "reportFormat": "CTRF",
         "specVersion": CTRF_VERSION,
@@ -92,6 +95,7 @@ def to_json(report: GateReport) -> Json:
                     "candidates": [_candidate(candidate) for candidate in report.candidates],
                     "provenance": report.provenance,
                     "completions": {},
+                    "completions_left_out": 0,
                 }
             },
         },
@@ -223,7 +227,7 @@ def _with(test: Json, number: int, source: Source | None, **extra: Any) -> Json:
 
 
 def _texts(report: GateReport, completions: Completions) -> Json:
-    """Completions of all regressed cases by cache key; a text that several share stands once."""
+    """Completions of regressed cases by cache key; a text that several share stands once."""
     keys = {
         key: None
         for candidate in report.candidates
@@ -231,8 +235,19 @@ def _texts(report: GateReport, completions: Completions) -> Json:
         if outcome.regressed
         for key in outcome.keys
     }
-    found = ((key, completions(key)) for key in keys)
-    return {key: completion.to_dict() for key, completion in found if completion is not None}
+    kept: Json = {}
+    room, left_out = TEXT_LIMIT, 0
+    for key in keys:
+        completion = completions(key)
+        if completion is None:
+            continue
+        size = len(spoken(completion))
+        if size > room:
+            left_out += 1
+        else:
+            room -= size
+            kept[key] = completion.to_dict()
+    return {"completions": kept, "completions_left_out": left_out}
 
 
 # --- and back ---------------------------------------------------------------------------------

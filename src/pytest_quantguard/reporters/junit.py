@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 from junit_xml import TestCase, TestSuite
 
-from pytest_quantguard._sanitize import clean
 from pytest_quantguard.reporters._excerpts import Completions, budget_details, case_block
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._views import Finding, cohorts, findings, unexplained
 from pytest_quantguard.reporters._words import (
+    NO_CANDIDATE,
     budget_sentence,
     group_name,
     label,
@@ -43,7 +44,7 @@ CASES_SHOWN = 10
 CASE_LIMIT = 4_000
 """Longest text of a regressed case, in characters."""
 FILE_LIMIT = 15_000_000
-"""Characters of details in one file; consumers refuse files of 30 MB. Messages always stay."""
+"""Bytes of details in one file; consumers refuse files of 30 MB. Messages always stay."""
 _PROPERTIES = 60
 
 
@@ -89,7 +90,7 @@ class _Writer:
     def suites(self) -> Iterator[TestSuite]:
         if not self.report.candidates:
             case = self.case("quantguard", "report")
-            case.add_error_info("no candidate was judged", "no candidate was judged", "error")
+            case.add_error_info(NO_CANDIDATE, NO_CANDIDATE, "error")
             yield TestSuite("quantguard", [case])
         for number, candidate in enumerate(self.report.candidates):
             yield self.suite(candidate, "budgets", self.budget_cases(candidate))
@@ -115,10 +116,11 @@ class _Writer:
 
     def details(self, message: str, text: str, limit: int) -> str:
         """Put the message first, since some consumers read only the text."""
-        body = f"{message}\n\n{clean(text)}"[:limit]
-        if len(body) > self.room:
+        body = f"{message}\n\n{text}"[:limit]
+        size = len(escape(body).encode())
+        if size > self.room:
             return message
-        self.room -= len(body)
+        self.room -= size
         return body
 
     # --- budgets ---

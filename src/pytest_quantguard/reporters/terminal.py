@@ -15,8 +15,9 @@ from pytest_quantguard.reporters._excerpts import (
     side_by_side,
 )
 from pytest_quantguard.reporters._table import table
-from pytest_quantguard.reporters._views import failed_rows, routes, worst_first
+from pytest_quantguard.reporters._views import failed_rows, routes, unexplained, worst_first
 from pytest_quantguard.reporters._words import (
+    NO_CANDIDATE,
     budget_sentence,
     group_name,
     label,
@@ -38,7 +39,6 @@ CASES_SHOWN = 10
 """Regressed cases named per failed budget."""
 MISHAPS_SHOWN = 5
 """Mishaps named per kind."""
-NO_CANDIDATE = "no candidate was judged"
 _COLOURS = {"PASS": "32", "FAIL": "31;1", "INCONCLUSIVE": "33", "ERROR": "31;1"}
 
 
@@ -109,7 +109,7 @@ def brief_lines(candidate: CandidateReport, style: _Style) -> list[str]:
         f"{budget_sentence(row, candidate)}"
         for row in rows
     ]
-    if not rows and candidate.verdict is not Verdict.PASS:
+    if unexplained(candidate):
         lines.append(f"{style.paint(candidate.verdict.name, candidate.verdict.name)} {name}")
     return lines
 
@@ -166,19 +166,24 @@ def mishap_lines(mishaps: Sequence[Mishap], style: _Style) -> list[str]:
 def regressed_lines(
     candidate: CandidateReport, style: _Style, texts: Completions | None
 ) -> list[str]:
-    """Return the regressed cases of the failed budgets; each case is named once."""
+    """Return the regressed cases of the failed budgets, then the critical; each is named once."""
     lines: list[str] = []
     named: set[tuple[str, str]] = set()
-    for row in failed_rows(candidate):
-        fresh = [o for o in worst_first(row.regressed) if (o.case, o.check) not in named]
-        shown = fresh[:CASES_SHOWN]
+    critical = tuple(o for o in candidate.outcomes if o.critical and o.regressed)
+    sections = [
+        *((f"in {group_name(r)}", r.regressed, r.check is None) for r in failed_rows(candidate)),
+        ("although critical", critical, True),
+    ]
+    for head, regressed, check in sections:
+        fresh = [o for o in worst_first(regressed) if (o.case, o.check) not in named]
+        if not fresh and regressed is critical:
+            continue
         named.update((o.case, o.check) for o in fresh)
-        above = len(row.regressed) - len(fresh)
+        above = len(regressed) - len(fresh)
         known = f", {above} of them named above" if above else ""
-        head = f"Regressed in {group_name(row)}: {len(row.regressed)}{known}"
-        lines += ["", *style.hang(head, 0)]
-        for outcome in shown:
-            name = case_line(outcome, check=row.check is None)
+        lines += ["", *style.hang(f"Regressed {head}: {len(regressed)}{known}", 0)]
+        for outcome in fresh[:CASES_SHOWN]:
+            name = case_line(outcome, check=check)
             lines += style.hang(f"{name}  {violation(outcome)}", 2)
             lines += _text_lines(outcome, style, texts)
         lines += _more(len(fresh) - CASES_SHOWN, 2)

@@ -1,0 +1,86 @@
+"""The gate against the real llama.cpp server and really quantized weights, over real HTTP.
+
+140 cases, 20 of each of seven cohorts: too few for a verdict on a good 4-bit build (that is what
+`make demo` is for), enough for a sound build to pass and a broken one to fail.
+"""
+
+from __future__ import annotations
+
+import pytest
+from junitparser import JUnitXml
+
+SMOKE = ["-k", "smoke"]
+CASES = 140
+
+
+def outcome_counts(junit: JUnitXml) -> tuple[int, int]:
+    """Return failures and errors of a JUnit file."""
+    return int(junit.failures or 0), int(junit.errors or 0)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_the_same_weights_asked_again_pass_without_a_single_difference(helpdesk, workers):
+    """A null candidate: fresh requests, the same build. Zero regressed, zero improved, exit 0."""
+    run = helpdesk.run(*SMOKE, *workers, candidate="null")
+
+    assert run.code == 0, run.output
+    (candidate,) = run.report["candidates"]
+    assert candidate["verdict"] == "pass"
+    assert not any(row["regressed"] or row["improved"] for row in candidate["budgets"])
+    requests = run.report["provenance"]["requests"]
+    assert dict.fromkeys(("f16", "null"), CASES) == {
+        name: counts["sent"] for name, counts in requests.items()
+    }
+
+
+def test_a_sound_build_passes_and_a_broken_one_fails(helpdesk):
+    """q8_0 passes, 3-bit rounding fails; exit code, both JUnit files and JSON agree."""
+    options = ("--quant-junit=ours.xml", "--junitxml=pytest.xml")
+    run = helpdesk.run(*SMOKE, "--quant-candidate=rtn3", *options, candidate="q8_0")
+
+    assert run.code == 1, run.output
+    assert run.verdicts == {"q8_0": "pass", "rtn3": "fail"}
+    assert run.has("confirmed by the server: Q8_0", "FAILED quantguard::rtn3::all::all")
+    failed = [r for c in run.report["candidates"] for r in c["budgets"] if r["verdict"] == "fail"]
+    theirs = JUnitXml.fromfile(str(helpdesk.folder / "pytest.xml"))
+    ours = JUnitXml.fromfile(str(helpdesk.folder / "ours.xml"))
+    assert (len(failed), 0) == outcome_counts(theirs)
+    budgets = {suite.name: outcome_counts(suite) for suite in ours if "budgets" in suite.name}
+    assert budgets == {
+        "quantguard.q8_0.budgets": (0, 0),
+        "quantguard.rtn3.budgets": (len(failed), 0),
+    }
+
+
+def test_workers_and_a_warm_cache_change_no_verdict(helpdesk):
+    """With -n 2 the evidence is the same to the last digit, and the second run asks nothing."""
+    run = helpdesk.run(*SMOKE, "-n", "2", candidate="rtn3")
+    again = helpdesk.run(*SMOKE, candidate="rtn3")
+
+    assert (run.code, again.code) == (1, 1), run.output + again.output
+    assert run.report["provenance"]["requests"]["rtn3"]["sent"] == CASES
+    assert again.report["provenance"]["requests"]["rtn3"]["sent"] == 0
+    assert run.report["candidates"][0]["budgets"] == again.report["candidates"][0]["budgets"]
+    assert again.has("baseline f16 (140/140 cached)", "candidate rtn3 (140/140 cached)")
+
+
+def test_a_declaration_that_the_server_contradicts_is_an_error(helpdesk):
+    """8-bit weights declared as 4 bit: the build under test is not the one that was meant."""
+    config = (helpdesk.folder / "quantguard.yaml").read_text("utf-8")
+    helpdesk.write("quantguard.yaml", config.replace("weight_bits: 8", "weight_bits: 4"))
+    run = helpdesk.run(*SMOKE, candidate="q8_0")
+
+    assert run.code == 1, run.output
+    assert run.verdicts == {"q8_0": "error"}
+    assert run.has("q8_0: declared as 4 bit, but the server says Q8_0")
+
+
+def test_a_model_file_that_is_missing_is_an_error(helpdesk):
+    """Its path and what to write instead; no traceback."""
+    config = (helpdesk.folder / "quantguard.yaml").read_text("utf-8")
+    helpdesk.write("quantguard.yaml", config.replace("embedded:q8_0", "nowhere.gguf"))
+    run = helpdesk.run(*SMOKE, candidate="q8_0")
+
+    assert run.code == 1, run.output
+    assert run.has("cannot read the model", "nowhere.gguf", "No such file")
+    assert "Traceback" not in run.output

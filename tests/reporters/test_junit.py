@@ -1,0 +1,340 @@
+"""JUnit XML, as its consumers read it."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import xmlschema
+
+from pytest_quantguard.errors import QuantGuardError
+from pytest_quantguard.reporters import junit
+from pytest_quantguard.types import Completion, Verdict
+
+SCHEMA = Path(__file__).with_name("jenkins.xsd")
+
+
+def nothing(key):
+    return None
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a report and parse it again."""
+
+    def write(report, completions=nothing, **options):
+        path = tmp_path / "junit.xml"
+        junit.write(report, path, completions, **options)
+        return ElementTree.parse(path).getroot()
+
+    return write
+
+
+def case_of(root, name, classname=None):
+    (found,) = [
+        c for c in root.iter("testcase")
+        if c.get("name") == name and classname in (None, c.get("classname"))
+    ]  # fmt: skip
+    return found
+
+
+def test_suites_per_candidate_and_cohort_and_one_of_budgets(written, two_candidates):
+    """Suite names sort by candidate."""
+    assert [
+        f"quantguard.{candidate}.{part}"
+        for candidate in ("awq-int4", "gptq-int4")
+        for part in ("budgets", "faq", "regulated", "tool-calling")
+    ] == [suite.get("name") for suite in written(two_candidates)]
+
+
+def test_counts_are_those_of_the_elements(written, two_candidates):
+    """Dashboards trust either; and nothing is counted as skipped or disabled."""
+    root = written(two_candidates)
+
+    for kind, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
+        assert int(root.get(kind)) == len(list(root.iter(tag)))
+        for suite in root:
+            assert int(suite.get(kind)) == len(list(suite.iter(tag)))
+    assert "disabled" not in root.attrib
+
+
+def test_identities_are_unique_over_a_matrix(written, two_candidates, make):
+    """(classname, name) is a test's identity for every consumer, across files and candidates."""
+    (candidate,) = make.realistic().candidates
+    twice = (*candidate.mishaps, *candidate.mishaps, *candidate.outcomes[:3])
+    mishaps = tuple(m for m in twice if hasattr(m, "role"))
+    doubled = replace(
+        candidate,
+        outcomes=(*candidate.outcomes, *candidate.outcomes[:5]),
+        mishaps=mishaps,
+        budgets=candidate.budgets * 2,
+    )
+    dotted = replace(candidate, variant=replace(candidate.variant, name="awq-int4.faq"))
+    report = replace(two_candidates, candidates=(*two_candidates.candidates, doubled, dotted))
+
+    found = [(c.get("classname"), c.get("name")) for c in written(report).iter("testcase")]
+    assert len(found) == len(set(found))
+
+
+def test_a_failed_budget(written, make):
+    """The message is the sentence; the text repeats it first and goes on with the cases."""
+    case = case_of(
+        written(make.realistic(), make.realistic_completion), "budget tool-calling / tool_call"
+    )
+    (failure,) = case
+
+    assert case.get("classname") == "quantguard.awq-int4.budgets"
+    assert (failure.tag, failure.get("type")) == ("failure", "fail")
+    message = "31 of 160 regressed, 0 improved; worse by 19.4 pt, budget 10 pt"
+    assert message == failure.get("message")
+    assert failure.text.startswith(f"{message}\n\nrefund-order-4 (tool_call, critical)")
+    assert "... and 21 more" in failure.text
+
+
+def test_an_undecided_and_a_broken_budget_are_errors(written, make):
+    """Neither is a pass, and neither is the model's failure."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    broken = replace(candidate.budgets[0], verdict=Verdict.ERROR, reason="the cache is gone")
+    candidate = replace(candidate, budgets=(broken, *candidate.budgets[1:]))
+    root = written(replace(report, candidates=(candidate,)))
+
+    (undecided,) = case_of(root, "budget regulated / citations")
+    (error,) = case_of(root, "budget all / evidence")
+    assert (undecided.tag, undecided.get("type")) == ("error", "inconclusive")
+    assert (
+        error.tag,
+        error.get("type"),
+        error.get("message"),
+    ) == ("error", "error", "the cache is gone")
+    (passed,) = case_of(root, "budget faq / contains")
+    assert passed.tag == "system-out"
+
+
+def test_a_regressed_case_of_a_failed_budget(written, make):
+    """File and line counting from 1, both texts, the first difference."""
+    root = written(make.realistic(), make.realistic_completion)
+    case = case_of(root, "refund-order-3 / tool_call")
+    (failure,) = case
+
+    assert case.get("classname") == "quant.awq-int4.tool-calling.refund-order-3"
+    assert (case.get("file"), case.get("line")) == ("golden/tools.quant.yaml", "12")
+    assert case.get("time") == "1.250"
+    assert failure.get("type") == "regressed"
+    message = failure.get("message")
+    assert message == (
+        "tool_call: holds in bf16, not in awq-int4 (argument 'order_id' is '88213A', not '88213-A')"
+    )
+    assert failure.text.startswith(message)
+    assert '| call refund_order({"order_id": "88213A"' in failure.text
+
+
+def test_a_regressed_case_that_no_failed_budget_counts_passes_with_a_note(written, make):
+    """Losses within a budget are what the budget is for."""
+    outcome = make.pair("a", lost=True)
+    report = make.realistic()
+    (candidate,) = report.candidates
+    row = make.row(
+        [outcome], cohort="tool-calling", check="tool_call", max_drop=1.0, verdict=Verdict.PASS,
+        reason="", delta=(0, 1),
+    )  # fmt: skip
+    candidate = replace(
+        candidate, verdict=Verdict.PASS, outcomes=(outcome,), mishaps=(), budgets=(row,)
+    )
+    root = written(replace(report, candidates=(candidate,)))
+
+    (note,) = case_of(root, "a / tool_call")
+    assert note.tag == "system-out"
+    assert note.text.startswith("regressed, but no budget failed over it: tool_call: holds in bf16")
+    assert (root.get("failures"), root.get("errors")) == ("0", "0")
+
+
+def test_a_mishap_is_an_error_and_stands_once(written, make):
+    """It takes the place of an outcome; two arms without an answer are one test."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    other = replace(candidate.mishaps[0], role="baseline", message="and refused")
+    candidate = replace(candidate, mishaps=(*candidate.mishaps, other))
+    root = written(replace(report, candidates=(candidate,)))
+
+    (error,) = case_of(root, "refund-order-160 / tool_call")
+    assert (error.tag, error.get("type")) == ("error", "TransportError")
+    assert error.get("message").startswith("TransportError in the candidate: no complete answer")
+    assert error.text.endswith("TransportError in the baseline: and refused")
+    (empty,) = case_of(root, "dosage-3 / citations")
+    assert empty.get("type") == "EmptyCompletion"
+
+
+def test_time_is_always_set_and_counted_once_per_completion(written, make):
+    """The candidate's own time; two checks of one answer do not double it."""
+    outcomes = [make.pair("a", check="one"), make.pair("a", check="two")]
+    report = make.realistic()
+    (candidate,) = report.candidates
+    candidate = replace(candidate, outcomes=tuple(outcomes), mishaps=(), budgets=())
+    root = written(
+        replace(report, candidates=(candidate,)), lambda key: Completion(text="", latency_s=1.5)
+    )
+
+    times = {c.get("name"): c.get("time") for c in root.iter("testcase")}
+    assert times == {"a / one": "1.500", "a / two": "0.000", "verdict": "0.000"}
+    assert root.get("time") == "1.500"
+
+
+def test_suites_say_what_was_compared(written, make):
+    """Variants, quantization and versions as suite properties; none on test cases."""
+    root = written(make.realistic())
+    (properties,) = {
+        tuple((p.get("name"), p.get("value")) for p in suite.find("properties")) for suite in root
+    }
+    found = dict(properties)
+
+    assert found["candidate"] == "awq-int4"
+    assert found["candidate.quantization"] == "awq W4A16 4 bit"
+    assert found["baseline"] == "bf16"
+    assert found["pytest"] == "9.2.0"
+    assert found["requests.bf16.cached"] == "560"
+    assert found["quantization_note"] == "int4 awq, confirmed by the server"
+    assert not list(root.iterfind(".//testcase/properties"))
+
+
+def test_no_candidate_is_an_error(written, empty_report):
+    """An empty file would be green."""
+    root = written(empty_report)
+
+    assert (root.get("tests"), root.get("errors")) == ("1", "1")
+
+
+def test_a_verdict_that_no_row_explains_is_red(written, make):
+    """A candidate that did not pass never leaves a green file."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    bare = replace(candidate, verdict=Verdict.ERROR, budgets=(), outcomes=(), mishaps=())
+
+    root = written(replace(report, candidates=(bare,)))
+    assert root.get("errors") == "1"
+
+
+def test_hostile_text_stays_text(tmp_path, make, hostile_text):
+    """Well-formed, bounded, nothing raw; no line of a failure can be a workflow command."""
+    path = tmp_path / "junit.xml"
+    for strict in (False, True):
+        junit.write(make.hostile(hostile_text), path, make.saying(hostile_text), strict=strict)
+        data = path.read_bytes()
+        root = ElementTree.fromstring(data)
+
+        assert len(data) < 60_000
+        for raw in (b"\x1b", b"]]>", b"<script", b"\xef\xbf\xbe", b"\xe2\x80\xae"):
+            assert raw not in data
+        for element in root.iter():
+            for text in (element.text or "", *element.attrib.values()):
+                assert re.search(r"^\s*(::|##)|##\w*\[", text, re.MULTILINE) is None
+            assert len(element.text or "") <= 20_000
+        for trouble in (*root.iter("failure"), *root.iter("error")):
+            assert 0 < len(trouble.get("message")) <= 500
+            assert trouble.text.startswith(trouble.get("message"))
+
+
+@pytest.mark.parametrize("text", ["", "x", "]]>", "\ud800\ufffe\x1b[31m", "<script>"])
+def test_strict_reports_fit_the_schema_of_jenkins(tmp_path, make, two_candidates, text):
+    """No file, no line, no properties, at most three decimals in a time."""
+    path = tmp_path / "junit.xml"
+    for report in (make.hostile(text), two_candidates):
+        junit.write(report, path, make.realistic_completion, strict=True)
+        xmlschema.XMLSchema(SCHEMA).validate(path)
+
+
+def test_the_schema_refuses_what_only_other_consumers_read(tmp_path, make):
+    """The fixture is worth something: an ordinary report does not fit."""
+    path = tmp_path / "junit.xml"
+    junit.write(make.realistic(), path, nothing)
+
+    assert not xmlschema.XMLSchema(SCHEMA).is_valid(path)
+
+
+def test_junitparser_reads_it(tmp_path, make, two_candidates):
+    """The parser that most Python tools use finds every test and every verdict."""
+    junitparser = pytest.importorskip("junitparser")
+    path = tmp_path / "junit.xml"
+    junit.write(two_candidates, path, make.realistic_completion)
+    xml = junitparser.JUnitXml.fromfile(str(path))
+
+    assert 2 * (5 + 560 + 7) == xml.tests == sum(len(list(suite)) for suite in xml)
+    kinds = {type(r).__name__ for suite in xml for case in suite for r in case.result}
+    assert {"Failure", "Error"} == kinds
+
+
+def test_a_file_of_many_long_failures_stays_below_what_consumers_accept(
+    tmp_path, make, monkeypatch
+):
+    """Details end when the file is full; every message stays."""
+    monkeypatch.setattr(junit, "FILE_LIMIT", 100_000)
+    report = make.realistic()
+    (candidate,) = report.candidates
+    outcomes = tuple(make.pair(f"c{i}", lost=True, violations=["<\u4f60>"] * 5) for i in range(200))
+    row = replace(candidate.budgets[-1], regressed=outcomes)
+    candidate = replace(candidate, outcomes=outcomes, budgets=(row,), mishaps=())
+    path = tmp_path / "junit.xml"
+    words = Completion(text="<\u4f60>" * 2000)
+    junit.write(replace(report, candidates=(candidate,)), path, lambda key: words)
+
+    assert 100_000 < path.stat().st_size < 100_000 + 201 * 500
+    root = ElementTree.parse(path).getroot()
+    assert root.get("failures") == "201"
+    assert all(
+        failure.text == failure.get("message") for failure in list(root.iter("failure"))[100:]
+    )
+
+
+def test_a_thousand_cases_are_written_quickly(tmp_path, make):
+    """Reports must not be what a run waits for."""
+    outcomes = tuple(make.pair(f"c{i}", lost=i % 10 == 0) for i in range(1000))
+    report = make.realistic()
+    (candidate,) = report.candidates
+    row = replace(candidate.budgets[-1], regressed=tuple(o for o in outcomes if o.regressed))
+    candidate = replace(candidate, outcomes=outcomes, budgets=(row,))
+    start = time.process_time()
+    junit.write(
+        replace(report, candidates=(candidate,)), tmp_path / "j.xml", make.realistic_completion
+    )
+
+    assert time.process_time() - start < 3
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path, make):
+    """The run says which report is missing and why; nothing half-written stays."""
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path, tmp_path / "file" / "junit.xml"):
+        with pytest.raises(QuantGuardError, match=re.escape(f"{path}: this report cannot be")):
+            junit.write(make.realistic(), path, nothing)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_folders_are_made_and_an_older_report_is_replaced_whole(tmp_path, make):
+    """No temporary file is left beside it."""
+    path = tmp_path / "a" / "b" / "junit.xml"
+    junit.write(make.realistic(), path, nothing)
+    first = path.read_bytes()
+    junit.write(make.realistic(), path, nothing)
+
+    assert first == path.read_bytes()
+    assert [p.name for p in path.parent.iterdir()] == ["junit.xml"]
+
+
+def test_a_write_that_breaks_off_leaves_the_old_report(tmp_path, make, monkeypatch):
+    """A full disk costs the new report, never the old one."""
+    path = tmp_path / "junit.xml"
+    path.write_text("old")
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pytest_quantguard.reporters._files.os.replace", full)
+    with pytest.raises(QuantGuardError, match="No space left on device"):
+        junit.write(make.realistic(), path, nothing)
+
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["junit.xml"]

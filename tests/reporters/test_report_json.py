@@ -1,0 +1,250 @@
+"""The report as JSON: what is archived, merged and rendered again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.reporters import json as report_json
+from pytest_quantguard.types import Delta, Verdict
+
+SCHEMA = json.loads(files("pytest_quantguard").joinpath("report.schema.json").read_text("utf-8"))
+CTRF_TEST_KEYS = {
+    "id", "name", "status", "duration", "start", "stop", "suite", "message", "trace", "line",
+    "rawStatus", "tags", "filePath", "extra",
+}  # fmt: skip
+
+
+def nothing(key):
+    return None
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a report and read it again, through the schema."""
+
+    def write(report, completions=nothing):
+        path = tmp_path / "report.json"
+        report_json.write(report, path, completions)
+        data = path.read_bytes()
+        assert data.isascii()
+        document = json.loads(data)
+        Draft202012Validator(SCHEMA).validate(document)
+        return document
+
+    return write
+
+
+def ours(document):
+    return document["results"]["extra"]["quantguard"]
+
+
+def test_the_schema_is_one():
+    """Draft 2020-12, as it says."""
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_reports_survive_the_way_there_and_back(written, make, two_candidates, empty_report):
+    """Everything but the models' texts."""
+    for report in (make.realistic(), two_candidates, empty_report):
+        assert report == report_json.from_json(written(report, make.realistic_completion))
+        assert report == report_json.from_json(report_json.to_json(report))
+
+
+def test_hostile_reports_survive_too(written, make, hostile_text):
+    """Lone surrogates are kept as escapes; what other tools show is clean."""
+    report = make.hostile(hostile_text)
+    document = written(report, make.saying(hostile_text))
+
+    assert report == report_json.from_json(document)
+    for test in document["results"]["tests"]:
+        for text in (test["name"], test.get("message", ""), test["rawStatus"], *test["suite"]):
+            assert make.UNPRINTABLE.search(text) is None
+            assert len(text) <= 500
+
+
+def test_texts_of_regressed_cases_are_kept_whole(written, make, hostile_text):
+    """Raw, by cache key, each once; those of cases that held are left in the cache."""
+    report = make.hostile(hostile_text)
+    completions = make.saying(hostile_text)
+    document = written(report, completions)
+    again = report_json.texts_of(document)
+
+    (lost,) = [o for o in report.candidates[0].outcomes if o.regressed]
+    assert set(lost.keys) == set(ours(document)["completions"])
+    for key in lost.keys:
+        assert completions(key) == again(key)
+    assert again("no such key") is None
+
+
+def test_a_flood_of_text_is_bounded_and_counted(written, make, monkeypatch):
+    """Memory is bounded; what is missing is said."""
+    monkeypatch.setattr(report_json, "TEXT_LIMIT", 1_000)
+    document = written(make.realistic(), make.realistic_completion)
+
+    assert 0 < len(ours(document)["completions"]) < 2 * 38
+    assert ours(document)["completions_left_out"] == 2 * 38 - len(ours(document)["completions"])
+
+
+def test_the_top_level_is_ctrf(written, make):
+    """The counts are those of the tests, and no key of a test is unknown to CTRF."""
+    document = written(make.realistic())
+    results = document["results"]
+
+    assert (document["reportFormat"], document["specVersion"]) == ("CTRF", "1.0.0")
+    assert results["tool"] == {"name": "pytest-quantguard", "version": "0.1.0"}
+    summary = results["summary"]
+    assert 5 + 560 + 8 == summary["tests"] == len(results["tests"])
+    assert summary["passed"] + summary["failed"] == summary["tests"]
+    assert (summary["start"], summary["duration"]) == (1_763_700_000_250, 62_500)
+    assert summary["start"] + summary["duration"] == summary["stop"]
+    assert set() == {key for test in results["tests"] for key in test} - CTRF_TEST_KEYS
+    ids = [test["id"] for test in results["tests"]]
+    assert len(ids) == len(set(ids))
+
+
+def test_ids_are_the_same_in_every_run(make):
+    """Dashboards follow a test over time."""
+    one, other = (report_json.to_json(make.realistic())["results"]["tests"] for _ in range(2))
+
+    assert [test["id"] for test in one] == [test["id"] for test in other]
+
+
+def test_what_is_not_a_pass_is_red(written, make):
+    """Failed, undecided and broken alike; the raw status tells them apart."""
+    found = {t["name"]: t for t in written(make.realistic())["results"]["tests"]}
+
+    assert status(found["budget tool-calling / tool_call"]) == ("failed", "fail")
+    assert status(found["budget regulated / citations"]) == ("failed", "inconclusive")
+    assert status(found["budget faq / contains"]) == ("passed", "pass")
+    assert status(found["refund-order-0 / tool_call"]) == ("failed", "regressed")
+    assert status(found["refund-order-40 / tool_call"]) == ("passed", "pass")
+    assert status(found["refund-order-160 / tool_call"]) == ("failed", "TransportError")
+    assert (
+        found["refund-order-0 / tool_call"]["filePath"],
+        found["refund-order-0 / tool_call"]["line"],
+    ) == ("golden/tools.quant.yaml", 12)
+
+
+def status(test):
+    return test["status"], test["rawStatus"]
+
+
+def test_an_empty_report_is_red(written, empty_report):
+    """Nothing judged is not a pass."""
+    document = written(empty_report)
+
+    assert document["results"]["summary"]["failed"] == 1
+    assert ours(document)["verdict"] == "error"
+
+
+def test_a_verdict_that_no_row_explains_is_red(written, make):
+    """A candidate that did not pass never leaves a green file."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    bare = replace(candidate, verdict=Verdict.ERROR, budgets=(), outcomes=(), mishaps=())
+    report = replace(report, candidates=(bare,))
+    document = written(report)
+
+    assert document["results"]["summary"]["failed"] == 1
+    assert report == report_json.from_json(document)
+
+
+def test_a_budget_has_its_numbers(written, make):
+    """Counts, rates, delta, evidence; regressed outcomes by number."""
+    (candidate,) = ours(written(make.realistic()))["candidates"]
+    row = candidate["budgets"][-1]
+
+    assert (
+        row["cohort"], row["check"], row["max_drop"], row["verdict"],
+    ) == ("tool-calling", "tool_call", 0.1, "fail")  # fmt: skip
+    assert (160, list(range(31)), 0) == (row["cases"], row["regressed"], row["improved"])
+    assert row["delta"] == {"value": pytest.approx(0.19375), "low": 0.136, "high": 0.264, "n": 160}
+    assert (row["baseline_rate"], row["candidate_rate"]) == (1.0, 0.80625)
+    assert 12.9 < row["log_evidence"] < 13
+
+
+def test_routes_are_there_for_machines(written, make):
+    """The same as the terminal says."""
+    (candidate,) = ours(written(make.realistic()))["candidates"]
+
+    assert candidate["routes"][0] == {"cohort": "faq", "to": "candidate", "reason": ""}
+    assert [r["to"] for r in candidate["routes"]] == ["candidate", "baseline", "baseline"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ([], "report: the file must be a map"),
+        ({}, "lacks the key 'reportFormat'"),
+        ({"reportFormat": "CTRF", "specVersion": "1.0.0", "results": {}}, "lacks the key"),
+    ],
+)
+def test_a_document_that_is_no_report_is_refused(broken, message):
+    """With what is wrong, not with a traceback."""
+    with pytest.raises(InputError, match=message):
+        report_json.from_json(broken)
+
+
+def test_a_newer_version_is_refused(make):
+    """Guessing at a newer report could turn a FAIL into something else."""
+    document = report_json.to_json(make.realistic())
+    ours(document)["version"] = 2
+
+    with pytest.raises(InputError, match="this version of the report is not known"):
+        report_json.from_json(document)
+
+
+def test_a_report_that_refers_to_nothing_is_refused(make):
+    """An outcome of a candidate that is not there, or a budget's of an outcome."""
+    document = report_json.to_json(make.realistic())
+    ours(document)["candidates"][0]["budgets"][-1]["regressed"] = [10_000]
+    with pytest.raises(InputError, match="refers to a candidate or an outcome"):
+        report_json.from_json(document)
+
+    document = report_json.to_json(make.realistic())
+    document["results"]["tests"][-1]["extra"]["candidate"] = 7
+    with pytest.raises(InputError, match="refers to a candidate or an outcome"):
+        report_json.from_json(document)
+
+
+def test_outcomes_that_only_a_budget_has_survive(make):
+    """Written in full instead of by number."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    report = replace(report, candidates=(replace(candidate, outcomes=candidate.outcomes[5:]),))
+
+    assert report == report_json.from_json(report_json.to_json(report))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_lacks_is_an_error_and_not_a_file(tmp_path, make, number):
+    """NaN would make a file that strict readers refuse: better none, and a sentence."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    row = replace(candidate.budgets[1], delta=Delta(value=number, low=0, high=1, n=1))
+    report = replace(report, candidates=(replace(candidate, budgets=(row,)),))
+    path = tmp_path / "report.json"
+
+    with pytest.raises(QuantGuardError, match=r"report\.json: this report is no JSON"):
+        report_json.write(report, path, nothing)
+    assert not path.exists()
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path, make):
+    """As for every report."""
+    with pytest.raises(QuantGuardError, match="cannot be written"):
+        report_json.write(make.realistic(), tmp_path, nothing)
+
+
+def test_no_value_of_a_key_variable_is_anywhere(written, make):
+    """Variants are written with the name of the variable; the type has no place for its value."""
+    report = make.realistic()
+    report = replace(report, baseline=replace(report.baseline, api_key_env="ACME_KEY"))
+
+    assert ours(written(report))["baseline"]["api_key_env"] == "ACME_KEY"

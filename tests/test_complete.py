@@ -1,0 +1,663 @@
+"""The engine: each completion is had once, trouble is bounded, and the end comes at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_quantguard import _backoff
+from pytest_quantguard._backoff import Gate, pause_s
+from pytest_quantguard._cache import CompletionCache
+from pytest_quantguard._complete import Answer, CompletionEngine, Job
+from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError
+from pytest_quantguard.providers.openai import OpenAIProvider
+from pytest_quantguard.types import Completion, CompletionRequest, Json, ServedAs, Variant
+from scripted_server import (
+    Reply,
+    ScriptedServer,
+    answers,
+    drips,
+    event,
+    hangs_up_after,
+    piece,
+    resets,
+    says,
+    sleeps,
+    streams,
+    told,
+)
+
+KEY = "sk-test-0123456789abcdef"
+Ask = Callable[[CompletionRequest], Completion]
+
+
+@pytest.fixture(autouse=True)
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_backoff, "_BACKOFF_S", 0.02)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CompletionCache:
+    return CompletionCache(tmp_path / "cache")
+
+
+@pytest.fixture
+def engine_for(
+    cache: CompletionCache, server: ScriptedServer
+) -> Iterator[Callable[..., CompletionEngine]]:
+    """Return a maker of engines, with variant ``a`` on the scripted server unless said else."""
+    made: list[CompletionEngine] = []
+
+    def make(*providers: FakeProvider, shares: int = 1, **given: Any) -> CompletionEngine:
+        given = {"base_url": server.url, "timeout_s": 5.0, "concurrency": 2, **given}
+        variants = [p.variant for p in providers] or [
+            Variant(name="a", provider="openai", model="m", **given)
+        ]
+        known = {p.variant.name: p for p in providers} or {"a": OpenAIProvider(variants[0])}
+        made.append(CompletionEngine(cache, known, {v.name: v for v in variants}, shares=shares))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.close()
+
+
+class FakeProvider:
+    """A provider without a network: ``ask`` makes the completions."""
+
+    def __init__(self, name: str, ask: Ask | None = None, **given: Any) -> None:
+        self.variant = Variant(
+            name=name, provider="fake", model=name, **{"concurrency": 1, "timeout_s": 1.0, **given}
+        )
+        self.ask = ask or (lambda request: Completion(text=name))
+        self.launch: Exception | None = None
+        self.started = self.stopped = self.connected = 0
+
+    def start(self) -> None:
+        self.started += 1
+        if self.launch:
+            raise self.launch
+
+    def identity(self) -> Json:
+        return self.variant.identity()
+
+    def connect(self) -> FakeProvider:
+        self.connected += 1
+        return self
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        return self.ask(request)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def served_as(self) -> ServedAs:
+        return ServedAs()
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+def jobs(n: int, *names: str, repeat: int = 0) -> list[Job]:
+    """Return ``n`` jobs for each variant, case by case."""
+    return [
+        Job(
+            variant=name,
+            request=CompletionRequest(messages=({"role": "user", "content": f"case {i}"},)),
+            repeat=repeat,
+        )
+        for i in range(n)
+        for name in names or ("a",)
+    ]
+
+
+def run(engine: CompletionEngine, asked: list[Job]) -> list[Answer]:
+    engine.plan(asked)
+    engine.start()
+    return [engine.get(job) for job in asked]
+
+
+def texts(found: list[Answer]) -> list[str]:
+    return [answer.completion.text if answer.completion else "-" for answer in found]
+
+
+def errors(found: list[Answer]) -> list[str]:
+    return [type(answer.error).__name__ for answer in found if answer.error]
+
+
+# --- what is asked, and what is not -----------------------------------------------------
+
+
+def test_each_completion_is_asked_for_once(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """Planned twice, got twice, and by a second run: one request each, and all counted."""
+    engine = engine_for()
+    found = run(engine, jobs(20) + jobs(20))
+    again = engine_for()
+    again.plan(jobs(20))
+
+    assert again.known() == {"a": (20, 20)}
+    assert texts(found) == ["fine"] * 40
+    assert not any(answer.cached for answer in found)
+    assert all(answer.cached for answer in run(again, jobs(20)))
+    assert (server.requests, len(server.counts)) == (20, 20)
+    assert engine.counts()["a"] == {
+        "planned": 20,
+        "cached": 0,
+        "sent": 20,
+        "answered": 20,
+        "failed": 0,
+        "attempts": 20,
+    }
+    assert again.counts()["a"]["cached"] == 20
+    assert again.counts()["a"]["attempts"] == 0
+
+
+def test_repeats_are_completions_of_their_own(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """The same request as another repeat is asked again."""
+    found = run(engine_for(), jobs(1) + jobs(1, repeat=1))
+
+    assert found[0].key != found[1].key
+    assert server.requests == 2
+
+
+def test_cached_variant_is_not_started(engine_for: Callable[..., CompletionEngine]) -> None:
+    """With everything in the cache no server is started and no connection made."""
+    run(engine_for(FakeProvider("a")), jobs(5))
+    second = FakeProvider("a")
+    run(engine_for(second), jobs(5))
+
+    assert (second.started, second.connected) == (0, 0)
+
+
+def test_provider_is_started_once_and_stopped(engine_for: Callable[..., CompletionEngine]) -> None:
+    """Many workers, one start; a connection each, at most."""
+    provider = FakeProvider("a", lambda _: time.sleep(0.01) or Completion(text=""), concurrency=8)
+    engine = engine_for(provider)
+    run(engine, jobs(40))
+    engine.close()
+
+    assert provider.started == 1
+    assert 1 <= provider.connected <= 8
+    assert provider.stopped == 1
+
+
+def test_empty_completions_are_answers(engine_for: Callable[..., CompletionEngine]) -> None:
+    """Saying nothing is no error of the transport, and is not paid for twice."""
+    run(engine_for(FakeProvider("a", lambda _: Completion(text=""))), jobs(1))
+    (found,) = run(engine_for(FakeProvider("a")), jobs(1))
+
+    assert found.cached
+    assert found.completion == Completion(text="")
+
+
+def test_arms_are_asked_side_by_side(engine_for: Callable[..., CompletionEngine]) -> None:
+    """Neither arm is far ahead of the other, so that their latencies can be compared."""
+    order: list[tuple[str, str]] = []
+
+    def asks(name: str) -> Ask:
+        def ask(request: CompletionRequest) -> Completion:
+            order.append((name, request.prompt))
+            time.sleep(0.005)
+            return Completion(text=name)
+
+        return ask
+
+    run(engine_for(*(FakeProvider(name, asks(name)) for name in "ab")), jobs(40, "a", "b"))
+    half = [name for name, _ in order[:40]]
+
+    assert 10 <= half.count("a") <= 30
+    for name in "ab":
+        assert [text for who, text in order if who == name] == [f"case {i}" for i in range(40)]
+
+
+@pytest.mark.parametrize(("shares", "most"), [(1, 6), (2, 3), (100, 1)])
+def test_concurrency_is_bounded(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, shares: int, most: int
+) -> None:
+    """Never more at once than configured; processes share, each with one at least."""
+    server.default = says("fine", 0.02)
+    run(engine_for(concurrency=6, shares=shares), jobs(24 if most > 1 else 4))
+
+    assert server.peak == most
+    assert len(server.clients) == most
+
+
+def test_unplanned_job_goes_first(engine_for: Callable[..., CompletionEngine]) -> None:
+    """What an item waits for is not queued behind what nobody waits for yet."""
+    provider = FakeProvider("a", lambda _: time.sleep(0.02) or Completion(text="x"))
+    engine = engine_for(provider)
+    engine.plan(jobs(100))
+    engine.start()
+    (other,) = jobs(1, repeat=1)
+    start = time.monotonic()
+
+    assert engine.get(other).completion is not None
+    assert engine.get(jobs(100)[-1]).completion is not None
+    assert time.monotonic() - start < 1.0
+    assert engine.counts()["a"]["sent"] < 50
+
+
+def test_waits_for_another_process(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, cache: CompletionCache
+) -> None:
+    """What another one is asking for is not asked again, and others are not held up by it."""
+    engine = engine_for(concurrency=1)
+    first, second = jobs(2)
+    key = engine._lanes["a"].add(first).key
+    with cache.claim(key) as mine:
+        assert mine
+        engine.plan([second])
+        engine.start()
+        assert engine.get(second).completion is not None
+        cache.put(key, Completion(text="theirs"), first.request)
+    found = engine.get(first)
+
+    assert (texts([found]), found.cached) == (["theirs"], True)
+    assert server.requests == 1
+
+
+# --- trouble ----------------------------------------------------------------------------
+
+
+def in_seconds(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+HALF = event(piece({"content": "half"}))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        answers(429),
+        answers(429, Retry_After="nonsense"),
+        answers(500, "<html>"),
+        answers(200, "<html>", "text/html"),
+        answers(200, "{"),
+        streams(HALF),
+        streams(HALF, end=False),
+        resets(HALF),
+        resets(),
+    ],
+)
+def test_passing_faults_cost_one_more_request(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, fault: Reply
+) -> None:
+    """Two faults in a row, then the answer: three requests, none of the faults is cached."""
+    server.replies.extend([fault, fault])
+    engine = engine_for()
+
+    assert texts(run(engine, jobs(1))) == ["fine"]
+    assert server.requests == 3
+    assert engine.counts()["a"]["attempts"] == 3
+    assert engine.counts()["a"]["failed"] == 0
+
+
+@pytest.mark.parametrize("wait", ["1", "date"])
+def test_waits_as_long_as_the_server_asks(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, wait: str
+) -> None:
+    """Seconds and dates; the other workers wait too."""
+    header = in_seconds(2.0) if wait == "date" else wait  # a date has whole seconds
+    server.replies.append(answers(429, Retry_After=header))
+    server.default = says("fine", 0.3)
+    run(engine_for(), jobs(4))
+
+    assert server.requests == 5
+    assert len([t for t in server.times if t < server.times[0] + 0.8]) <= 2
+
+
+def test_absurd_waits_are_capped(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """Nobody waits for an hour: a wait is never longer than the time-out."""
+    server.replies.append(answers(429, Retry_After="3600"))
+    start = time.monotonic()
+
+    assert texts(run(engine_for(timeout_s=0.3), jobs(1))) == ["fine"]
+    assert 0.3 <= time.monotonic() - start < 2.0
+    assert server.requests == 2
+
+
+@pytest.mark.parametrize("fault", [drips("x" * 100, 0.05), sleeps(1.0)])
+def test_time_outs_are_attempts(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, fault: Reply
+) -> None:
+    """A slow drip and a silent server each cost their attempts, then an error of this case."""
+    server.default = fault
+    (found,) = run(engine_for(timeout_s=0.2, max_attempts=2), jobs(1))
+
+    assert "no complete answer within 0.2 s" in str(found.error)
+    assert str(found.error).endswith("(gave up after 2 attempts)")
+    assert server.requests == 2
+
+
+def test_storm_ends_with_one_sentence(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """After ten completions in a row that failed, the rest is not tried; the counts are told."""
+    server.default = answers(503, '{"error": "overloaded"}')
+    engine = engine_for(max_attempts=3)
+    found = run(engine, jobs(100))
+
+    assert errors(found) == ["TransportError"] * 100
+    assert 30 <= server.requests <= 36
+    last = str(found[-1].error)
+    assert "HTTP 503: overloaded (gave up after 3 attempts); 10 completions in a row failed" in last
+    assert engine.counts()["a"]["failed"] == 100
+    assert engine.counts()["a"]["attempts"] == server.requests
+
+
+def test_single_failures_do_not_add_up(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """Every second case fails: each is an error of its own, the run goes on."""
+    server.replies.extend([answers(500), says("fine")] * 15)
+    found = run(engine_for(concurrency=1, max_attempts=1), jobs(30))
+
+    assert len(errors(found)) == 15
+    assert server.requests == 30
+
+
+def test_server_down(engine_for: Callable[..., CompletionEngine]) -> None:
+    """A dead endpoint ends the run in seconds, with the same error for all jobs."""
+    with ScriptedServer() as gone:
+        pass
+    engine = engine_for(base_url=gone.url, concurrency=4)
+    start = time.monotonic()
+    found = run(engine, jobs(500))
+
+    assert time.monotonic() - start < 3.0
+    assert errors(found) == ["TransportError"] * 500
+    assert len({str(answer.error) for answer in found}) <= 4
+    assert "no connection" in str(found[-1].error)
+    assert engine.counts()["a"]["attempts"] <= 16
+    assert engine.counts()["a"]["failed"] == 500
+
+
+@pytest.mark.parametrize("fault", [answers(401), answers(404), answers(301, Location="/x")])
+def test_final_refusal_ends_the_variant(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, fault: Reply
+) -> None:
+    """No is no: one request for each worker at most; what is cached is still had."""
+    run(engine_for(), jobs(3))
+    server.default = fault
+    engine = engine_for()
+    found = run(engine, jobs(50))
+
+    assert texts(found[:3]) == ["fine"] * 3
+    assert errors(found) == ["RefusedError"] * 47
+    assert server.requests <= 3 + 2
+
+
+def test_refused_request_is_that_cases_error(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """A prompt that is too long is asked once and stops nobody; it is not cached."""
+    server.replies.append(answers(400, '{"error": {"message": "too long"}}'))
+    found = run(engine_for(concurrency=1), jobs(5))
+
+    assert texts(found) == ["-", "fine", "fine", "fine", "fine"]
+    assert isinstance(found[0].error, RefusedError)
+    assert server.requests == 5
+    assert texts(run(engine_for(), jobs(5))) == ["fine"] * 5
+
+
+def test_dropped_keep_alive_costs_no_attempt(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """A server that hangs up after each stream is no trouble."""
+    server.default = hangs_up_after("fine")
+    engine = engine_for()
+    run(engine, jobs(20))
+
+    assert server.requests == engine.counts()["a"]["attempts"] == 20
+
+
+def test_server_that_does_not_start(engine_for: Callable[..., CompletionEngine]) -> None:
+    """Its reason is every job's error; it is tried once."""
+    provider = FakeProvider("a", concurrency=4)
+    provider.launch = LaunchError("no GPU")
+    found = run(engine_for(provider), jobs(30))
+
+    assert {str(answer.error) for answer in found} == {"no GPU"}
+    assert errors(found) == ["LaunchError"] * 30
+    assert provider.started == 1
+
+
+def test_unknown_identity(engine_for: Callable[..., CompletionEngine]) -> None:
+    """Without an identity there is no key and nothing is asked; each job has the reason."""
+    provider = FakeProvider("a")
+    provider.identity = lambda: (_ for _ in ()).throw(LaunchError("no file"))  # type: ignore[method-assign]
+    engine = engine_for(provider)
+    found = run(engine, jobs(3))
+
+    assert [(answer.key, str(answer.error)) for answer in found] == [("", "no file")] * 3
+    assert engine.counts()["a"]["failed"] == engine.counts()["a"]["planned"] == 3
+    assert provider.started == 0
+
+
+@pytest.mark.parametrize("place", ["complete", "start", "connect"])
+def test_broken_provider_never_hangs(
+    engine_for: Callable[..., CompletionEngine], place: str
+) -> None:
+    """A bug in a user's provider is an error with its name, not a run that stands still."""
+    provider = FakeProvider("a")
+    setattr(provider, place, lambda *_: {}["gone"])
+    found = run(engine_for(provider), jobs(3))
+
+    assert all(isinstance(answer.error, ProviderError) for answer in found)
+    assert all("KeyError: 'gone'" in str(answer.error) for answer in found)
+
+
+def test_key_is_nowhere(
+    engine_for: Callable[..., CompletionEngine],
+    server: ScriptedServer,
+    cache: CompletionCache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run with a key, and a server that echoes it: not in errors, nor in any byte stored."""
+    monkeypatch.setenv("TEST_KEY", KEY)
+    server.replies.extend([streams(*told(f"your key is {KEY}")), answers(400, KEY)])
+    found = run(engine_for(api_key_env="TEST_KEY", concurrency=1), jobs(3))
+    cache.close()
+
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert texts(found) == ["your key is [secret]", "-", "fine"]
+    assert found[1].error is not None
+    assert found[1].error.__traceback__ is found[1].error.__context__ is None
+    assert KEY not in repr(found)
+    files = [path for path in cache.folder.rglob("*") if path.is_file()]
+    assert len(files) >= 3
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]
+
+
+# --- back-off ---------------------------------------------------------------------------
+
+
+def test_pause_grows_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause is random up to a limit that doubles; the same seed gives the same pause."""
+    monkeypatch.setattr(_backoff, "_BACKOFF_S", 0.5)
+    pauses = [[pause_s(0.0, n, str(seed)) for seed in range(200)] for n in (1, 2, 3, 9)]
+
+    assert pause_s(2.0, 1, "x") == pause_s(2.0, 1, "x") > 2.0
+    for longest, found in zip((0.5, 1.0, 2.0, 8.0), pauses, strict=True):
+        assert longest * 0.9 < max(found) <= longest
+        assert min(found) < longest * 0.1
+
+
+def test_gate_narrows_and_widens() -> None:
+    """One wave of trouble halves, answers win the places back one by one."""
+    gate = Gate(8, threading.Event())
+    wave = [gate.enter() for _ in range(8)]
+    for entered in wave:
+        gate.leave(entered, ok=False)
+    assert gate._open == 4
+    gate.leave(gate.enter(), ok=False)
+    assert gate._open == 2
+    for _ in range(60):
+        gate.leave(gate.enter(), ok=True)
+
+    assert gate._open == 8
+
+
+# --- the end ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("busy", [sleeps(20.0), drips("x" * 1000, 0.02), answers(503)])
+def test_close_is_quick(
+    engine_for: Callable[..., CompletionEngine],
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    busy: Reply,
+) -> None:
+    """With requests in flight, or waits between them, everything ends within two seconds."""
+    monkeypatch.setattr(_backoff, "_BACKOFF_S", 20.0)
+    server.default = busy
+    engine = engine_for(concurrency=16, timeout_s=20.0)
+    engine.plan(jobs(50))
+    engine.start()
+    while server.requests < 3:
+        time.sleep(0.01)
+    waiting: list[Answer] = []
+    thread = threading.Thread(target=lambda: waiting.append(engine.get(jobs(50)[40])))
+    thread.start()
+    start = time.monotonic()
+    engine.close()
+    engine.close()
+    thread.join()
+
+    assert time.monotonic() - start < 2.0
+    assert errors(waiting) == ["TransportError"]
+    assert not [t for t in threading.enumerate() if t.name.startswith("quantguard-")]
+    assert "the run was cut short" in str(engine.get(jobs(60)[-1]).error)
+    assert engine.counts()["a"]["failed"] == engine.counts()["a"]["planned"] == 51
+
+
+def test_gentle_close_keeps_what_is_in_flight(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """What is under way is waited for and stored; nothing new is asked."""
+    server.default = says("fine", 0.3)
+    engine = engine_for(concurrency=3)
+    engine.plan(jobs(30))
+    engine.start()
+    while server.requests < 3:
+        time.sleep(0.01)
+    engine.close(cancel=False)
+    again = engine_for()
+    again.plan(jobs(30))
+
+    assert server.requests == 3
+    assert again.known() == {"a": (3, 30)}
+    assert engine.get(jobs(1)[0]).completion is not None
+
+
+SCRIPT = """
+import sys, time
+from pytest_quantguard._cache import CompletionCache
+from pytest_quantguard._complete import CompletionEngine, Job
+from pytest_quantguard.providers.openai import OpenAIProvider
+from pytest_quantguard.types import CompletionRequest, Variant
+url, folder, n, then = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+a = Variant(name="a", provider="openai", model="m", base_url=url, concurrency=4)
+engine = CompletionEngine(CompletionCache(folder), {"a": OpenAIProvider(a)}, {"a": a})
+jobs = [
+    Job(variant="a", request=CompletionRequest(messages=({"role": "user", "content": str(i)},)))
+    for i in range(n)
+]
+engine.plan(jobs)
+engine.start()
+if then == "leave":
+    time.sleep(0.3)
+    sys.exit()
+try:
+    found = [engine.get(job) for job in jobs]
+except KeyboardInterrupt:
+    engine.close()
+    sys.exit(2)
+assert all(answer.completion for answer in found), found
+engine.close()
+print(engine.counts()["a"])
+"""
+
+
+def script(server: ScriptedServer, folder: Path, n: int, then: str = "") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SCRIPT, server.url, str(folder), str(n), then]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+def test_processes_share_the_work(server: ScriptedServer, tmp_path: Path) -> None:
+    """Three processes with the same jobs on a new cache send each request once, together."""
+    server.default = says("fine", 0.01)
+    processes = [script(server, tmp_path / "cache", 120) for _ in range(3)]
+    ends = [finish(process) for process in processes]
+
+    assert [(code, err) for code, _, err in ends] == [(0, "")] * 3
+    assert (server.requests, len(server.counts)) == (120, 120)
+
+
+def test_killed_run_is_resumed(server: ScriptedServer, tmp_path: Path) -> None:
+    """After kill -9 only what was in flight is asked again."""
+    server.default = says("fine", 0.02)
+    process = script(server, tmp_path / "cache", 100)
+    while server.requests < 40:
+        time.sleep(0.005)
+    process.kill()
+    finish(process)
+    time.sleep(0.1)
+    before = server.requests
+    code, _, err = finish(script(server, tmp_path / "cache", 100))
+
+    assert (code, err) == (0, "")
+    assert 40 <= before < 100
+    assert len(server.counts) == 100
+    assert server.requests <= 100 + 4
+
+
+def test_interrupted_run_ends_at_once(server: ScriptedServer, tmp_path: Path) -> None:
+    """Ctrl-C is heard while an item waits for an answer that takes long."""
+    server.default = sleeps(20.0)
+    process = script(server, tmp_path / "cache", 10)
+    while server.requests < 4:
+        time.sleep(0.01)
+    start = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+
+    assert finish(process) == (2, "", "")
+    assert time.monotonic() - start < 3.0
+
+
+def test_interpreter_ends_without_close(server: ScriptedServer, tmp_path: Path) -> None:
+    """Forgotten engines keep no process alive and leave no noise."""
+    server.default = sleeps(20.0)
+    start = time.monotonic()
+
+    assert finish(script(server, tmp_path / "cache", 10, "leave")) == (0, "", "")
+    assert time.monotonic() - start < 5.0

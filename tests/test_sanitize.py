@@ -1,0 +1,51 @@
+"""The border to model text."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_quantguard import _sanitize
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain\ttext\n", "plain\ttext\n"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\ud800", "\\ud800"),
+        ("\ufffe", "\\ufffe"),
+        ("\u202eevil", "\\u202eevil"),
+        ("a\u200bb", "a\\u200bb"),
+        ("\U000e0041", "\\U000e0041"),
+        ("a\rb", "a\\rb"),
+        ("a\r\nb", "a\nb"),
+        ("naïve 你好 🎉", "naïve 你好 🎉"),
+    ],
+)
+def test_unsafe_characters_become_visible(text, expected):
+    """Nothing is lost, and nothing is obeyed by a terminal or refused by an XML parser."""
+    assert expected == _sanitize.clean(text)
+
+
+def test_a_long_text_is_cut_and_says_so():
+    """Cut before it is escaped, so that 10 MB cost no more than the limit."""
+    assert "aaa... [9997 more characters]" == _sanitize.clean("a" * 10_000, 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["::error::x", "  ::add-mask::x", "a\n::stop-commands::x", "##[error]x", "##vso[a]b"]
+)
+def test_no_line_of_a_block_is_a_command(text):
+    """GitHub trims a line and looks at its start, and looks for ##[ anywhere."""
+    for render in (_sanitize.quoted_block, _sanitize.neutral, _sanitize.one_line):
+        lines = render(text).split("\n")
+
+        assert not any(line.lstrip().startswith("::") for line in lines)
+        assert not any("##[" in line or "##vso[" in line for line in lines)
+
+
+def test_the_longest_secret_is_scrubbed_first():
+    """A key that holds another key leaves no rest."""
+    assert "[secret] [secret]" == _sanitize.scrub("abc abcdef", ("abc", "abcdef", ""))
