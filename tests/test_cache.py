@@ -459,10 +459,10 @@ def test_full_disk(tmp_path: Path) -> None:
 
 
 READ_ONLY = """
-import os, sys, warnings
+import os, sys, urllib.parse, warnings
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard.types import Completion, CompletionRequest
-if os.geteuid() == 0:  # permissions mean nothing to root
+if os.geteuid() == 0:  # permissions mean nothing to root; it may read more modules, though
     os.seteuid(65534)
 with warnings.catch_warnings(record=True) as warned:
     warnings.simplefilter("always")

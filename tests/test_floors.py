@@ -10,10 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
-    0: {"types", "errors"},
+    0: {"types", "errors", "verdicts"},
     1: {"_sanitize", "_document", "_comparability", "stats"},
-    2: {"checks", "providers", "reporters", "embedded", "_cache", "hookspecs"},
-    3: {"_registry", "_quant_case"},
+    2: {"checks", "providers", "reporters", "embedded", "_cache", "_backoff", "hookspecs"},
+    3: {"_registry", "_quant_case", "_lane", "_budgets"},
     4: {"_config", "_golden", "_complete", "_judge", "_evidence"},
     5: {"_collect", "_rows"},
     6: {"_session"},

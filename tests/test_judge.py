@@ -7,17 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_quantguard import _judge
+from pytest_quantguard import _budgets, _judge
 from pytest_quantguard.errors import ConfigError
-from pytest_quantguard.types import (
-    Budget,
-    Mishap,
-    Outcome,
-    PairedOutcome,
-    Source,
-    Variant,
-    Verdict,
-)
+from pytest_quantguard.types import Outcome, Source, Variant
+from pytest_quantguard.verdicts import Budget, Mishap, PairedOutcome, Verdict
 
 SOURCE = Source(file="g.quant.yaml", line=1)
 VARIANT = Variant(name="q", provider="openai", model="m")
@@ -60,7 +53,7 @@ def judged(found, *budgets, mishaps=(), planned=None, **options):
     leaves: dict[tuple[str, str], int] = {}
     for outcome in found:
         leaves[outcome.cohort, outcome.check] = leaves.get((outcome.cohort, outcome.check), 0) + 1
-    expanded = _judge.expand(budgets, leaves) if leaves else ()
+    expanded = _budgets.expand(budgets, leaves) if leaves else ()
     count = len(found) if planned is None else planned
     return _judge.judge(VARIANT, found, mishaps, expanded, planned=count, **options)
 
@@ -222,7 +215,7 @@ def test_a_star_makes_one_budget_for_each():
         Budget(cohort="*", check="*", max_drop=0.3),
     ]
 
-    groups = {(b.cohort, b.check): b.max_drop for b in _judge.expand(budgets, LEAVES)}
+    groups = {(b.cohort, b.check): b.max_drop for b in _budgets.expand(budgets, LEAVES)}
 
     assert {
         (None, None): 0.02,
@@ -245,7 +238,7 @@ def test_a_star_makes_one_budget_for_each():
 def test_a_budget_that_matches_nothing_is_an_error(budget, words):
     """A budget for a cohort that does not exist would be green for ever."""
     with pytest.raises(ConfigError) as caught:
-        _judge.expand([budget], LEAVES)
+        _budgets.expand([budget], LEAVES)
 
     assert words in str(caught.value)
     assert str(caught.value).startswith("g.quant.yaml:1: ")
@@ -254,17 +247,17 @@ def test_a_budget_that_matches_nothing_is_an_error(budget, words):
 def test_two_budgets_for_one_group_are_an_error():
     """Which of them counts would be a guess."""
     with pytest.raises(ConfigError, match="has a budget at"):
-        _judge.expand([Budget(max_drop=0.1, source=SOURCE)] * 2, LEAVES)
+        _budgets.expand([Budget(max_drop=0.1, source=SOURCE)] * 2, LEAVES)
 
 
 def test_a_budget_that_cannot_be_decided_is_named_with_the_cases_it_needs():
     """Two points need more than 400 cases; 150 will not do, 600 will."""
     budget = Budget(max_drop=0.02, source=SOURCE)
 
-    (sentence,) = _judge.undecidable([budget], LEAVES)
+    (sentence,) = _budgets.undecidable([budget], LEAVES)
 
     assert sentence.startswith("g.quant.yaml:1: all / all: 150 cases cannot decide a budget of")
-    assert [] == _judge.undecidable([budget], {("a", "b"): 600})
+    assert [] == _budgets.undecidable([budget], {("a", "b"): 600})
 
 
 def test_one_regressed_critical_case_fails_the_candidate():

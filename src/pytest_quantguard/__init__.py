@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_quantguard.types import Completion as Completion
     from pytest_quantguard.types import GoldenCase as GoldenCase
     from pytest_quantguard.types import Outcome as Outcome
-    from pytest_quantguard.types import Verdict as Verdict
+    from pytest_quantguard.verdicts import Verdict as Verdict
 
 _HOMES = {
     "quant_case": "_quant_case",
@@ -20,7 +20,7 @@ _HOMES = {
     "Completion": "types",
     "GoldenCase": "types",
     "Outcome": "types",
-    "Verdict": "types",
+    "Verdict": "verdicts",
 }
 
 __all__ = ["Check", "Completion", "GoldenCase", "Outcome", "Verdict", "quant_case"]

@@ -134,6 +134,11 @@ class CompletionCache:
             with suppress(sqlite3.Error):
                 self._store.close()
 
+    def __del__(self) -> None:
+        # An open connection that is dropped is a warning, and an error in a strict test run.
+        if hasattr(self, "_store"):
+            self.close()
+
     def _open(self) -> Any:
         try:
             self._prepare_folder()
@@ -261,6 +266,13 @@ def _refuse(reason: str) -> NoReturn:
 
 
 class _Cache(diskcache.Cache):  # type: ignore[misc]
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        try:
+            super().__init__(*args, **settings)
+        except BaseException:
+            self.close()
+            raise
+
     @property
     def _con(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = super()._con

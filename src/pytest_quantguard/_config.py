@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from pytest_quantguard._document import Document, problems, read
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
-from pytest_quantguard.types import Budget, Json, Quantization, Source, Variant
+from pytest_quantguard.types import Json, Quantization, Source, Variant
+from pytest_quantguard.verdicts import Budget
 
 FILE = "quantguard.yaml"
 _POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:pt|points?|pp)?\Z")

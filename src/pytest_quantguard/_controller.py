@@ -16,24 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _judge, _rows
+from pytest_quantguard import _budgets, _judge, _rows
 from pytest_quantguard._comparability import quantization_note
 from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
-from pytest_quantguard.types import (
-    CandidateReport,
-    GateReport,
-    Json,
-    Mishap,
-    PairedOutcome,
-    ServedAs,
-    Variant,
-    Verdict,
-)
+from pytest_quantguard.types import Json, ServedAs, Variant
+from pytest_quantguard.verdicts import CandidateReport, GateReport, Mishap, PairedOutcome, Verdict
 
 if TYPE_CHECKING:
-    from pytest_quantguard.types import BudgetVerdict
+    from pytest_quantguard.verdicts import BudgetVerdict
 
 
 class GateController:
@@ -148,7 +140,7 @@ class GateController:
                 f"such as {min(missing)}"
             )
         leaves = {(cohort, check): n for cohort, check, n in plan.get("leaves", ())}
-        budgets = _judge.expand(self.settings.budgets, leaves) if leaves else ()
+        budgets = _budgets.expand(self.settings.budgets, leaves) if leaves else ()
         served = {name: ServedAs(**told) for name, told in plan.get("served_as", {}).items()}
         notes = {name: self._note(v, served) for name, v in self.settings.variants.items()}
         baseline_fault = notes[self.settings.baseline.name][1]

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING
 
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import CheckError, ProviderError
-from pytest_quantguard.types import (
-    EMPTY,
-    Completion,
-    GoldenCase,
-    Json,
-    Mishap,
-    Outcome,
-    PairedOutcome,
-    Role,
-)
+from pytest_quantguard.types import EMPTY, Completion, GoldenCase, Json, Outcome, Role
+from pytest_quantguard.verdicts import Mishap, PairedOutcome
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import Answer, Job

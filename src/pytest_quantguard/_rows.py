@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pytest_quantguard.types import BudgetVerdict, Verdict
+from pytest_quantguard.verdicts import BudgetVerdict, Verdict
 
 PREFIX = "quantguard::"
 

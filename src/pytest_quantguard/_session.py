@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_quantguard import _config, _judge
+from pytest_quantguard import _budgets, _config
 from pytest_quantguard._collect import (
     CASE,
     EVIDENCE,
@@ -31,7 +31,8 @@ from pytest_quantguard._evidence import Examiner, jobs_of
 from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX, content_hash_parts
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.errors import ConfigError, InputError
-from pytest_quantguard.types import Budget, GoldenCase, Json, Provider, Source
+from pytest_quantguard.types import GoldenCase, Json, Provider, Source
+from pytest_quantguard.verdicts import Budget
 
 if TYPE_CHECKING:
     from pytest_quantguard._cache import CompletionCache
@@ -212,7 +213,7 @@ class GateSession:
         budgets: Sequence[Budget] = ()
         if leaves:
             try:
-                budgets = _judge.expand(self.settings.budgets, leaves)
+                budgets = _budgets.expand(self.settings.budgets, leaves)
                 if self.settings.underpowered == "refuse":
                     self.problems += self._refusals(budgets, leaves)
             except ConfigError as error:
@@ -229,7 +230,7 @@ class GateSession:
 
     @staticmethod
     def _refusals(budgets: Sequence[Budget], leaves: dict[tuple[str, str], int]) -> list[str]:
-        found = _judge.undecidable(budgets, leaves)
+        found = _budgets.undecidable(budgets, leaves)
         advice = "add cases, loosen these budgets, or accept it with --quant-underpowered=allow"
         return [*found, f"UNDECIDABLE: {len(found)} budgets; {advice}"] if found else []
 

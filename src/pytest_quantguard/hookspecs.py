@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_quantguard._registry import Registry
-    from pytest_quantguard.types import GateReport
+    from pytest_quantguard.verdicts import GateReport
 
 
 @pytest.hookspec(historic=True)

@@ -9,19 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_quantguard.types import (
+from pytest_quantguard.types import Completion, Outcome, Quantization, Source, ToolCall, Variant
+from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
-    Completion,
     Delta,
     GateReport,
     Mishap,
-    Outcome,
     PairedOutcome,
-    Quantization,
-    Source,
-    ToolCall,
-    Variant,
     Verdict,
 )
 

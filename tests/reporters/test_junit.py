@@ -13,7 +13,8 @@ import xmlschema
 
 from pytest_quantguard.errors import QuantGuardError
 from pytest_quantguard.reporters import junit
-from pytest_quantguard.types import Completion, Verdict
+from pytest_quantguard.types import Completion
+from pytest_quantguard.verdicts import Verdict
 
 SCHEMA = Path(__file__).with_name("jenkins.xsd")
 

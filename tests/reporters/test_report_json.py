@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.reporters import json as report_json
-from pytest_quantguard.types import Delta, Verdict
+from pytest_quantguard.verdicts import Delta, Verdict
 
 SCHEMA = json.loads(files("pytest_quantguard").joinpath("report.schema.json").read_text("utf-8"))
 CTRF_TEST_KEYS = {

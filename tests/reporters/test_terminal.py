@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_quantguard.reporters import terminal
-from pytest_quantguard.types import Completion, Verdict
+from pytest_quantguard.types import Completion
+from pytest_quantguard.verdicts import Verdict
 
 COMMAND = re.compile(r"^\s*(::|##)|##\w*\[", re.MULTILINE)
 

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_quantguard.reporters import REPORTERS, _excerpts, _views, _words
 from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
-from pytest_quantguard.types import Completion, Delta, Verdict
+from pytest_quantguard.types import Completion
+from pytest_quantguard.verdicts import Delta, Verdict
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from pytest_quantguard.reporters._words import allowance, interval, label, percent, points, why
-from pytest_quantguard.types import BudgetVerdict, CandidateReport
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport
 
 WIDE = ("cohort", "check", "n", "baseline", "candidate", "worse by", "90% interval", "budget")
 NARROW = ("cohort", "check", "n", "base", "cand", "worse by", "90% interval", "budget")

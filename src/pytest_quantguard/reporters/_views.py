@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_quantguard.types import BudgetVerdict, CandidateReport, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, PairedOutcome, Verdict
 
 Finding = Literal["fail", "tolerated", "pass"]
 """One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.types import (
+from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
     Delta,

@@ -27,18 +27,14 @@ from pytest_quantguard.reporters._words import (
     outcome_sentence,
     sentence,
 )
-from pytest_quantguard.types import (
+from pytest_quantguard.types import Completion, Json, Quantization, Source, Variant
+from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
-    Completion,
     Delta,
     GateReport,
-    Json,
     Mishap,
     PairedOutcome,
-    Quantization,
-    Source,
-    Variant,
     Verdict,
 )
 

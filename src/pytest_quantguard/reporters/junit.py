@@ -28,7 +28,7 @@ from pytest_quantguard.reporters._words import (
     outcome_sentence,
     sentence,
 )
-from pytest_quantguard.types import (
+from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
     GateReport,

@@ -25,13 +25,7 @@ from pytest_quantguard.reporters._words import (
     sentence,
     violation,
 )
-from pytest_quantguard.types import (
-    CandidateReport,
-    GateReport,
-    Mishap,
-    PairedOutcome,
-    Verdict,
-)
+from pytest_quantguard.verdicts import CandidateReport, GateReport, Mishap, PairedOutcome, Verdict
 
 __all__ = ["budget_details", "budget_sentence", "render"]
 

@@ -1,0 +1,37 @@
+"""What the documentation says is what the program does."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+
+
+def test_the_checks_page_is_up_to_date():
+    """It is what the docstrings say."""
+    page = runpy.run_path(str(ROOT / "tools/docs/make_checks_page.py"))["page"]()
+
+    assert page == (ROOT / "docs/checks.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path):
+    """Every relative link of a page exists."""
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text("utf-8"))
+
+    for link in links:
+        assert (path.parent / link).exists(), link
+
+
+def test_every_option_is_documented(pytester):
+    """--quant-* options in pytest --help are those of docs/configuration.md."""
+    text = (ROOT / "docs/configuration.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `(--quant-[a-z]+)", text, re.MULTILINE))
+    known = set(re.findall(r"(--quant-[a-z]+)", pytester.runpytest("--help").stdout.str()))
+
+    assert known == told
