@@ -31,7 +31,11 @@ class Exchange(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Count the request and give it the next reply of the script."""
-        self.body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        length = int(self.headers.get("content-length", 0))
+        self.body = self.rfile.read(length)
+        if len(self.body) < length:  # the client was killed while it sent
+            self.close_connection = True
+            return
         script = self.server.script
         with script.lock:
             script.counts[hashlib.sha256(self.body).hexdigest()] += 1
@@ -119,7 +123,7 @@ class ScriptedServer:
         self.peak = 0
         self._server = _Server(("127.0.0.1", 0), Exchange)
         self._server.script = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:

@@ -20,7 +20,7 @@ from pytest_quantguard import _backoff
 from pytest_quantguard._backoff import Gate, pause_s
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._complete import Answer, CompletionEngine, Job
-from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError
+from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import Completion, CompletionRequest, Json, ServedAs, Variant
 from scripted_server import (
@@ -574,6 +574,31 @@ def test_gentle_close_keeps_what_is_in_flight(
     assert engine.get(jobs(1)[0]).completion is not None
 
 
+def test_gentle_close_sends_nothing_new(engine_for: Callable[..., CompletionEngine]) -> None:
+    """Workers that wait because the server asked for it go home without asking."""
+    asked: list[str] = []
+
+    def ask(request: CompletionRequest) -> Completion:
+        asked.append(request.prompt)
+        if request.prompt == "case 0":
+            while len(asked) < 4:
+                time.sleep(0.01)
+            raise TransportError("busy", retry_after_s=3.0)
+        while not engine._lanes["a"].gate._shut_until:
+            time.sleep(0.01)
+        return Completion(text="fine")
+
+    engine = engine_for(FakeProvider("a", ask, concurrency=4, timeout_s=5.0))
+    engine.plan(jobs(30))
+    engine.start()
+    while engine.counts()["a"]["sent"] < 7:
+        time.sleep(0.01)
+    engine.close(cancel=False)
+
+    assert len(asked) == 4
+    assert engine.counts()["a"]["answered"] == 3
+
+
 SCRIPT = """
 import sys, time
 from pytest_quantguard._cache import CompletionCache
@@ -626,19 +651,19 @@ def test_processes_share_the_work(server: ScriptedServer, tmp_path: Path) -> Non
 def test_killed_run_is_resumed(server: ScriptedServer, tmp_path: Path) -> None:
     """After kill -9 only what was in flight is asked again."""
     server.default = says("fine", 0.02)
-    process = script(server, tmp_path / "cache", 100)
-    while server.requests < 40:
+    process = script(server, tmp_path / "cache", 300)
+    while server.requests < 20:
         time.sleep(0.005)
     process.kill()
     finish(process)
     time.sleep(0.1)
     before = server.requests
-    code, _, err = finish(script(server, tmp_path / "cache", 100))
+    code, _, err = finish(script(server, tmp_path / "cache", 300))
 
     assert (code, err) == (0, "")
-    assert 40 <= before < 100
-    assert len(server.counts) == 100
-    assert server.requests <= 100 + 4
+    assert 20 <= before < 300
+    assert len(server.counts) == 300
+    assert server.requests <= 300 + 4
 
 
 def test_interrupted_run_ends_at_once(server: ScriptedServer, tmp_path: Path) -> None:

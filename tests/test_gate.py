@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from xml.etree import ElementTree
 
 import pytest
 
@@ -332,6 +333,45 @@ def test_reports_that_cannot_be_written_are_an_error(project):
 
     assert USAGE == run.code, run.output
     assert "blocked" in run.output
+
+
+HOSTILE = (
+    "\ud800\x00\x1b[31m\x1b]0;x\x07]]><script>alert(1)</script>\u202e\ufffe\n"
+    "::error file=x::owned\n  ::add-mask::y\n##[group]z\n##vso[task.complete]\n@everyone"
+)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_hostile_text_reaches_no_report_unescaped(tmp_path, workers):
+    """Control characters, markup and workflow commands of a model are shown, never obeyed."""
+
+    def hostile(model, prompt):
+        return HOSTILE if model == "cand" else truthful(model, prompt)
+
+    with ScriptedServer(default=speaks(hostile)) as server:
+        run = GateProject(tmp_path, server).run(
+            "-v", "--quant-junit=ours.xml", "--junitxml=pytest.xml", *workers
+        )
+
+    assert FAILED == run.code, run.output
+    assert {"cand": "fail"} == run.verdicts
+    assert not {"\x00", "\x1b", "\x07", "\u202e", "\ufffe", "\ud800"} & set(run.output)
+    starts = [line.lstrip() for line in run.output.splitlines()]
+    assert not any(line.startswith("::") or "##[" in line or "##vso" in line for line in starts)
+    for name in ("ours.xml", "pytest.xml"):
+        ElementTree.parse(tmp_path / name)
+
+
+def test_a_worker_that_cannot_report_is_not_green(project):
+    """An unserialisable report ends a worker; pytest-xdist alone would exit with 0."""
+    project.write(
+        "tests/test_plain.py",
+        "def test_plain(record_property):\n    record_property('x', object())\n",
+    )
+    run = project.run("-n", "1")
+
+    assert run.code not in (OK, INCONCLUSIVE), run.output
+    assert "pass" not in run.verdicts.values()
 
 
 # --- interruptions ------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import diskcache
@@ -47,9 +47,7 @@ _TRIES = 3
 _NOTICES = 20
 _FILE = re.compile(r"[0-9a-f]{2}[/\\][0-9a-f]{2}[/\\][0-9a-f]{28}\.val")
 _ENTRY = re.compile(r'\{"schema":(\d{1,9}),"sha256":"([0-9a-f]{64})","entry":')
-_TAG = """Signature: 8a477f597d28d172789f06886806bc55
-# This folder is a cache of pytest-quantguard and can be deleted; see https://bford.info/cachedir/
-"""
+_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by pytest-quantguard; can be deleted.\n"
 
 
 def completion_key(request: CompletionRequest, identity: Json, repeat: int) -> str:
@@ -90,8 +88,7 @@ class CompletionCache:
             text = self._store.get(key)
             return None if text is None else _decode(key, text)
         except Exception as error:  # foreign bytes can break anything: each of it is a miss
-            reason = one_line(str(error) or type(error).__name__)
-            self._notice(f"cache entry {key[:12]} in {self.folder} is not used: {reason}")
+            self._notice(f"cache entry {key[:12]} in {self.folder} is not used: {_reason(error)}")
             return None
 
     def put(self, key: str, completion: Completion, request: CompletionRequest) -> None:
@@ -107,9 +104,8 @@ class CompletionCache:
             if not isinstance(error, ValueError):
                 self._failures += 1
             if self._failures <= 1:
-                reason = one_line(str(error) or type(error).__name__)
                 self._notice(
-                    f"cannot write to the cache {self.folder} ({reason}); "
+                    f"cannot write to the cache {self.folder} ({_reason(error)}); "
                     "answers are kept for this run only"
                 )
 
@@ -130,21 +126,19 @@ class CompletionCache:
 
         The cache can still be used afterwards.
         """
-        if self._store is not None:
-            with suppress(sqlite3.Error):
-                self._store.close()
+        with suppress(sqlite3.Error, AttributeError):
+            self._store.close()
 
     def __del__(self) -> None:
         # An open connection that is dropped is a warning, and an error in a strict test run.
-        if hasattr(self, "_store"):
-            self.close()
+        self.close()
 
     def _open(self) -> Any:
         try:
             self._prepare_folder()
             return _fenced(self.folder)
         except Exception as error:  # settings in the file reach diskcache's constructor unchecked
-            reason = one_line(str(error) or type(error).__name__)
+            reason = _reason(error)
         with suppress(Exception):
             return _FrozenStore(self.folder)
         self._notice(
@@ -169,6 +163,10 @@ class CompletionCache:
 
 
 # --- entries ----------------------------------------------------------------------------
+
+
+def _reason(error: Exception) -> str:
+    return one_line(str(error) or type(error).__name__)
 
 
 def _dump(value: Any) -> str:
@@ -233,7 +231,7 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]
 
     def get(self, key: Any, raw: Any) -> str:
         if not raw or type(key) is not str:
-            _refuse("a key is not text")
+            raise ValueError("a key is not text")
         return str(key)
 
     def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> Any:
@@ -245,11 +243,11 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]
         if mode == MODE_RAW and type(value) is str:
             return value
         if mode != MODE_TEXT or read or not _is_ours(filename):
-            _refuse("it is not text")
+            raise ValueError("it is not text")
         path = Path(self._directory, str(filename))
         info = path.stat()
         if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_VALUE + 1024:
-            _refuse("its file is too large, or is no file")
+            raise ValueError("its file is too large, or is no file")
         return path.read_text(encoding="utf-8")
 
     def remove(self, file_path: str) -> None:
@@ -259,10 +257,6 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]
 
 def _is_ours(filename: Any) -> bool:
     return isinstance(filename, str) and _FILE.fullmatch(filename) is not None
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise ValueError(reason)
 
 
 class _Cache(diskcache.Cache):  # type: ignore[misc]
@@ -346,8 +340,7 @@ class _Claims:
 
     @classmethod
     def of(cls, path: Path) -> _Claims:
-        path = path.resolve()
-        return cls._open.setdefault(path, cls(path))
+        return cls._open.setdefault(path.resolve(), cls(path.resolve()))
 
     @contextmanager
     def claim(self, place: int) -> Iterator[bool]:

@@ -186,6 +186,7 @@ class GateController:
             "checks": plan.get("checks", 0),
             "golden_hash": plan.get("golden_hash", ""),
             "requests": plan.get("counts", {}),
+            "notices": plan.get("notices", []),
         }
 
     def _emit(
@@ -301,6 +302,7 @@ class GateController:
     def pytest_unconfigure(self) -> None:
         """Leave nothing running."""
         self.session.close()
+        self.session.close_cache()
 
 
 def _merged(plans: Sequence[Json]) -> Json:
@@ -308,13 +310,16 @@ def _merged(plans: Sequence[Json]) -> Json:
     merged: Json = dict(plans[0]) if plans else {}
     counts: dict[str, dict[str, int]] = {}
     served: Json = {}
+    notices: dict[str, None] = {}
     for plan in plans:
+        notices.update(dict.fromkeys(plan.get("notices", ())))
         for name, numbers in plan.get("counts", {}).items():
             total = counts.setdefault(name, {})
             for key, number in numbers.items():
                 total[key] = total.get(key, 0) + number
         served.update(plan.get("served_as", {}))
-    return {**merged, "counts": counts, "served_as": served} if merged else {}
+    found = {"counts": counts, "served_as": served, "notices": list(notices)}
+    return {**merged, **found} if merged else {}
 
 
 def _plain_id(nodeid: str) -> str:

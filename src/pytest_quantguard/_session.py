@@ -148,6 +148,11 @@ class GateSession:
         for provider in self.providers.values():
             provider.stop()
 
+    def close_cache(self) -> None:
+        """Close the cache, which reports still read after the last answer."""
+        if self._cache is not None:
+            self._cache.close()
+
     # --- collection ---------------------------------------------------------------------
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> QuantFile | None:
@@ -246,6 +251,7 @@ class GateSession:
         finally:
             self.plan["counts"] = self._engine.counts() if self._engine else {}
             self.plan["served_as"] = self._served_as()
+            self.plan["notices"] = list(self._cache.notices) if self._cache else []
             self.close()
 
     def _served_as(self) -> Json:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import LaunchError, did_you_mean
@@ -53,6 +53,9 @@ class LlamaCppProvider:
     Raises:
         ValueError: an option that is not known, or has no usable value.
     """
+
+    launches: ClassVar[bool] = True
+    """`start` starts a server: one is enough for all of pytest-xdist's workers."""
 
     def __init__(self, variant: Variant) -> None:
         _check_options(variant)

@@ -1,0 +1,181 @@
+"""Bytes to completions: odd streams and bodies are read, nonsense is called malformed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from pytest_quantguard.providers import _wire
+from pytest_quantguard.types import Completion
+from scripted_server import piece
+
+
+def draft(*pieces: Any) -> Completion:
+    """Put a completion together from stream pieces."""
+    whole = _wire.Draft()
+    for one in pieces:
+        whole.add(json.dumps(one))
+    return whole.completion(0.0, None)
+
+
+def calls(*pieces: Any) -> list[tuple[str, str]]:
+    """Return name and arguments of the calls that tool-call pieces add up to."""
+    found = draft(*(piece({"tool_calls": [one]}) for one in pieces))
+    return [(call.name, call.arguments_text) for call in found.tool_calls]
+
+
+def part(index: int | None, name: str = "", arguments: Any = None, **more: Any) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {"function": function, **({} if index is None else {"index": index}), **more}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_events_do_not_depend_on_how_the_bytes_are_cut(size: int, end: str) -> None:
+    """Any chunking and any line end give the same events; comments and pings are nothing."""
+    text = f"\ufeffdata: ä{end}{end}: ping{end}{end}event: x{end}data:b{end}data: c{end}{end}id: 1"
+    data = text.encode()
+    chunks = [data[i : i + size] for i in range(0, len(data), size)]
+
+    assert list(_wire.events(chunks)) == ["ä", "b\nc"]
+
+
+def test_last_event_counts_without_its_empty_line() -> None:
+    """Some servers end with the data of the last event."""
+    assert list(_wire.events([b"data: x"])) == ["x"]
+
+
+def test_endless_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line without an end does not fill the memory."""
+    monkeypatch.setattr(_wire, "MAX_LINE", 100)
+
+    with pytest.raises(_wire.MalformedError, match="longer than"):
+        list(_wire.events(b"x" * 60 for _ in range(1000)))
+
+
+def test_compressed_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small body that would be a large one stops at the limit, before it is in memory."""
+    monkeypatch.setattr(_wire, "MAX_BODY", 1000)
+    bomb = gzip.compress(bytes(20 << 20))
+    tracemalloc.start()
+    with pytest.raises(_wire.MalformedError, match="larger than"):
+        list(_wire.bounded([bomb], "gzip"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 2 << 20
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([part(0, "f", '{"a":', id="1"), part(0, "", "1}")], [("f", '{"a":1}')]),
+        ([part(1, "g", "{}"), part(0, "f", "{}")], [("g", "{}"), ("f", "{}")]),
+        ([part(0, "f", "{"), part(1, "g", "["), part(0, "", "}")], [("f", "{}"), ("g", "[")]),
+        ([part(0, "f", "{}", id="1"), part(0, "g", "{}", id="2")], [("f", "{}"), ("g", "{}")]),
+        ([part(0, "f", "{}", id="1"), part(0, "f", "{}", id="2")], [("f", "{}"), ("f", "{}")]),
+        ([part(0, "f", "{}"), part(0, "g", "{}")], [("f", "{}"), ("g", "{}")]),
+        ([part(0, "f", "{", id="1"), part(0, "f", "}", id="1")], [("f", "{}")]),
+        ([part(None, "f", "{"), part(None, "", "}")], [("f", "{}")]),
+        ([part(None, "f", "{}", id="1"), part(None, "", "!", id="1")], [("f", "{}!")]),
+        ([part(None, "f", "{}"), part(None, "g", "{}")], [("f", "{}"), ("g", "{}")]),
+        ([part(0, "get_"), part(0, "it", "{}")], [("get_it", "{}")]),
+        ([part(0, "f", {"a": "ä"})], [("f", '{"a": "ä"}')]),
+        ([{"index": 0, "id": None, "function": None}], [("", "")]),
+    ],
+)
+def test_tool_calls_in_pieces(pieces: list[Any], expected: list[tuple[str, str]]) -> None:
+    """Repeated, missing and shared indexes, repeated and cut names, arguments as an object."""
+    assert calls(*pieces) == expected
+
+
+def test_whole_message_is_read_like_a_stream() -> None:
+    """A plain body: calls are never merged, content parts are joined, other choices ignored."""
+    message = {
+        "content": [
+            {"type": "text", "text": "a"},
+            {"type": "image"},
+            {"type": "text", "text": "b"},
+        ],
+        "tool_calls": [part(None, "f", "{}", id="1"), part(None, "f", "[]", id="1")],
+        "refusal": "no",
+        "reasoning_content": "because",
+    }
+    choices = [
+        {"index": 1, "message": {"content": "other"}},
+        {"index": 0, "message": message, "finish_reason": "stop"},
+    ]
+    found = draft({"choices": choices, "usage": {"prompt_tokens": True, "completion_tokens": 3}})
+
+    assert (found.text, found.refusal, found.finish_reason) == ("ab", "no", "stop")
+    assert [call.arguments_text for call in found.tool_calls] == ["{}", "[]"]
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (None, 3)
+
+
+def test_reasoning_is_no_text() -> None:
+    """Neither name of the reasoning field adds to the text."""
+    found = draft(piece({"reasoning": "hm"}), piece({"reasoning_content": "hm"}), piece({}, "stop"))
+
+    assert found.text == ""
+    assert found.empty
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "{",
+        "[1]",
+        "nul",
+        "[" * 100_000,
+        '{"choices": 3}',
+        '{"choices": [3]}',
+        '{"choices": [{"delta": 3}]}',
+        '{"choices": [{"delta": {"content": 3}}]}',
+        '{"choices": [{"delta": {"tool_calls": 3}}]}',
+        '{"choices": [{"delta": {"tool_calls": [3]}}]}',
+        '{"choices": [{"delta": {"tool_calls": [{"function": {"name": 3}}]}}]}',
+        '{"usage": {"prompt_tokens": ' + "9" * 10_000 + "}}",
+    ],
+)
+def test_what_is_no_completion_is_malformed(data: str) -> None:
+    """Wrong types and absurd JSON never raise anything else."""
+    with pytest.raises(_wire.MalformedError):
+        _wire.Draft().add(data)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('{"error": {"message": "a", "type": "t", "code": 400}}', "a"),
+        ('{"object": "error", "message": "b", "code": 400}', "b"),
+        ('{"error": "c", "error_type": "t"}', "c"),
+        ('{"detail": "d"}', "d"),
+        ('{"detail": [{"msg": "e", "loc": ["body"]}, {"msg": "f"}]}', "e; f"),
+        ("<!DOCTYPE html><html>", "an HTML page"),
+        ("plain", "plain"),
+        ("", "no explanation"),
+        ("[" * 100_000, "[" * 100_000),
+    ],
+)
+def test_error_text_of_all_shapes(body: str, expected: str) -> None:
+    """vLLM, SGLang, llama.cpp, TGI, FastAPI, proxies and nothing at all."""
+    assert _wire.error_text(body.encode()) == expected
+
+
+def test_retry_after_in_seconds_or_as_a_date() -> None:
+    """Seconds, a date, the past, the absurd, nonsense, nothing."""
+    now = 1_800_000_000.0
+    date = format_datetime(datetime.fromtimestamp(now, UTC) + timedelta(seconds=9), usegmt=True)
+
+    def wait(text: str) -> float | None:
+        return _wire.retry_after_s({"retry-after": text}, now)
+
+    assert [wait("2"), wait("0.5"), wait(date), wait("-3"), wait("1e9")] == [2, 0.5, 9, 0, 86400]
+    assert [wait("nan"), wait("inf"), wait("soon"), wait(""), wait("99999-")] == [None] * 5
+    assert _wire.retry_after_s({}, now) is None
