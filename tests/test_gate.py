@@ -490,11 +490,12 @@ def test_both_models_can_be_driven_by_hand(worse):
 def test_selection_works_as_with_any_test(project):
     """By -m with a cohort, by tag, by file::case."""
     project.golden(60, cohort="tools", tags=["smoke"])
-    by_mark = project.run("-m", "quant_case(cohort='tools')")
+    if pytest.version_tuple >= (8, 3):  # arguments in -m came with pytest 8.3
+        by_mark = project.run("-m", "quant_case(cohort='tools')")
+        assert by_mark.has("60 cases, 1 cohorts")
     by_tag = project.run("-k", "smoke")
     by_id = project.run("golden/tools.quant.yaml::tools-3", "--quant-underpowered=allow")
 
-    assert by_mark.has("60 cases, 1 cohorts")
     assert by_tag.has("60 cases, 1 cohorts")
     assert by_id.has("1 cases, 1 cohorts")
 
