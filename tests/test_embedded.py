@@ -11,24 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gguf
+import httpx
+import numpy as np
 import pytest
+import xllamacpp
+import yaml
 
-np = pytest.importorskip("numpy")
-gguf = pytest.importorskip("gguf")
-xllamacpp = pytest.importorskip("xllamacpp")
-
-import httpx  # noqa: E402
-import yaml  # noqa: E402
-
-from pytest_quantguard.embedded import SCHEMES, gguf_path, quantize  # noqa: E402
-from pytest_quantguard.embedded.chat import render_chat  # noqa: E402
-from pytest_quantguard.embedded.gguf_writer import (  # noqa: E402
+from pytest_quantguard.embedded import SCHEMES, gguf_path, quantize
+from pytest_quantguard.embedded.chat import render_chat
+from pytest_quantguard.embedded.gguf_writer import (
     SCALES_FILE,
     WEIGHTS_FILE,
     load_arrays,
     write_gguf,
 )
-from pytest_quantguard.embedded.tokenizer import Tokenizer, split  # noqa: E402
+from pytest_quantguard.embedded.tokenizer import Tokenizer, split
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "golden"
@@ -120,7 +118,8 @@ def generator() -> Iterator[Any]:
 
 def drawn(generator: Any, count: int) -> list[Any]:
     rng = random.Random(4)
-    return [generator.draw(rng, "held-out") for _ in range(count)]
+    shares = dict.fromkeys(generator.COHORTS, 1.0)
+    return [generator.draw(rng, "held-out", shares) for _ in range(count)]
 
 
 # --- tokenizer and template -------------------------------------------------------------

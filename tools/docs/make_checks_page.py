@@ -14,9 +14,9 @@ from pytest_quantguard._registry import Registry
 HEAD = """\
 # Checks
 
-A check is one property of an answer, named under `expect` in a [golden file](golden-files.md). It is
-judged on both models; what counts is where the two differ. A check that breaks is an error of the
-check, never the model's failure. An empty answer satisfies no check.
+A check is one property of an answer, named under `expect` in a [golden file](golden-files.md). It
+is judged on both models; what counts is where the two differ. A check that breaks is an error of
+the check, never the model's failure. An empty answer satisfies no check.
 
 *This page is written by `tools/docs/make_checks_page.py` from the docstrings in
 `src/pytest_quantguard/checks/`.*
