@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "errors", "verdicts"},
-    1: {"_sanitize", "_document", "_comparability", "stats"},
+    1: {"_served", "_sanitize", "_document", "_comparability", "stats"},
     2: {"checks", "providers", "reporters", "embedded", "_cache", "_backoff", "hookspecs"},
     3: {"_registry", "_quant_case", "_lane", "_budgets"},
     4: {"_config", "_golden", "_complete", "_judge", "_evidence"},

@@ -169,7 +169,7 @@ class GateController:
     @staticmethod
     def _note(variant: Variant, served: dict[str, ServedAs]) -> tuple[str, str | None]:
         if variant.name not in served:
-            return "not asked of a server in this run", None
+            return "not verified: no server was asked", None
         note, fault = quantization_note(variant.quantization, served[variant.name])
         return note, f"{variant.name}: {fault}" if fault else None
 
@@ -301,7 +301,7 @@ class GateController:
 
     def pytest_unconfigure(self) -> None:
         """Leave nothing running."""
-        self.session.close()
+        self.session.close(cancel=True)
         self.session.close_cache()
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_quantguard import _budgets, _config
+from pytest_quantguard import _budgets, _config, _served
 from pytest_quantguard._collect import (
     CASE,
     EVIDENCE,
@@ -140,11 +140,17 @@ class GateSession:
             secrets=tuple(filter(None, (os.environ.get(key, "") for key in keys))),
         )
 
-    def close(self) -> None:
-        """Stop asking, hang up, stop servers; safe to call twice."""
+    def close(self, *, cancel: bool) -> None:
+        """Note what was asked, stop asking, hang up, stop servers; safe to call twice.
+
+        With ``cancel`` requests in flight are cut short, else waited for.
+        """
         engine, self._engine = self._engine, None
         if engine is not None:
-            engine.close()
+            self.plan["counts"] = engine.counts()
+            self.plan["served_as"] = self._served_as()
+            self.plan["notices"] = list(self.cache.notices)
+            engine.close(cancel)
         for provider in self.providers.values():
             provider.stop()
 
@@ -247,23 +253,27 @@ class GateSession:
         try:
             if self._engine is not None:
                 self._engine.start()
-            return (yield)
+            result = yield
+            # Another worker may wait for what is in flight here: cut short, it would be sent twice.
+            self.close(cancel=False)
+            return result
         finally:
-            self.plan["counts"] = self._engine.counts() if self._engine else {}
-            self.plan["served_as"] = self._served_as()
-            self.plan["notices"] = list(self._cache.notices) if self._cache else []
-            self.close()
+            self.close(cancel=True)
 
     def _served_as(self) -> Json:
-        """Ask each server that answered in this run what it serves; unasked ones stay unknown."""
-        from dataclasses import asdict
-
-        counts = self.plan["counts"]
-        return {
-            name: asdict(provider.served_as())
-            for name, provider in self.providers.items()
-            if counts.get(name, {}).get("answered", 0) > 0
-        }
+        """Ask each server that answered what it serves; recall it for cached answers."""
+        found: Json = {}
+        for name, numbers in self.plan["counts"].items():
+            provider, folder = self.providers[name], self.settings.cache_folder
+            served = None
+            if numbers["answered"]:
+                served = provider.served_as()
+                _served.save(folder, provider.identity(), served)
+            elif numbers["cached"]:
+                served = _served.load(folder, provider.identity())
+            if served is not None:
+                found[name] = asdict(served)
+        return found
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:

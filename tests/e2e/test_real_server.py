@@ -41,26 +41,30 @@ def test_a_sound_build_passes_and_a_broken_one_fails(helpdesk):
     assert run.code == 1, run.output
     assert run.verdicts == {"q8_0": "pass", "rtn3": "fail"}
     assert run.has("confirmed by the server: Q8_0", "FAILED quantguard::rtn3::all::all")
-    failed = [r for c in run.report["candidates"] for r in c["budgets"] if r["verdict"] == "fail"]
+    rows = [row["verdict"] for c in run.report["candidates"] for row in c["budgets"]]
+    found = (rows.count("fail"), rows.count("inconclusive"))
     theirs = JUnitXml.fromfile(str(helpdesk.folder / "pytest.xml"))
     ours = JUnitXml.fromfile(str(helpdesk.folder / "ours.xml"))
-    assert (len(failed), 0) == outcome_counts(theirs)
+    assert found[0] >= 4
+    assert found == outcome_counts(theirs)
     budgets = {suite.name: outcome_counts(suite) for suite in ours if "budgets" in suite.name}
     assert budgets == {
         "quantguard.q8_0.budgets": (0, 0),
-        "quantguard.rtn3.budgets": (len(failed), 0),
+        "quantguard.rtn3.budgets": found,
     }
 
 
 def test_workers_and_a_warm_cache_change_no_verdict(helpdesk):
     """With -n 2 the evidence is the same to the last digit, and the second run asks nothing."""
     run = helpdesk.run(*SMOKE, "-n", "2", candidate="rtn3")
+    first = run.report
     again = helpdesk.run(*SMOKE, candidate="rtn3")
+    second = again.report
 
     assert (run.code, again.code) == (1, 1), run.output + again.output
-    assert run.report["provenance"]["requests"]["rtn3"]["sent"] == CASES
-    assert again.report["provenance"]["requests"]["rtn3"]["sent"] == 0
-    assert run.report["candidates"][0]["budgets"] == again.report["candidates"][0]["budgets"]
+    assert first["provenance"]["requests"]["rtn3"]["sent"] == CASES
+    assert second["provenance"]["requests"]["rtn3"]["sent"] == 0
+    assert first["candidates"][0]["budgets"] == second["candidates"][0]["budgets"]
     assert again.has("baseline f16 (140/140 cached)", "candidate rtn3 (140/140 cached)")
 
 
@@ -68,11 +72,13 @@ def test_a_declaration_that_the_server_contradicts_is_an_error(helpdesk):
     """8-bit weights declared as 4 bit: the build under test is not the one that was meant."""
     config = (helpdesk.folder / "quantguard.yaml").read_text("utf-8")
     helpdesk.write("quantguard.yaml", config.replace("weight_bits: 8", "weight_bits: 4"))
-    run = helpdesk.run(*SMOKE, candidate="q8_0")
 
-    assert run.code == 1, run.output
-    assert run.verdicts == {"q8_0": "error"}
-    assert run.has("q8_0: declared as 4 bit, but the server says Q8_0")
+    for _ in ("asked", "cached"):  # the second run asks no server, and must not forget
+        run = helpdesk.run(*SMOKE, candidate="q8_0")
+
+        assert run.code == 1, run.output
+        assert run.verdicts == {"q8_0": "error"}
+        assert run.has("q8_0: declared as 4 bit, but the server says Q8_0")
 
 
 def test_a_model_file_that_is_missing_is_an_error(helpdesk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,26 +21,13 @@ from pytest_quantguard.providers.llamacpp import LlamaCppProvider, content_hash
 from pytest_quantguard.types import Completion, CompletionRequest, Variant
 from scripted_server import ScriptedServer, says
 
-pytest.importorskip("xllamacpp")
-pytest.importorskip("gguf")
-
 QUESTIONS = [
     "What is the total for 3 x 45 EUR?",
     "Where is my parcel 88213?",
     "When are you open?",
-    "Refund order 4711882 please.",
+    "Please refund order 628657641, 876.03 EUR.",
 ]
-TOOL = {
-    "type": "function",
-    "function": {
-        "name": "refund_order",
-        "parameters": {
-            "type": "object",
-            "properties": {"order_id": {"type": "string"}},
-            "required": ["order_id"],
-        },
-    },
-}
+TOOLS = tuple(json.loads((Path(__file__).parents[2] / "golden" / "tools.json").read_text("utf-8")))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +100,7 @@ def test_answers_repeat(served: LlamaCppProvider, models: Path) -> None:
 
 def test_tool_calls_are_read(served: LlamaCppProvider) -> None:
     """A call that the server itself parses and streams in pieces arrives whole."""
-    asked = replace(request(QUESTIONS[3], max_tokens=200, tool_choice="required"), tools=(TOOL,))
+    asked = replace(request(QUESTIONS[3], max_tokens=200, tool_choice="required"), tools=TOOLS)
     connection = served.connect()
     found = connection.complete(asked)
     connection.close()

@@ -1,4 +1,4 @@
-"""The verdict table, in the widest of three layouts that fits."""
+"""The verdict table, in the widest layout that fits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport
 WIDE = ("cohort", "check", "n", "baseline", "candidate", "worse by", "90% interval", "budget")
 NARROW = ("cohort", "check", "n", "base", "cand", "worse by", "90% interval", "budget")
 TIGHT = ("cohort", "check", "n", "base", "cand", "worse", "90% interval", "budget")
+DENSE = ("cohort", "check", "n", "base%", "cand%", "worse", "90% interval", "max")
 _LABELS = 2
 """Leading columns that hold names: set left, all others right."""
 _WORSE = WIDE.index("worse by")
@@ -44,7 +45,9 @@ def table(candidate: CandidateReport, width: int) -> list[Line]:
         return _wide(rows, width)
     tight = [replace(row, cells=_without_unit(row.cells)) for row in rows]
     word = max(len(row.verdict) for row in rows)
-    for heads, shown, gap in ((NARROW, rows, 2), (NARROW, rows, 1), (TIGHT, tight, 1)):
+    dense = [replace(row, cells=_without_units(row.cells)) for row in rows]
+    layouts = ((NARROW, rows, 2), (NARROW, rows, 1), (TIGHT, tight, 1), (DENSE, dense, 1))
+    for heads, shown, gap in layouts:
         if _total(heads, shown, gap) + word <= width:
             return _narrow(heads, shown, width, gap)
     return _stacked(tight, width)
@@ -53,6 +56,13 @@ def table(candidate: CandidateReport, width: int) -> list[Line]:
 def _without_unit(cells: tuple[str, ...]) -> tuple[str, ...]:
     worse = cells[_WORSE].removesuffix(" pt")
     return (*cells[:_WORSE], worse, *cells[_WORSE + 1 :])
+
+
+def _without_units(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        cell.removesuffix(" pt").removesuffix("%") if i > _LABELS else cell
+        for i, cell in enumerate(cells)
+    )
 
 
 def _row(verdict: BudgetVerdict, candidate: CandidateReport) -> _Row:
