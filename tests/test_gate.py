@@ -33,7 +33,7 @@ def test_an_equal_candidate_passes(project):
     run = project.run()
 
     assert OK == run.code, run.output
-    assert run.has("baseline base, candidate cand (quantguard.yaml)", "60 cases, 1 cohorts")
+    assert run.has("baseline base, candidate cand (quantguard.yaml)", "60 cases, 1 cohort")
     assert {"cand": "pass"} == run.verdicts
     assert 120 == project.server.requests
 
@@ -202,7 +202,7 @@ def test_a_budget_for_an_unknown_cohort_is_a_usage_error(project):
     run = project.run()
 
     assert USAGE == run.code
-    assert run.has("no selected case has the cohort 'fag'; did you mean 'faq'?")
+    assert run.has("no case has the cohort 'fag'; did you mean 'faq'?")
     assert 0 == project.server.requests
 
 
@@ -492,12 +492,12 @@ def test_selection_works_as_with_any_test(project):
     project.golden(60, cohort="tools", tags=["smoke"])
     if pytest.version_tuple >= (8, 3):  # arguments in -m came with pytest 8.3
         by_mark = project.run("-m", "quant_case(cohort='tools')")
-        assert by_mark.has("60 cases, 1 cohorts")
+        assert by_mark.has("60 cases, 1 cohort")
     by_tag = project.run("-k", "smoke")
     by_id = project.run("golden/tools.quant.yaml::tools-3", "--quant-underpowered=allow")
 
-    assert by_tag.has("60 cases, 1 cohorts")
-    assert by_id.has("1 cases, 1 cohorts")
+    assert by_tag.has("60 cases, 1 cohort")
+    assert by_id.has("1 case, 1 cohort")
 
 
 def test_no_key_is_in_anything_that_is_written(project):

@@ -203,7 +203,11 @@ def test_every_answer_empty_is_an_error():
     assert "every answer of the baseline is empty" in report.budgets[0].reason
 
 
-LEAVES = {("tools", "tool_call"): 100, ("faq", "exact"): 50, ("faq", "length"): 50}
+LEAVES = {
+    ("tools", "tool_call"): {f"tools-{i}" for i in range(100)},
+    ("faq", "exact"): {f"faq-{i}" for i in range(30)},
+    ("faq", "length"): {f"faq-{i}" for i in range(20, 50)},
+}
 
 
 def test_a_star_makes_one_budget_for_each():
@@ -251,13 +255,16 @@ def test_two_budgets_for_one_group_are_an_error():
 
 
 def test_a_budget_that_cannot_be_decided_is_named_with_the_cases_it_needs():
-    """Two points need more than 400 cases; 150 will not do, 600 will."""
+    """Two points need more than 200 cases; 150 will not do, 600 will.
+
+    Cases are counted once, whichever of their checks differ.
+    """
     budget = Budget(max_drop=0.02, source=SOURCE)
 
     (sentence,) = _budgets.undecidable([budget], LEAVES)
 
     assert sentence.startswith("g.quant.yaml:1: all / all: 150 cases cannot decide a budget of")
-    assert [] == _budgets.undecidable([budget], {("a", "b"): 600})
+    assert [] == _budgets.undecidable([budget], {("a", "b"): set(map(str, range(600)))})
 
 
 def test_one_regressed_critical_case_fails_the_candidate():
@@ -268,3 +275,21 @@ def test_one_regressed_critical_case_fails_the_candidate():
     assert Verdict.PASS is judged(sound, Budget(max_drop=0.1)).verdict
     assert Verdict.FAIL is judged(broken, Budget(max_drop=0.1)).verdict
     assert Verdict.FAIL is verdicts(judged(broken, Budget(max_drop=0.1)))["all", "critical"]
+
+
+def test_a_cohort_that_no_budget_looks_at_is_named():
+    """Else it could collapse without a word."""
+    (sentence,) = _budgets.uncovered([Budget(cohort="faq", max_drop=0.1)], LEAVES)
+
+    assert "cohort 'tools', check 'tool_call': no budget covers it" in sentence
+    assert [] == _budgets.uncovered([Budget(max_drop=0.1)], LEAVES)
+
+
+def test_a_critical_case_that_was_not_judged_is_an_error():
+    """Unknown is not unharmed, even where a few failed requests are tolerated."""
+    lost = replace(mishap("RefusedError", "crit", "baseline"), critical=True)
+
+    report = judged(outcomes("a", n=200), Budget(max_drop=0.1), mishaps=[lost], planned=201)
+
+    assert Verdict.ERROR is verdicts(report)["all", "critical"]
+    assert Verdict.ERROR is report.verdict

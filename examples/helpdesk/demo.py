@@ -16,7 +16,7 @@ OPTIONS = [f"--quant-candidate={name}" for name in EXPECTED]
 
 def main() -> int:
     """Run, compare, say."""
-    print(f"$ cd {HERE.name} && pytest {' '.join(OPTIONS)}", flush=True)
+    print(f"$ cd examples/{HERE.name} && pytest {' '.join(OPTIONS)}", flush=True)
     report = HERE / "quant-report" / "report.json"
     report.unlink(missing_ok=True)
     done = subprocess.run([sys.executable, "-m", "pytest", *OPTIONS], cwd=HERE, check=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from pytest_quantguard import stats
@@ -18,21 +18,26 @@ PRIOR_DISCORDANT = 0.02
 """Share of outcomes that differ between two runs of the same model: serving noise."""
 
 
-def expand(budgets: Iterable[Budget], leaves: Mapping[tuple[str, str], int]) -> tuple[Budget, ...]:
+Leaves = Mapping[tuple[str, str], Collection[str]]
+"""(cohort, check) -> ids of the cases that have it."""
+
+
+def expand(budgets: Iterable[Budget], leaves: Iterable[tuple[str, str]]) -> tuple[Budget, ...]:
     """Turn ``*`` into one budget per cohort or check; a budget that names one wins over ``*``.
 
-    ``leaves`` maps (cohort, check) to the number of cases.
+    ``leaves`` are the (cohort, check) pairs there are.
 
     Raises:
-        ConfigError: a budget names a cohort or check that no selected case has, or two budgets
-            name the same group.
+        ConfigError: a budget names a cohort or check that no case has, or two budgets name the
+            same group.
     """
+    pairs = sorted(leaves)
     problems: list[str] = []
     chosen: dict[Group, Budget] = {}  # as written, stars and all
     for budget in sorted(budgets, key=_stars, reverse=True):
-        groups = _groups_of(budget, leaves)
+        groups = _groups_of(budget, pairs)
         if not groups:
-            problems.append(_unmatched(budget, leaves))
+            problems.append(_unmatched(budget, pairs))
         for group in groups:
             other = chosen.get(group)
             if other and _stars(other) == _stars(budget):
@@ -50,57 +55,69 @@ def _stars(budget: Budget) -> int:
     return (budget.cohort == "*") + (budget.check == "*")
 
 
-def _groups_of(budget: Budget, leaves: Iterable[tuple[str, str]]) -> list[Group]:
+def _groups_of(budget: Budget, pairs: Iterable[tuple[str, str]]) -> list[Group]:
     groups = {
         (cohort if budget.cohort else None, check if budget.check else None)
-        for cohort, check in leaves
+        for cohort, check in pairs
         if budget.cohort in (None, "*", cohort) and budget.check in (None, "*", check)
     }
     return sorted(groups, key=str)
 
 
-def _unmatched(budget: Budget, leaves: Iterable[tuple[str, str]]) -> str:
-    pairs = list(leaves)
+def _unmatched(budget: Budget, pairs: Iterable[tuple[str, str]]) -> str:
+    pairs = list(pairs)
     cohorts = {cohort for cohort, _ in pairs}
     if budget.cohort not in (None, "*") and budget.cohort not in cohorts:
         hint = did_you_mean(str(budget.cohort), cohorts)
-        return f"{budget.source}: no selected case has the cohort {budget.cohort!r}; {hint}"
+        return f"{budget.source}: no case has the cohort {budget.cohort!r}; {hint}"
     checks = {check for _, check in pairs}
     hint = did_you_mean(str(budget.check), checks)
-    return f"{budget.source}: no selected case here has the check {budget.check!r}; {hint}"
+    return f"{budget.source}: no case here has the check {budget.check!r}; {hint}"
 
 
-def undecidable(budgets: Iterable[Budget], leaves: Mapping[tuple[str, str], int]) -> list[str]:
-    """Return a sentence for each expanded budget that this golden set could hardly ever pass.
+def undecidable(budgets: Iterable[Budget], leaves: Leaves) -> list[str]:
+    """Return a sentence for each expanded budget that the selected cases could hardly ever pass.
 
     That is: with fewer cases than even a faultless candidate needs, or with less than 50 % power
     against a candidate that is as good as the baseline apart from serving noise.
     """
     found = []
     for budget in budgets:
-        n = _cases_in(budget, leaves)
-        power = stats.pass_power(n, budget.max_drop, PRIOR_DISCORDANT, alpha=ALPHA_PASS)
-        floor = stats.pass_floor(budget.max_drop, alpha=ALPHA_PASS)
-        if n >= floor and power >= 0.5:
-            continue
-        needed = max(
-            floor, stats.pass_cases(budget.max_drop, PRIOR_DISCORDANT, power=0.8, alpha=ALPHA_PASS)
+        n = cases_in(budget, leaves)
+        accepted, advised = (
+            stats.pass_cases(budget.max_drop, PRIOR_DISCORDANT, power=power, alpha=ALPHA_PASS)
+            for power in (0.5, 0.8)
         )
+        if n >= accepted:
+            continue
         place = f"{budget.source}: " if budget.source else ""
+        cases = f"{n} case{'s' * (n != 1)}" if n else "none of its cases is selected: 0"
         found.append(
-            f"{place}{name((budget.cohort, budget.check))}: {n} cases cannot decide a budget of "
-            f"{100 * budget.max_drop:g} pt; it needs about {needed} cases, or a larger budget"
+            f"{place}{name((budget.cohort, budget.check))}: {cases} cannot decide a budget of "
+            f"{100 * budget.max_drop:g} pt; at {100 * PRIOR_DISCORDANT:g} % serving noise "
+            f"{accepted} are accepted, about {advised} are advised"
         )
     return found
 
 
-def _cases_in(budget: Budget, leaves: Mapping[tuple[str, str], int]) -> int:
-    """Number of cases in a group; a case with several checks in a cohort counts once."""
-    per_cohort: dict[str, int] = {}
-    for (cohort, check), n in leaves.items():
-        if budget.cohort in (None, cohort) and budget.check in (None, check):
-            per_cohort[cohort] = max(per_cohort.get(cohort, 0), n)
-    return sum(per_cohort.values())
+def uncovered(budgets: Collection[Budget], leaves: Leaves) -> list[str]:
+    """Return a sentence for each cohort and check that no expanded budget looks at."""
+    return [
+        f"cohort {cohort!r}, check {check!r}: no budget covers it, so that any loss would pass; "
+        f"add one, such as {{cohort: {cohort}, max_drop: 5 pt}}"
+        for cohort, check in sorted(leaves)
+        if not any(b.cohort in (None, cohort) and b.check in (None, check) for b in budgets)
+    ]
+
+
+def cases_in(budget: Budget, leaves: Leaves) -> int:
+    """Return the number of cases in an expanded budget's group; each case counts once."""
+    selected = (
+        ids
+        for (cohort, check), ids in leaves.items()
+        if budget.cohort in (None, cohort) and budget.check in (None, check)
+    )
+    return len(set().union(*selected))
 
 
 def name(group: Group) -> str:

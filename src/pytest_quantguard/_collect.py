@@ -7,6 +7,7 @@ on cases and on single checks.
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -17,6 +18,7 @@ from pytest_quantguard._document import Document, problems
 from pytest_quantguard._evidence import Evidence, Examiner
 from pytest_quantguard._golden import DEFAULT_REQUEST, load
 from pytest_quantguard._quant_case import quant_case
+from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import CheckError, GoldenFileError, ProviderError, did_you_mean
 from pytest_quantguard.types import (
     Check,
@@ -103,13 +105,15 @@ class QuantItem(pytest.Item):
         """Say in one sentence what happened; a traceback through our own code helps nobody."""
         if isinstance(excinfo.value, Critical | CheckError):
             return f"{excinfo.value}\n{self.stash[CASE].source}"
-        return super().repr_failure(excinfo, style)
+        what = one_line(f"{excinfo.typename}: {excinfo.value}", 400)
+        return f"the check could not be run: {what}\n{self.stash[CASE].source}"
 
 
 def examine(
     item: pytest.Item, examiner: Examiner, case: GoldenCase, judges: Mapping[str, Any]
 ) -> None:
     """Examine a case and leave the evidence with the item, to travel on its report."""
+    __tracebackhide__ = True
     evidence = examiner.examine(case, judges)
     item.stash[EVIDENCE] = evidence
     for mishap in evidence.mishaps:
@@ -130,14 +134,11 @@ def examine(
 # --- test functions -----------------------------------------------------------------------
 
 
-def function_cases(
-    items: Iterable[pytest.Item], request: Json
-) -> tuple[dict[str, GoldenCase], list[str]]:
+def function_cases(items: Iterable[pytest.Item], request: Json) -> list[str]:
     """Find the ``quant_case`` functions among ``items`` and give each its golden case.
 
-    Returns the cases by id, and a sentence for every marker that cannot be used.
+    Returns a sentence for every marker that cannot be used.
     """
-    cases: dict[str, GoldenCase] = {}
     found: list[str] = []
     for item in items:
         marker = item.get_closest_marker("quant_case")
@@ -152,8 +153,9 @@ def function_cases(
         except GoldenFileError as error:
             found += [f"{source}: {problem}" for problem in error.problems]
             continue
-        item.stash[CASE] = cases[case.id] = case
-    return cases, found
+        item.stash[CASE] = case
+        item.extra_keyword_matches.update(case.tags)
+    return found
 
 
 def _function_case(
@@ -188,7 +190,7 @@ def _function_case(
     if "system" in entry:
         messages.insert(0, {"role": "system", "content": entry["system"]})
     return GoldenCase(
-        id=str(item.nodeid).partition("@")[0],
+        id=str(item.nodeid),
         cohort=str(cohort),
         request=CompletionRequest(
             messages=tuple(messages),
@@ -230,6 +232,7 @@ class _Body:
 
 def run_function(item: pytest.Function, examiner: Examiner) -> bool:
     """Run a ``quant_case`` test's body once per arm; False when ``item`` is an ordinary test."""
+    __tracebackhide__ = True
     case = item.stash.get(CASE, None)
     if case is None:
         return False
@@ -237,16 +240,30 @@ def run_function(item: pytest.Function, examiner: Examiner) -> bool:
 
     def judge(completion: Completion, case: GoldenCase) -> Outcome:
         arguments = {name: item.funcargs[name] for name in names}
+        __tracebackhide__ = True
         try:
             returned = item.obj(**{**arguments, "completion": completion})
+        except pytest.xfail.Exception as error:
+            raise CheckError(f"the test called pytest.xfail(): {error}") from None
         except (AssertionError, pytest.fail.Exception) as error:
             sentence = str(error).strip() or "the test's assertion does not hold"
             return Outcome.of([sentence])
+        except (KeyboardInterrupt, GeneratorExit, pytest.exit.Exception):
+            raise
+        except BaseException as error:  # pytest.skip(), SystemExit ...: model text may be in it
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(where.filename).name}:{where.lineno}"
+            raise CheckError(
+                f"the test raised {type(error).__name__}: {error} (at {place})"
+            ) from None
         if inspect.isawaitable(returned):
             raise CheckError("the test is async, which quant_case does not support yet")
         return Outcome.of([])
 
-    examine(item, examiner, case, {case.checks[0].key: judge})
+    try:
+        examine(item, examiner, case, {case.checks[0].key: judge})
+    except (CheckError, Critical) as error:
+        pytest.fail(f"{error}\n{case.source}", pytrace=False)
     return True
 
 
@@ -254,6 +271,7 @@ class CompletionPlaceholder:
     """What ``completion`` is while fixtures are set up: the arms come later, in the body."""
 
     def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
         raise RuntimeError(
             "'completion' can only be read in the body of a quant_case test: the body runs once "
             "per arm, fixtures run once"
@@ -289,6 +307,7 @@ class ArmClient:
         Raises:
             ProviderError: when no answer could be had.
         """
+        __tracebackhide__ = True
         from pytest_quantguard._complete import Job
 
         turns = [_plain(message) for message in messages]

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -37,6 +37,8 @@ class GateConfig:
     """Share of a candidate's cases, in [0, 1], that may go without an answer."""
     cache_folder: Path
     report_folder: Path
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where each chosen variant is written, as ``file:line``."""
 
     @property
     def variants(self) -> dict[str, Variant]:
@@ -44,17 +46,21 @@ class GateConfig:
         return {v.name: v for v in (self.baseline, *self.candidates)}
 
 
-def find(root: Path, given: str | None) -> Path:
+def find(root: Path, given: str | None, start: Path | None = None) -> Path:
     """Return the configuration file: ``given``, else the one in pytest's root directory.
+
+    ``given`` is relative to ``start``, where pytest was called, or else to ``root``.
 
     Raises:
         ConfigError: when there is none.
     """
     if given:
-        path = root / given
-        if not path.is_file():
-            raise ConfigError(f"{given}: no such configuration file (looked in {root})")
-        return path
+        places = dict.fromkeys((start or root, root))
+        for path in (place / given for place in places):
+            if path.is_file():
+                return path.resolve()
+        looked = " and ".join(map(str, places))
+        raise ConfigError(f"{given}: no such configuration file (looked in {looked})")
     for path in (root / FILE, root / "pyproject.toml"):
         if path.is_file() and (path.name == FILE or "[tool.quantguard" in path.read_text("utf-8")):
             return path
@@ -84,7 +90,8 @@ def load(
     except InputError as error:
         raise ConfigError(error.problems) from None
     if path.suffix == ".toml":
-        document = Document(name, document.data.get("tool", {}).get("quantguard"))
+        tool = document.data.get("tool")
+        document = Document(name, tool.get("quantguard") if isinstance(tool, dict) else None)
     if document.data is None:
         raise ConfigError(f"{name}:1: the file is empty; it needs 'variants:' and 'budgets:'")
     found = problems(document, "config.schema.json")
@@ -108,6 +115,7 @@ def load(
         max_errors=max_errors,
         cache_folder=path.parent / document.data.get("cache", ".quantguard/cache"),
         report_folder=path.parent / document.data.get("report", "quant-report"),
+        places={arm.name: document.where(("variants", arm.name)) for arm in arms},
     )
 
 

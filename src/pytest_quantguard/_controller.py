@@ -10,6 +10,7 @@ import platform
 import sys
 import time
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ import pytest
 from pytest_quantguard import _budgets, _judge, _rows
 from pytest_quantguard._comparability import quantization_note
 from pytest_quantguard._evidence import Evidence
+from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
 from pytest_quantguard.types import Json, ServedAs, Variant
@@ -45,9 +47,11 @@ class GateController:
         self._worker_plans: list[Json] = []
         self._expected: set[str] = set()
         self._reported: set[str] = set()
-        self._faults: list[str] = []
+        self._faults: dict[str, None] = {}
         self._usage_error = False
         self._only_inconclusive = 0
+        self._told = False
+        """True once every verdict has been reported: until then a run is not green."""
         self._announced = 0
         """Verdict rows counted as collected before the first item runs, for pytest's progress."""
 
@@ -55,10 +59,11 @@ class GateController:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in an item's evidence; a repeated report never replaces the first."""
-        if report.outcome == "rerun" or str(report.nodeid).startswith(_rows.PREFIX):  # type: ignore[comparison-overlap]
+        if str(report.nodeid).startswith(_rows.PREFIX):
             return
-        if report.when == "call" or report.failed or report.skipped:
-            self._reported.add(_plain_id(report.nodeid))
+        rerun = report.outcome == "rerun"  # type: ignore[comparison-overlap]
+        if not rerun and (report.when == "call" or report.failed or report.skipped):
+            self._reported.add(str(report.nodeid))
         data = getattr(report, "quantguard", None)
         if data is None:
             return
@@ -70,8 +75,10 @@ class GateController:
             self._mishaps.setdefault(key, mishap)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Notice golden files that could not be used, in this process or in a worker."""
+        """Notice files that could not be used, in this process or in a worker."""
         self._usage_error |= getattr(report, "quantguard_usage", False)
+        if report.failed:
+            self._faults[one_line(f"{report.nodeid} could not be collected")] = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -88,7 +95,7 @@ class GateController:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
         """Remember what must be reported."""
-        self._expected.update(map(_plain_id, ids))
+        self._expected.update(map(str, ids))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -97,7 +104,7 @@ class GateController:
         if plan is not None:
             self._worker_plans.append(plan)
         if error:
-            self._faults.append("a worker process died, and its evidence with it")
+            self._faults["a worker process died, and its evidence with it"] = None
 
     # --- judging ------------------------------------------------------------------------
 
@@ -128,19 +135,20 @@ class GateController:
         session.testscollected += len(rows) - self._announced
         for candidate, row in rows:
             self._emit(session, candidate, row)
+        self._told = True
         return result
 
     def _judged(self, plan: Json) -> GateReport:
         if not plan:
-            self._faults.append("no process reported what it planned")
+            self._faults["no process reported what it planned"] = None
         missing = self._expected - self._reported
         if missing:
-            self._faults.append(
-                f"{len(missing)} of {len(self._expected)} collected tests never reported, "
-                f"such as {min(missing)}"
-            )
-        leaves = {(cohort, check): n for cohort, check, n in plan.get("leaves", ())}
-        budgets = _budgets.expand(self.settings.budgets, leaves) if leaves else ()
+            text = f"{len(missing)} of {len(self._expected)} collected tests never reported"
+            self._faults[f"{text}, such as {one_line(min(missing))}"] = None
+        wanted = {tuple(group) for group in plan.get("budgets", ())}
+        collected = [(cohort, check) for cohort, check in plan.get("collected", ())]
+        expanded = _budgets.expand(self.settings.budgets, collected) if wanted else ()
+        budgets = [budget for budget in expanded if (budget.cohort, budget.check) in wanted]
         served = {name: ServedAs(**told) for name, told in plan.get("served_as", {}).items()}
         notes = {name: self._note(v, served) for name, v in self.settings.variants.items()}
         baseline_fault = notes[self.settings.baseline.name][1]
@@ -195,7 +203,10 @@ class GateController:
         from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
 
         sentence = budget_sentence(row, candidate)
-        details = budget_details(row, self.session.cache.get, 10)
+        # The report has them all, and -v shows more: the table should not be out of sight.
+        shown = 10 if self.config.option.verbose > 0 else 3
+        failed = row.verdict is Verdict.FAIL
+        details = budget_details(row, self.session.cache.get, shown) if failed else ""
         tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
         before = session.testsfailed
         _rows.emit(
@@ -210,20 +221,25 @@ class GateController:
 
     # --- making it known ----------------------------------------------------------------
 
+    def _targets(self) -> dict[str, Path]:
+        option, start = self.config.option, self.config.invocation_params.dir
+        folder = start / option.quant_report if option.quant_report else self.settings.report_folder
+        junit = {"junit": start / option.quant_junit} if option.quant_junit else {}
+        return {"json": folder / "report.json", **junit}
+
+    def pytest_sessionstart(self) -> None:
+        """Remove the last run's reports: a run without a verdict must not leave an older one."""
+        if not self.config.option.collectonly:
+            for path in self._targets().values():
+                with suppress(OSError):  # what cannot be removed cannot be written: said then
+                    path.unlink(missing_ok=True)
+
     def _write(self, report: GateReport) -> None:
-        option = self.config.option
-        folder = self.settings.report_folder
-        if option.quant_report:
-            folder = self.config.invocation_params.dir / option.quant_report
-        targets = {"json": folder / "report.json"}
-        if option.quant_junit:
-            targets["junit"] = self.config.invocation_params.dir / option.quant_junit
-        for name, path in targets.items():
+        for name, path in self._targets().items():
             write = self.session.registry.reporters.get(name)
             try:
                 write(report, path, self.session.cache.get)
             except QuantGuardError as error:
-                self._faults.append(str(error))
                 raise pytest.UsageError(f"quantguard: {error}") from None
             self.written.append(_relative(path, self.config.invocation_params.dir))
 
@@ -249,15 +265,16 @@ class GateController:
         plan = self.session.plan
         if not plan.get("cases"):
             return []
-        self._announced = len(self.settings.candidates) * (1 + plan["budgets"])
+        self._announced = len(self.settings.candidates) * (1 + len(plan["budgets"]))
         known = self.session.known()
         parts = [
             f"{'baseline' if name == self.settings.baseline.name else 'candidate'} {name} "
             f"({have}/{total} cached)"
             for name, (have, total) in known.items()
         ]
-        cohorts = len({cohort for cohort, _, _ in plan["leaves"]})
-        return [f"quantguard: {' · '.join(parts)} · {plan['cases']} cases, {cohorts} cohorts"]
+        cases, cohorts = plan["cases"], plan["cohorts"]
+        many = [f"{cases} case{'s' * (cases != 1)}", f"{cohorts} cohort{'s' * (cohorts != 1)}"]
+        return [f"quantguard: {' · '.join(parts)} · {', '.join(many)}"]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict."""
@@ -266,7 +283,7 @@ class GateController:
         from pytest_quantguard.reporters import terminal
 
         if self.report is None:
-            if self.no_verdict:
+            if self.no_verdict and not self._usage_error:
                 terminalreporter.section("quantguard: no verdict")
                 terminalreporter.line(f"No verdict: {self.no_verdict}.")
                 terminalreporter.line(
@@ -294,6 +311,12 @@ class GateController:
         for nodeid in list(getattr(lastfailed, "lastfailed", ())):
             if str(nodeid).startswith(_rows.PREFIX):  # these cannot be selected and run again
                 del lastfailed.lastfailed[nodeid]  # type: ignore[union-attr]
+        untold = not self._told and not self.config.option.collectonly
+        if untold and session.exitstatus in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._usage_error:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._only_inconclusive and self._only_inconclusive == session.testsfailed:
@@ -320,11 +343,6 @@ def _merged(plans: Sequence[Json]) -> Json:
         served.update(plan.get("served_as", {}))
     found = {"counts": counts, "served_as": served, "notices": list(notices)}
     return {**merged, **found} if merged else {}
-
-
-def _plain_id(nodeid: str) -> str:
-    """Node id without the group that pytest-xdist may append."""
-    return str(nodeid).rpartition("@")[0] or str(nodeid) if "@" in str(nodeid) else str(nodeid)
 
 
 def _relative(path: Path, folder: Path) -> str:

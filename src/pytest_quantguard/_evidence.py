@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import CheckError, ProviderError
 from pytest_quantguard.types import EMPTY, Completion, GoldenCase, Json, Outcome, Role
@@ -62,10 +64,11 @@ class Examiner:
     baseline: str
     candidates: tuple[str, ...]
     ask: Callable[[Job], Answer]
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def examine(self, case: GoldenCase, judges: Mapping[str, Judge]) -> Evidence:
         """Judge one case by some checks, on the baseline and on every candidate."""
+        __tracebackhide__ = True
         evidence = Evidence()
         baseline = self._arm("baseline", self.baseline, case)
         for name in self.candidates:
@@ -106,6 +109,7 @@ class Examiner:
                     role=role,
                     kind=kind,
                     message=self._safe(message),
+                    critical=case.critical,
                 )
             )
 
@@ -159,13 +163,20 @@ def _judged(completion: Completion, case: GoldenCase, check: str, judge: Judge) 
         return Outcome.of([EMPTY])
     try:
         outcome = judge(completion, case)
-    except CheckError:
+    except (CheckError, pytest.exit.Exception):
         raise
     except Exception as error:
-        raise CheckError(f"the check {check!r} raised {type(error).__name__}: {error}") from error
-    if not isinstance(outcome, Outcome) or not 0 <= outcome.value <= 1:
-        raise CheckError(f"the check {check!r} returned {outcome!r:.80}, not an Outcome in [0, 1]")
-    return outcome
+        raise CheckError(f"the check {check!r} raised {type(error).__name__}: {error}") from None
+    wrong = CheckError(f"the check {check!r} returned {outcome!r:.80}, not an Outcome in [0, 1]")
+    if not isinstance(outcome, Outcome):
+        raise wrong
+    try:  # a user's check returns what its libraries do: numpy's numbers are no JSON
+        value, violations = float(outcome.value), tuple(map(str, outcome.violations))
+    except (TypeError, ValueError):
+        raise wrong from None
+    if not 0 <= value <= 1:
+        raise wrong
+    return Outcome(value=value, violations=violations)
 
 
 def jobs_of(case: GoldenCase, variants: tuple[str, ...]) -> list[Job]:

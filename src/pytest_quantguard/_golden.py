@@ -128,7 +128,9 @@ class _File:
                 self.problem(where, str(error.args[0] if error.args else error))
                 continue
             if check.key in found:
-                self.problem(where, f"the check {check.key!r} stands twice; merge the two")
+                self.problem(
+                    where, f"the check {check.key!r} stands twice; make a second case for it"
+                )
             found[check.key] = check
         return tuple(found.values())
 

@@ -96,7 +96,7 @@ def judge(
         # What was measured is kept, but nothing is concluded from evidence that is not sound.
         reason = "not judged: the evidence itself is in error"
         rows = [replace(row, verdict=Verdict.ERROR, reason=reason) for row in rows]
-    rows = grounds + _critical_rows(outcomes) + rows
+    rows = grounds + _critical_rows(outcomes, mishaps) + rows
     return CandidateReport(
         variant=variant,
         verdict=_worst(row.verdict for row in rows),
@@ -271,19 +271,27 @@ def _evidence_row(
     )
 
 
-def _critical_rows(outcomes: Sequence[PairedOutcome]) -> list[BudgetVerdict]:
-    """Critical cases have no budget: one that regressed is one too many."""
+def _critical_rows(
+    outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]
+) -> list[BudgetVerdict]:
+    """Critical cases have no budget: one that regressed, or was not judged, is one too many."""
     critical = [o for o in outcomes if o.critical]
-    if not critical:
+    judged = {(o.case, o.check) for o in critical}
+    missing = {(m.case, m.check) for m in mishaps if m.critical} - judged
+    if not critical and not missing:
         return []
     regressed = tuple(o for o in critical if o.regressed)
+    verdict = Verdict.ERROR if missing else Verdict.FAIL if regressed else Verdict.PASS
+    reason = f"{len(regressed)} of {len(critical)} critical checks regressed"
+    if missing:
+        reason = f"{len(missing)} critical checks could not be compared, first {min(missing)[0]}"
     return [
         BudgetVerdict(
             cohort=None,
             check="critical",
             max_drop=None,
-            verdict=Verdict.FAIL if regressed else Verdict.PASS,
-            reason=f"{len(regressed)} of {len(critical)} critical checks regressed",
+            verdict=verdict,
+            reason=reason,
             cases=len({o.case for o in critical}),
             regressed=regressed,
             improved=sum(o.improved for o in critical),

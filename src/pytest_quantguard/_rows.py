@@ -35,9 +35,9 @@ def emit(
         ("setup", "call", "teardown")
     )
     if row.verdict is Verdict.FAIL:
-        phases["call"] = _longrepr(message)
+        phases["call"] = _longrepr(row.verdict, message)
     elif row.verdict is not Verdict.PASS and not tolerated:
-        phases = {"setup": _longrepr(message), "teardown": None}
+        phases = {"setup": _longrepr(row.verdict, message), "teardown": None}
     hook = session.config.hook
     hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     for when, longrepr in phases.items():
@@ -54,9 +54,13 @@ def emit(
     hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 
 
-def _longrepr(message: str) -> Any:
-    """Wrap the message as a failure without traceback; summaries show its first line."""
+def _longrepr(verdict: Verdict, message: str) -> Any:
+    """Wrap the message as a failure without traceback; summaries show its first line.
+
+    pytest puts the name of the exception's class before the message: here it is the verdict.
+    """
+    finding = type(verdict.name, (pytest.fail.Exception,), {"__module__": "builtins"})
     try:
-        raise pytest.fail.Exception(message, pytrace=False)
+        raise finding(message, pytrace=False)
     except pytest.fail.Exception:
         return pytest.ExceptionInfo.from_current().getrepr(style="value")

@@ -7,8 +7,10 @@ the evidence is the controller's business (`_controller.py`).
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +32,7 @@ from pytest_quantguard._collect import (
 from pytest_quantguard._evidence import Examiner, jobs_of
 from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX, content_hash_parts
 from pytest_quantguard._registry import Registry
-from pytest_quantguard.errors import ConfigError, InputError
+from pytest_quantguard.errors import ConfigError, InputError, ProviderError
 from pytest_quantguard.types import GoldenCase, Json, Provider, Source
 from pytest_quantguard.verdicts import Budget
 
@@ -52,6 +54,9 @@ class GateSession:
         self.plan: Json = {}
         """What this process is about to ask and judge; plain JSON types, so that it can travel."""
         self.problems: list[str] = []
+        self.broken = False
+        """True when a golden file could not be used: then nothing is said about budgets."""
+        self._collected: set[tuple[str, str]] = set()
         self._taken: dict[str, Source] = {}
         self._load = golden_loader(registry, settings.request, self._taken)
         self._cache: CompletionCache | None = None
@@ -68,7 +73,7 @@ class GateSession:
         try:
             given = option.quant_config or config.getini("quant_config") or None
             settings = _config.load(
-                _config.find(config.rootpath, given),
+                _config.find(config.rootpath, given, config.invocation_params.dir),
                 config.rootpath,
                 candidates=option.quant_candidate,
                 baseline=option.quant_baseline,
@@ -92,16 +97,16 @@ class GateSession:
     def _providers(self) -> dict[str, Provider]:
         urls: dict[str, str] = getattr(self.config, "workerinput", {}).get("quantguard_urls", {})
         providers: dict[str, Provider] = {}
+        problems: list[str] = []
         for name, variant in self.settings.variants.items():
-            try:
-                make = self.registry.providers.get(variant.provider)
-            except LookupError as error:
-                raise ConfigError(f"{self.settings.file}: {name}: {error.args[0]}") from None
             url = urls.get(name, variant.base_url)
             try:
+                make = self.registry.providers.get(variant.provider)
                 providers[name] = make(replace(variant, base_url=url))
-            except ValueError as error:
-                raise ConfigError(f"{self.settings.file}: {name}: {error}") from None
+            except (LookupError, ValueError) as error:
+                problems.append(f"{self.settings.places[name]}: variant {name!r}: {error.args[0]}")
+        if problems:
+            raise ConfigError(problems)
         return providers
 
     @property
@@ -183,12 +188,14 @@ class GateSession:
         """Remember that a golden file was wrong: that is a usage error, exit 4."""
         report = yield
         if isinstance(collector, QuantFile) and report.failed:
-            report.quantguard_usage = True  # type: ignore[attr-defined]
+            report.quantguard_usage = self.broken = True  # type: ignore[attr-defined]
         return report
 
+    @pytest.hookimpl(tryfirst=True)  # before -k and -m select: tags are keywords
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Turn ``quant_case`` functions into golden cases."""
-        _, self.problems = function_cases(items, self.settings.request)
+        self.problems = function_cases(items, self.settings.request)
+        self._collected = set(_leaves(item for item in items if CASE in item.stash))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -205,6 +212,9 @@ class GateSession:
             session.items.clear()
         elif not _distributes(self.config):
             self._plan_requests(items)
+            if self.problems and not self.in_worker:
+                raise pytest.UsageError("quantguard: " + "\n".join(self.problems))
+            self.plan["problems"] = self.problems
         if self.in_worker:
             self.config.workeroutput["quantguard"] = self.plan  # type: ignore[attr-defined]
 
@@ -212,38 +222,65 @@ class GateSession:
         cases = {case.id: case for case in (item.stash[CASE] for item in items)}
         variants = tuple(self.settings.variants)
         self.engine.plan(job for case in cases.values() for job in jobs_of(case, variants))
+        for name, (known, planned) in self.engine.known().items():
+            if known < planned:
+                self._make_reachable(name)
+        self._tell_apart()
+
+    def _tell_apart(self) -> None:
+        """Refuse arms that are one model at one address: one would be judged by its own answers."""
+        seen: dict[str, str] = {}
+        for name, provider in self.providers.items():
+            with suppress(ProviderError):  # said already, or to be said with the first request
+                identity = json.dumps(provider.identity(), sort_keys=True)
+                if (other := seen.setdefault(identity, name)) != name:
+                    self.problems.append(
+                        f"{self.settings.places[name]}: {name!r} is the same model at the same "
+                        f"address as {other!r}; to measure noise, give one another 'revision'"
+                    )
+
+    def _make_reachable(self, name: str) -> None:
+        """Start what has to be started now: a missing key or model costs no request."""
+        try:
+            self.providers[name].identity()
+            self.providers[name].start()
+        except ProviderError as error:
+            self.problems.append(f"{self.settings.places[name]}: {error}")
 
     def _planned(self, items: Sequence[pytest.Item]) -> Json:
         cases: dict[str, GoldenCase] = {}
-        leaves: dict[tuple[str, str], int] = {}
+        leaves = _leaves(items)
         for item in items:
-            case = item.stash[CASE]
-            cases[case.id] = case
-            check = item.check.key if isinstance(item, QuantItem) else case.checks[0].key
-            leaves[case.cohort, check] = leaves.get((case.cohort, check), 0) + 1
+            cases[item.stash[CASE].id] = item.stash[CASE]
         budgets: Sequence[Budget] = ()
-        if leaves:
+        if leaves and not self.broken:
             try:
-                budgets = _budgets.expand(self.settings.budgets, leaves)
+                # Names are checked against all that was collected: deselected is not misspelt.
+                wanted = _budgets.expand(self.settings.budgets, self._collected | leaves.keys())
+                budgets = [budget for budget in wanted if _budgets.cases_in(budget, leaves)]
+                self.problems += [
+                    f"{self.settings.file}: {text}" for text in _budgets.uncovered(wanted, leaves)
+                ]
                 if self.settings.underpowered == "refuse":
-                    self.problems += self._refusals(budgets, leaves)
+                    self.problems += self._refusals(wanted, leaves)
             except ConfigError as error:
                 self.problems += error.problems
         lines = sorted(content_hash_parts(case) for case in cases.values())
         return {
             "cases": len(cases),
-            "checks": len(items),
-            "leaves": [[cohort, check, n] for (cohort, check), n in sorted(leaves.items())],
-            "budgets": len(budgets),
+            "checks": sum(map(len, leaves.values())),
+            "cohorts": len({cohort for cohort, _ in leaves}),
+            "budgets": [[budget.cohort, budget.check] for budget in budgets],
+            "collected": sorted(map(list, self._collected)),
             "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
             "problems": [],
         }
 
     @staticmethod
-    def _refusals(budgets: Sequence[Budget], leaves: dict[tuple[str, str], int]) -> list[str]:
+    def _refusals(budgets: Sequence[Budget], leaves: _budgets.Leaves) -> list[str]:
         found = _budgets.undecidable(budgets, leaves)
-        advice = "add cases, loosen these budgets, or accept it with --quant-underpowered=allow"
-        return [*found, f"UNDECIDABLE: {len(found)} budgets; {advice}"] if found else []
+        advice = "add cases, loosen the budget, or accept it with --quant-underpowered=allow"
+        return [*found, f"UNDECIDABLE: {advice}"] if found else []
 
     # --- running ------------------------------------------------------------------------
 
@@ -278,6 +315,7 @@ class GateSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Run the body of a ``quant_case`` test once per arm."""
+        __tracebackhide__ = True
         return run_function(pyfuncitem, self.examiner()) or None
 
     @pytest.hookimpl(wrapper=True)
@@ -299,9 +337,10 @@ class GateSession:
     def completion_placeholder(self, request: pytest.FixtureRequest) -> CompletionPlaceholder:
         """Return what ``completion`` is before the body runs."""
         if CASE not in request.node.stash:
-            raise pytest.UsageError(
+            pytest.fail(
                 f"{request.node.nodeid} takes 'completion' but is no quant_case; decorate it with "
-                "@quant_case(cohort=..., prompt=...)"
+                "@quant_case(cohort=..., prompt=...)",
+                pytrace=False,
             )
         return CompletionPlaceholder()
 
@@ -315,6 +354,15 @@ class GateSession:
 
     def _client(self, name: str) -> ArmClient:
         return ArmClient(name, self.engine.get, {**DEFAULT_REQUEST, **self.settings.request})
+
+
+def _leaves(items: Iterable[pytest.Item]) -> dict[tuple[str, str], set[str]]:
+    leaves: dict[tuple[str, str], set[str]] = {}
+    for item in items:
+        case = item.stash[CASE]
+        check = item.check.key if isinstance(item, QuantItem) else case.checks[0].key
+        leaves.setdefault((case.cohort, check), set()).add(case.id)
+    return leaves
 
 
 def _distributes(config: pytest.Config) -> bool:

@@ -83,8 +83,9 @@ class Mishap:
     role: Role
     """The arm in which it happened."""
     kind: str
-    """Name of the error: TransportError, RefusedError, CheckError, EmptyCompletion ..."""
+    """Name of the error: TransportError, RefusedError, CheckError, NotComparable ..."""
     message: str
+    critical: bool = False
 
     def to_dict(self) -> Json:
         """Return plain JSON types."""

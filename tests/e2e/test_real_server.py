@@ -87,6 +87,6 @@ def test_a_model_file_that_is_missing_is_an_error(helpdesk):
     helpdesk.write("quantguard.yaml", config.replace("embedded:q8_0", "nowhere.gguf"))
     run = helpdesk.run(*SMOKE, candidate="q8_0")
 
-    assert run.code == 1, run.output
-    assert run.has("cannot read the model", "nowhere.gguf", "No such file")
+    assert run.code == 4, run.output
+    assert run.has("quantguard.yaml:", "cannot read the model", "nowhere.gguf", "No such file")
     assert "Traceback" not in run.output

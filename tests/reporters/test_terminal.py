@@ -110,7 +110,7 @@ def test_regressed_cases_are_named_once_and_the_critical_first(make):
         "argument 'order_id' is '88213A', not '88213-A'\n" in text
     )
     assert "  ... and 21 more" in text
-    assert "Regressed in all / all: 38, 31 of them named above\n  dosage-0 (citations)" in text
+    assert "Regressed in all / all: 38, 31 of them counted above\n  dosage-0 (citations)" in text
     assert "Regressed in regulated" not in text
     assert text.count("refund-order-0 ") == 1
 

@@ -103,7 +103,7 @@ def brief_lines(candidate: CandidateReport, style: _Style) -> list[str]:
         f"{budget_sentence(row, candidate)}"
         for row in rows
     ]
-    if unexplained(candidate):
+    if unexplained(candidate) or candidate.verdict is Verdict.PASS:
         lines.append(f"{style.paint(candidate.verdict.name, candidate.verdict.name)} {name}")
     return lines
 
@@ -129,7 +129,9 @@ def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     """Return the verdict on the candidate, the evidence of the run, and what the server says."""
     word = candidate.verdict.name
     if candidate.outcomes:
-        found = f"evidence of a loss, whole run: {odds(candidate.log_evidence)}"
+        passed = candidate.verdict is Verdict.PASS
+        found = "every budget is shown to hold; " if passed else ""
+        found += f"evidence of a loss, whole run: {odds(candidate.log_evidence)}"
         found += " (a FAIL takes 100 : 1)"
     else:
         found = "nothing was compared"
@@ -174,7 +176,7 @@ def regressed_lines(
             continue
         named.update((o.case, o.check) for o in fresh)
         above = len(regressed) - len(fresh)
-        known = f", {above} of them named above" if above else ""
+        known = f", {above} of them counted above" if above else ""
         lines += ["", *style.hang(f"Regressed {head}: {len(regressed)}{known}", 0)]
         for outcome in fresh[:CASES_SHOWN]:
             name = case_line(outcome, check=check)
