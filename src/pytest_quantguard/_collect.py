@@ -251,8 +251,9 @@ def run_function(item: pytest.Function, examiner: Examiner) -> bool:
         except (KeyboardInterrupt, GeneratorExit, pytest.exit.Exception):
             raise
         except BaseException as error:  # pytest.skip(), SystemExit ...: model text may be in it
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(where.filename).name}:{where.lineno}"
+            frames = traceback.extract_tb(error.__traceback__)
+            own = [frame for frame in frames if Path(frame.filename) == item.path] or frames
+            place = f"{item.path.name}:{own[-1].lineno}"
             raise CheckError(
                 f"the test raised {type(error).__name__}: {error} (at {place})"
             ) from None
