@@ -21,7 +21,6 @@ the check, never the model's failure. An empty answer satisfies no check.
 *This page is written by `tools/docs/make_checks_page.py` from the docstrings in
 `src/pytest_quantguard/checks/`.*
 """
-BLOCKS = ("Parameters", "Example")
 
 
 def page() -> str:
@@ -35,13 +34,25 @@ def section(key: str, check: type) -> str:
     lines = [f"## {key}", ""]
     for paragraph in (inspect.getdoc(check) or "").split("\n\n"):
         first, *rest = paragraph.split("\n")
-        if first.startswith(BLOCKS) and first.endswith(":"):
-            language = "yaml" if first.startswith("Example") else "text"
-            body = [line.removeprefix("    ").replace("``", "") for line in rest]
-            lines += [first, "", f"```{language}", *body, "```", ""]
+        body = [line.removeprefix("    ").replace("``", "") for line in rest]
+        if first.startswith("Parameters"):
+            lines += [first, "", "```text", *body, "```", ""]
+        elif first == "Example:":
+            for number, example in enumerate(examples(body)):
+                lines += ["or" if number else first, "", "```yaml", *example, "```", ""]
         else:
             lines += [paragraph.replace("``", "`"), ""]
     return "\n".join(lines)
+
+
+def examples(body: list[str]) -> list[list[str]]:
+    """Split a list of checks: a case may have each check once, so each is an example of its own."""
+    head, found = body[0], []
+    for line in body[1:]:
+        if line.startswith("  - "):
+            found.append([head])
+        found[-1].append(line)
+    return found
 
 
 if __name__ == "__main__":
