@@ -153,3 +153,29 @@ def test_numbers_of_other_libraries_are_understood(project):
     assert sound.code == 0, sound.output
     assert broken.verdicts == {"cand": "error"}
     assert broken.has("the check 'odd' returned")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"base_url": None}, "base_url must be an address"),
+        ({"api_key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY"),
+        ({"provider": "vllm"}, "unknown provider 'vllm'"),
+        ({"provider": "llamacpp", "model": "nowhere.gguf"}, "cannot read the model"),
+        ({"provider": "llamacpp", "model": "embedded:q8"}, "unknown scheme 'q8'"),
+    ],
+)
+def test_a_variant_that_cannot_work_costs_no_request(project, change, message, workers):
+    """Found before the baseline is asked anything; exit 4 with the variant's line."""
+    good = {"provider": "openai", "base_url": project.server.url, "model": "cand"}
+    bad = {key: value for key, value in {**good, **change}.items() if value is not None}
+    if bad["provider"] == "llamacpp":
+        del bad["base_url"]
+    project.config(project.server.url, variants={"base": {**good, "model": "base"}, "cand": bad})
+    run = project.run(*workers)
+
+    assert run.code == 4, run.output
+    assert run.has("quantguard.yaml:", message)
+    assert "Traceback" not in run.output
+    assert project.server.requests == 0

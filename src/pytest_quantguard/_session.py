@@ -204,18 +204,16 @@ class GateSession:
             return
         items = [item for item in session.items if CASE in item.stash]
         self.plan = self._planned(items)
+        if not self.problems and not (_distributes(self.config) and not self.in_worker):
+            self._plan_requests(items)
         if self.problems and not self.in_worker:
             raise pytest.UsageError("quantguard: " + "\n".join(self.problems))
         if self.problems:
             # A usage error in a worker would be an internal error; the controller raises it.
-            self.plan["problems"] = self.problems
+            self.close(cancel=True)
             session.items.clear()
-        elif not _distributes(self.config):
-            self._plan_requests(items)
-            if self.problems and not self.in_worker:
-                raise pytest.UsageError("quantguard: " + "\n".join(self.problems))
-            self.plan["problems"] = self.problems
         if self.in_worker:
+            self.plan["problems"] = self.problems
             self.config.workeroutput["quantguard"] = self.plan  # type: ignore[attr-defined]
 
     def _plan_requests(self, items: Sequence[pytest.Item]) -> None:
