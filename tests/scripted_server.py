@@ -28,6 +28,7 @@ class Exchange(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
+    waiting = False
 
     def do_POST(self) -> None:
         """Count the request and give it the next reply of the script."""
@@ -46,11 +47,11 @@ class Exchange(BaseHTTPRequestHandler):
             script.in_flight += 1
             script.peak = max(script.peak, script.in_flight)
             reply = script.replies.popleft() if script.replies else script.default
+        self.waiting = True
         try:
             reply(self)
         finally:
-            with script.lock:
-                script.in_flight -= 1
+            self.settle()
 
     def do_GET(self) -> None:
         """Answer what is asked about the server."""
@@ -69,8 +70,16 @@ class Exchange(BaseHTTPRequestHandler):
         self.head(code, {"Content-Type": content_type, "Content-Length": str(len(data))}, headers)
         self.wfile.write(data)
 
+    def settle(self) -> None:
+        """Count the request as answered: before the client can know, else the next overlaps."""
+        if self.waiting:
+            self.waiting = False
+            with self.server.script.lock:
+                self.server.script.in_flight -= 1
+
     def head(self, code: int, *headers: Mapping[str, str] | None) -> None:
         """Send the status line and the headers."""
+        self.settle()
         self.send_response(code)
         for group in headers:
             for name, value in (group or {}).items():

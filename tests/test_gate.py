@@ -389,7 +389,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_stopped(tmp_path, how):
     """After Ctrl-C or kill -9 no completed request is sent again."""
 
     def slowly(model, prompt):
-        time.sleep(0.05)
+        time.sleep(0.15)
         return truthful(model, prompt)
 
     with ScriptedServer(default=speaks(slowly)) as server:
