@@ -337,7 +337,7 @@ def test_absurd_waits_are_capped(
     start = time.monotonic()
 
     assert texts(run(engine_for(timeout_s=0.3), jobs(1))) == ["fine"]
-    assert 0.3 <= time.monotonic() - start < 20.0
+    assert 0.3 <= time.monotonic() - start < 2.0
     assert server.requests == 2
 
 
@@ -389,7 +389,7 @@ def test_server_down(engine_for: Callable[..., CompletionEngine]) -> None:
     start = time.monotonic()
     found = run(engine, jobs(500))
 
-    assert time.monotonic() - start < 20.0
+    assert time.monotonic() - start < 8.0
     assert errors(found) == ["TransportError"] * 500
     assert len({str(answer.error) for answer in found}) <= 4
     assert "no connection" in str(found[-1].error)
@@ -549,7 +549,7 @@ def test_close_is_quick(
     engine.close()
     thread.join()
 
-    assert time.monotonic() - start < 10.0
+    assert time.monotonic() - start < 2.0
     assert errors(waiting) == ["TransportError"]
     assert not [t for t in threading.enumerate() if t.name.startswith("quantguard-")]
     assert "the run was cut short" in str(engine.get(jobs(60)[-1]).error)
@@ -673,15 +673,15 @@ def test_interrupted_run_ends_at_once(server: ScriptedServer, tmp_path: Path) ->
     process = script(server, tmp_path / "cache", 10)
     while server.requests < 4:
         time.sleep(0.01)
-    start = time.monotonic()
-    while process.poll() is None and time.monotonic() - start < 15.0:
+    for _ in range(5):
         # Python drops a signal whose handler runs in a destructor; a person presses again.
         os.kill(process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5.0)
+            process.wait(timeout=3.0)
+            break
 
+    assert process.poll() is not None
     assert finish(process) == (2, "", "")
-    assert time.monotonic() - start < 15.0
 
 
 def test_interpreter_ends_without_close(server: ScriptedServer, tmp_path: Path) -> None:

@@ -149,8 +149,8 @@ def test_stream_that_stays_open_after_done_costs_once(
     found = [connection.complete(REQUEST) for _ in range(3)]
 
     assert [one.text for one in found] == ["fine"] * 3
-    assert max(one.latency_s for one in found) < 1.2
-    assert time.monotonic() - start < 10.0
+    assert max(one.latency_s for one in found) < 0.5
+    assert time.monotonic() - start < 2.4
 
 
 # --- faults -----------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_whole_exchange_is_bounded(
     with pytest.raises(TransportError, match=r"no complete answer within 0.5 s \(timeout_s\)"):
         connect(timeout_s=0.5).complete(REQUEST)
 
-    assert time.monotonic() - start < 10.0
+    assert time.monotonic() - start < 1.5
     assert server.requests == 1
 
 
@@ -285,7 +285,7 @@ def test_close_cuts_an_exchange_short(
     with pytest.raises(TransportError, match="cut short"):
         connection.complete(REQUEST)
 
-    assert time.monotonic() - start < 10.0
+    assert time.monotonic() - start < 1.5
     with pytest.raises(TransportError, match="closed"):
         connection.complete(REQUEST)
 
