@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from generate import TOOLS, Sample, draw
 
@@ -46,6 +47,14 @@ class Plan:
         return max(self.floor, min(1.0, left))
 
 
+_LEANING: dict[str, Any] = {
+    "warmup": 30,
+    "constant": 0.3,
+    "muon_rate": 0.006,
+    "adam_rate": 1.5e-3,
+    "exercises": 0.0,
+}
+
 #: The later phases lean towards what has to be known by heart and was not after the first.
 PHASES = (
     Plan(
@@ -64,11 +73,7 @@ PHASES = (
     Plan(
         seed=2,
         steps=1400,
-        warmup=30,
-        constant=0.3,
-        muon_rate=0.006,
-        adam_rate=1.5e-3,
-        exercises=0.0,
+        **_LEANING,
         shares={
             "tool-calling": 0.13,
             "json-extraction": 0.13,
@@ -82,11 +87,7 @@ PHASES = (
     Plan(
         seed=3,
         steps=1100,
-        warmup=30,
-        constant=0.3,
-        muon_rate=0.006,
-        adam_rate=1.5e-3,
-        exercises=0.0,
+        **_LEANING,
         shares={
             "tool-calling": 0.12,
             "json-extraction": 0.12,
