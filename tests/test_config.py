@@ -71,7 +71,7 @@ def test_pyproject_is_read_too(tmp_path):
         (("budgets", "budget"), {}, "did you mean 'budgets'?"),
         (("2 pt", "-2 pt"), {}, "quantguard.yaml:10: '-2 pt' is no number of percentage points"),
         (("2 pt", ".nan"), {}, "is no number of percentage points"),
-        (("2 pt", "2 %"), {}, "is no number of percentage points"),
+        (("2 pt", "2 px"), {}, "is no number of percentage points"),
         (("2 pt", "101"), {}, "is no number of percentage points"),
         (("2 pt", "0"), {}, "quantguard.yaml:10: a budget of 0 can never be shown to hold"),
         (("AWQ_URL", "NOT_SET"), {}, "quantguard.yaml:7: the environment variable NOT_SET is not"),

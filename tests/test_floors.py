@@ -11,14 +11,26 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "errors", "verdicts"},
-    1: {"_served", "_sanitize", "_document", "_comparability", "stats"},
-    2: {"checks", "providers", "reporters", "embedded", "_cache", "_backoff", "hookspecs"},
-    3: {"_registry", "_quant_case", "_lane", "_budgets"},
-    4: {"_config", "_golden", "_complete", "_judge", "_evidence"},
-    5: {"_collect", "_rows"},
-    6: {"_session"},
-    7: {"_controller"},
-    8: {"plugin", "__init__"},
+    1: {"_served", "_sanitize", "_document", "_comparability", "_prior", "stats"},
+    2: {"checks", "metrics", "providers", "reporters", "embedded"}
+    | {"_cache", "_backoff", "_decide", "hookspecs"},
+    3: {
+        "_registry",
+        "_quant_case",
+        "_lane",
+        "_budgets",
+        "_grounds",
+        "_looks",
+        "_measures",
+        "_measurement",
+        "_noticed",
+    },
+    4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"},
+    5: {"_collect", "_rows", "_tally", "_plan"},
+    6: {"_sequential", "_survey"},
+    7: {"_session", "cli"},
+    8: {"_controller", "__main__", "commands"},
+    9: {"plugin", "__init__"},
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 THIRD_PARTY_HOMES = {
@@ -80,7 +92,7 @@ def test_each_third_party_has_one_home(path):
         assert library not in roots or room(path) in homes, f"{room(path)} imports {library}"
 
 
-@pytest.mark.parametrize("drawer", ["checks", "providers", "reporters"])
+@pytest.mark.parametrize("drawer", ["checks", "commands", "metrics", "providers", "reporters"])
 def test_a_drawers_table_imports_nothing(drawer):
     """Listing what there is must cost nothing."""
     assert set() == imports(PACKAGE / drawer / "__init__.py", top_level=True) - {"__future__"}

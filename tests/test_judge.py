@@ -50,12 +50,8 @@ def mishap(kind, case="a-0", role="candidate"):
 
 
 def judged(found, *budgets, mishaps=(), planned=None, **options):
-    leaves: dict[tuple[str, str], int] = {}
-    for outcome in found:
-        leaves[outcome.cohort, outcome.check] = leaves.get((outcome.cohort, outcome.check), 0) + 1
-    expanded = _budgets.expand(budgets, leaves) if leaves else ()
     count = len(found) if planned is None else planned
-    return _judge.judge(VARIANT, found, mishaps, expanded, planned=count, **options)
+    return _judge.judge(found, budgets, variant=VARIANT, mishaps=mishaps, planned=count, **options)
 
 
 def verdicts(report):
@@ -203,11 +199,14 @@ def test_every_answer_empty_is_an_error():
     assert "every answer of the baseline is empty" in report.budgets[0].reason
 
 
-LEAVES = {
-    ("tools", "tool_call"): {f"tools-{i}" for i in range(100)},
-    ("faq", "exact"): {f"faq-{i}" for i in range(30)},
-    ("faq", "length"): {f"faq-{i}" for i in range(20, 50)},
-}
+CENSUS = _budgets.Census(
+    {
+        ("tools", "tool_call"): {f"tools-{i}" for i in range(100)},
+        ("faq", "exact"): {f"faq-{i}" for i in range(30)},
+        ("faq", "length"): {f"faq-{i}" for i in range(20, 50)},
+    },
+    {f"faq-{i}": ("long", "hard") for i in range(10)} | {"tools-0": ("long",)},
+)
 
 
 def test_a_star_makes_one_budget_for_each():
@@ -219,7 +218,7 @@ def test_a_star_makes_one_budget_for_each():
         Budget(cohort="*", check="*", max_drop=0.3),
     ]
 
-    groups = {(b.cohort, b.check): b.max_drop for b in _budgets.expand(budgets, LEAVES)}
+    groups = {(b.cohort, b.check): b.max_drop for b in _budgets.expand(budgets, CENSUS)}
 
     assert {
         (None, None): 0.02,
@@ -236,13 +235,16 @@ def test_a_star_makes_one_budget_for_each():
     [
         (Budget(cohort="toolz", max_drop=0.1, source=SOURCE), "did you mean 'tools'?"),
         (Budget(check="exac", max_drop=0.1, source=SOURCE), "did you mean 'exact'?"),
-        (Budget(cohort="tools", check="exact", max_drop=0.1, source=SOURCE), "has the check"),
+        (
+            Budget(cohort="tools", check="exact", max_drop=0.1, source=SOURCE),
+            "the cohort 'tools' and the check 'exact'",
+        ),
     ],
 )
 def test_a_budget_that_matches_nothing_is_an_error(budget, words):
     """A budget for a cohort that does not exist would be green for ever."""
     with pytest.raises(ConfigError) as caught:
-        _budgets.expand([budget], LEAVES)
+        _budgets.expand([budget], CENSUS)
 
     assert words in str(caught.value)
     assert str(caught.value).startswith("g.quant.yaml:1: ")
@@ -251,7 +253,7 @@ def test_a_budget_that_matches_nothing_is_an_error(budget, words):
 def test_two_budgets_for_one_group_are_an_error():
     """Which of them counts would be a guess."""
     with pytest.raises(ConfigError, match="has a budget at"):
-        _budgets.expand([Budget(max_drop=0.1, source=SOURCE)] * 2, LEAVES)
+        _budgets.expand([Budget(max_drop=0.1, source=SOURCE)] * 2, CENSUS)
 
 
 def test_a_budget_that_cannot_be_decided_is_named_with_the_cases_it_needs():
@@ -261,10 +263,11 @@ def test_a_budget_that_cannot_be_decided_is_named_with_the_cases_it_needs():
     """
     budget = Budget(max_drop=0.02, source=SOURCE)
 
-    (sentence,) = _budgets.undecidable([budget], LEAVES)
+    (sentence,) = _budgets.undecidable([budget], CENSUS)
 
     assert sentence.startswith("g.quant.yaml:1: all / all: 150 cases cannot decide a budget of")
-    assert [] == _budgets.undecidable([budget], {("a", "b"): set(map(str, range(600)))})
+    enough = _budgets.Census({("a", "b"): set(map(str, range(600)))})
+    assert [] == _budgets.undecidable([budget], enough)
 
 
 def test_one_regressed_critical_case_fails_the_candidate():
@@ -279,10 +282,10 @@ def test_one_regressed_critical_case_fails_the_candidate():
 
 def test_a_cohort_that_no_budget_looks_at_is_named():
     """Else it could collapse without a word."""
-    (sentence,) = _budgets.uncovered([Budget(cohort="faq", max_drop=0.1)], LEAVES)
+    (sentence,) = _budgets.uncovered([Budget(cohort="faq", max_drop=0.1)], CENSUS)
 
     assert "cohort 'tools', check 'tool_call': no budget covers it" in sentence
-    assert [] == _budgets.uncovered([Budget(max_drop=0.1)], LEAVES)
+    assert [] == _budgets.uncovered([Budget(max_drop=0.1)], CENSUS)
 
 
 def test_a_critical_case_that_was_not_judged_is_an_error():

@@ -7,23 +7,39 @@ the plugin installed. Public names are loaded when they are first used.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_quantguard._judge import judge as judge
     from pytest_quantguard._quant_case import quant_case as quant_case
     from pytest_quantguard.types import Check as Check
     from pytest_quantguard.types import Completion as Completion
     from pytest_quantguard.types import GoldenCase as GoldenCase
     from pytest_quantguard.types import Outcome as Outcome
+    from pytest_quantguard.verdicts import Budget as Budget
+    from pytest_quantguard.verdicts import PairedOutcome as PairedOutcome
     from pytest_quantguard.verdicts import Verdict as Verdict
 
 _HOMES = {
     "quant_case": "_quant_case",
+    "judge": "_judge",
+    "Budget": "verdicts",
     "Check": "types",
     "Completion": "types",
     "GoldenCase": "types",
     "Outcome": "types",
+    "PairedOutcome": "verdicts",
     "Verdict": "verdicts",
 }
 
-__all__ = ["Check", "Completion", "GoldenCase", "Outcome", "Verdict", "quant_case"]
+__all__ = [
+    "Budget",
+    "Check",
+    "Completion",
+    "GoldenCase",
+    "Outcome",
+    "PairedOutcome",
+    "Verdict",
+    "judge",
+    "quant_case",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -3,41 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from pytest_quantguard import stats
+from pytest_quantguard._decide import ALPHA_PASS
 from pytest_quantguard.errors import ConfigError, did_you_mean
-from pytest_quantguard.verdicts import Budget
+from pytest_quantguard.verdicts import Budget, Group, Metric
 
-Group = tuple[str | None, str | None]
-"""Cohort and check; None takes everything together."""
-
-ALPHA_PASS = 0.05
-"""Nominal probability that a budget passes although the loss is as large as the budget."""
 PRIOR_DISCORDANT = 0.02
 """Share of outcomes that differ between two runs of the same model: serving noise."""
 
+Leaf = tuple[str, str]
+"""Cohort and check."""
 
-Leaves = Mapping[tuple[str, str], Collection[str]]
-"""(cohort, check) -> ids of the cases that have it."""
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Which cases there are: what budgets can select from."""
+
+    leaves: Mapping[Leaf, Collection[str]] = field(default_factory=dict)
+    """(cohort, check) -> ids of the cases that have it."""
+    tags: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Case -> its tags."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Case -> its weight; 1 where it is not given."""
+
+    @classmethod
+    def of(cls, found: Iterable[tuple[Leaf, str, Collection[str]]]) -> Self:
+        """Count ((cohort, check), case, tags) once each."""
+        leaves: dict[Leaf, set[str]] = {}
+        tags: dict[str, Collection[str]] = {}
+        for leaf, case, its_tags in found:
+            leaves.setdefault(leaf, set()).add(case)
+            tags[case] = its_tags or tags.get(case, ())
+        return cls(leaves, tags)
+
+    def cases(self, group: Group) -> set[str]:
+        """Return the group's cases; each counts once, however many of its checks belong to it."""
+        selected = (
+            ids
+            for (cohort, check), ids in self.leaves.items()
+            if group.cohort in (None, cohort) and group.check in (None, check)
+        )
+        found = set().union(*selected)
+        if group.tag is None:
+            return found
+        return {case for case in found if group.tag in self.tags.get(case, ())}
+
+    def effective(self, group: Group) -> float:
+        """Return Kish's effective number of the group's cases: fewer where weights differ."""
+        weights = [self.weights.get(case, 1.0) for case in self.cases(group)]
+        squares = sum(weight * weight for weight in weights)
+        return sum(weights) ** 2 / squares if squares else 0.0
+
+    def groups(self) -> set[Group]:
+        """Return every cohort, check and tag that occur together in a case."""
+        return {
+            Group(cohort, check, tag)
+            for (cohort, check), ids in self.leaves.items()
+            for case in ids
+            for tag in (None, *self.tags.get(case, ()))
+        }
 
 
-def expand(budgets: Iterable[Budget], leaves: Iterable[tuple[str, str]]) -> tuple[Budget, ...]:
-    """Turn ``*`` into one budget per cohort or check; a budget that names one wins over ``*``.
-
-    ``leaves`` are the (cohort, check) pairs there are.
+def expand(budgets: Iterable[Budget], census: Census) -> tuple[Budget, ...]:
+    """Turn ``*`` into one budget each; a budget that names one wins over ``*``.
 
     Raises:
-        ConfigError: a budget names a cohort or check that no case has, or two budgets name the
-            same group.
+        ConfigError: a budget names a cohort, check or tag that no case has, or two budgets name
+            the same group.
     """
-    pairs = sorted(leaves)
+    there = census.groups()
     problems: list[str] = []
     chosen: dict[Group, Budget] = {}  # as written, stars and all
     for budget in sorted(budgets, key=_stars, reverse=True):
-        groups = _groups_of(budget, pairs)
+        groups = _groups_of(budget, there)
         if not groups:
-            problems.append(_unmatched(budget, pairs))
+            problems.append(_unmatched(budget, there))
         for group in groups:
             other = chosen.get(group)
             if other and _stars(other) == _stars(budget):
@@ -45,37 +88,54 @@ def expand(budgets: Iterable[Budget], leaves: Iterable[tuple[str, str]]) -> tupl
             chosen[group] = budget
     if problems:
         raise ConfigError(problems)
-    return tuple(
-        replace(chosen[group], cohort=group[0], check=group[1])
-        for group in sorted(chosen, key=lambda g: (g[0] or "", g[1] or ""))
+    found = (
+        replace(budget, cohort=group.cohort, check=group.check, tag=group.tag)
+        for group, budget in chosen.items()
     )
+    return tuple(sorted(found, key=order))
+
+
+def order(budget: Budget) -> tuple[str, ...]:
+    """Sort key of budgets in reports: quality before metrics, wide before narrow."""
+    group = budget.group
+    return tuple(name or "" for name in (group.metric, group.tag, group.cohort, group.check))
 
 
 def _stars(budget: Budget) -> int:
-    return (budget.cohort == "*") + (budget.check == "*")
+    return (budget.cohort, budget.check, budget.tag).count("*")
 
 
-def _groups_of(budget: Budget, pairs: Iterable[tuple[str, str]]) -> list[Group]:
-    groups = {
-        (cohort if budget.cohort else None, check if budget.check else None)
-        for cohort, check in pairs
-        if budget.cohort in (None, "*", cohort) and budget.check in (None, "*", check)
+def _groups_of(budget: Budget, there: Iterable[Group]) -> set[Group]:
+    return {
+        Group(
+            group.cohort if budget.cohort else None,
+            group.check if budget.check else None,
+            group.tag if budget.tag else None,
+            budget.metric,
+        )
+        for group in there
+        if budget.cohort in (None, "*", group.cohort)
+        and budget.check in (None, "*", group.check)
+        and (budget.tag == group.tag or (budget.tag == "*" and group.tag is not None))
     }
-    return sorted(groups, key=str)
 
 
-def _unmatched(budget: Budget, pairs: Iterable[tuple[str, str]]) -> str:
-    pairs = list(pairs)
-    cohorts = {cohort for cohort, _ in pairs}
-    if budget.cohort not in (None, "*") and budget.cohort not in cohorts:
-        hint = did_you_mean(str(budget.cohort), cohorts)
-        return f"{budget.source}: no case has the cohort {budget.cohort!r}; {hint}"
-    checks = {check for _, check in pairs}
-    hint = did_you_mean(str(budget.check), checks)
-    return f"{budget.source}: no case here has the check {budget.check!r}; {hint}"
+def _unmatched(budget: Budget, there: Iterable[Group]) -> str:
+    for kind in ("cohort", "check", "tag"):
+        name = getattr(budget, kind)
+        known = {getattr(group, kind) for group in there} - {None}
+        if name not in (None, "*") and name not in known:
+            return f"{budget.source}: no case has the {kind} {name!r}; {did_you_mean(name, known)}"
+    if budget.tag == "*":
+        return f"{budget.source}: no case has a tag"
+    names = (f"{k} {getattr(budget, k)!r}" for k in ("cohort", "check", "tag"))
+    wanted = [text for text in names if not text.endswith((" None", " '*'"))]
+    return f"{budget.source}: no case here has the {' and the '.join(wanted)}"
 
 
-def undecidable(budgets: Iterable[Budget], leaves: Leaves) -> list[str]:
+def undecidable(
+    budgets: Iterable[Budget], census: Census, metrics: Mapping[str, Metric] | None = None
+) -> list[str]:
     """Return a sentence for each expanded budget that the selected cases could hardly ever pass.
 
     That is: with fewer cases than even a faultless candidate needs, or with less than 50 % power
@@ -83,43 +143,59 @@ def undecidable(budgets: Iterable[Budget], leaves: Leaves) -> list[str]:
     """
     found = []
     for budget in budgets:
-        n = cases_in(budget, leaves)
+        cases = len(census.cases(budget.group))
+        if budget.metric is not None:
+            floor = metrics[budget.metric].floor(_limit(budget)) if metrics else 0
+            if cases < floor:
+                found.append(f"{_refused(budget, cases)}; at least {floor} are needed")
+            continue
+        limit = budget.max_drop or 0.0
         accepted, advised = (
-            stats.pass_cases(budget.max_drop, PRIOR_DISCORDANT, power=power, alpha=ALPHA_PASS)
+            stats.pass_cases(limit, PRIOR_DISCORDANT, power=power, alpha=ALPHA_PASS)
             for power in (0.5, 0.8)
         )
-        if n >= accepted:
-            continue
-        place = f"{budget.source}: " if budget.source else ""
-        cases = f"{n} case{'s' * (n != 1)}" if n else "none of its cases is selected: 0"
-        found.append(
-            f"{place}{name((budget.cohort, budget.check))}: {cases} cannot decide a budget of "
-            f"{100 * budget.max_drop:g} pt; at {100 * PRIOR_DISCORDANT:g} % serving noise "
-            f"{accepted} are accepted, about {advised} are advised"
-        )
+        if census.effective(budget.group) + 1e-6 < accepted:
+            found.append(
+                f"{_refused(budget, cases)}; at {100 * PRIOR_DISCORDANT:g} % serving noise "
+                f"{accepted} are accepted, about {advised} are advised"
+            )
     return found
 
 
-def uncovered(budgets: Collection[Budget], leaves: Leaves) -> list[str]:
+def _refused(budget: Budget, cases: int) -> str:
+    place = f"{budget.source}: " if budget.source else ""
+    count = f"{cases} case{'s' * (cases != 1)}" if cases else "none of its cases is selected: 0"
+    return f"{place}{name(budget.group)}: {count} cannot decide a budget of {allowance(budget)}"
+
+
+def _limit(budget: Budget) -> float:
+    return (budget.max_drop if budget.max_ratio is None else budget.max_ratio) or 0.0
+
+
+def uncovered(budgets: Collection[Budget], census: Census) -> list[str]:
     """Return a sentence for each cohort and check that no expanded budget looks at."""
     return [
         f"cohort {cohort!r}, check {check!r}: no budget covers it, so that any loss would pass; "
         f"add one, such as {{cohort: {cohort}, max_drop: 5 pt}}"
-        for cohort, check in sorted(leaves)
-        if not any(b.cohort in (None, cohort) and b.check in (None, check) for b in budgets)
+        for cohort, check in sorted(census.leaves)
+        if not any(
+            b.metric is None
+            and b.tag is None
+            and b.cohort in (None, cohort)
+            and b.check in (None, check)
+            for b in budgets
+        )
     ]
 
 
-def cases_in(budget: Budget, leaves: Leaves) -> int:
-    """Return the number of cases in an expanded budget's group; each case counts once."""
-    selected = (
-        ids
-        for (cohort, check), ids in leaves.items()
-        if budget.cohort in (None, cohort) and budget.check in (None, check)
-    )
-    return len(set().union(*selected))
+def allowance(budget: Budget) -> str:
+    """Return a budget's limit as it is written: ``2 pt``, ``5 %`` or ``x1.1``."""
+    if budget.max_ratio is not None:
+        return f"x{budget.max_ratio:g}"
+    return f"{100 * (budget.max_drop or 0):g} {'%' if budget.relative else 'pt'}"
 
 
 def name(group: Group) -> str:
     """Return the group's name as the tables show it."""
-    return f"{group[0] or 'all'} / {group[1] or 'all'}"
+    tag = f" #{group.tag}" if group.tag else ""
+    return f"{group.cohort or 'all'}{tag} / {group.metric or group.check or 'all'}"

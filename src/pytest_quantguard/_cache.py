@@ -58,6 +58,8 @@ def completion_key(request: CompletionRequest, identity: Json, repeat: int) -> s
     counts, because chat templates print it.
     """
     body = request.body()
+    if request.reference is not None:
+        body = {**body, "reference": request.reference}
     ordered = {name: body[name] for name in sorted(body)}
     return _sha256(_dump([SCHEMA, ordered, json.dumps(identity, sort_keys=True), repeat]))
 

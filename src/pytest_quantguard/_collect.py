@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from pytest_quantguard._document import Document, problems
-from pytest_quantguard._evidence import Evidence, Examiner
+from pytest_quantguard._evidence import Evidence, Examiner, Reusable
 from pytest_quantguard._golden import DEFAULT_REQUEST, load
 from pytest_quantguard._quant_case import quant_case
 from pytest_quantguard._sanitize import one_line
@@ -94,7 +94,9 @@ class QuantItem(pytest.Item):
 
     def runtest(self) -> None:
         """Collect the evidence; it is judged when all is in."""
-        examine(self, self.examiner(), self.stash[CASE], {self.check.key: self.check})
+        timed = getattr(self.check, "reads_timing", False)
+        judge = self.check if timed else Reusable(self.check)
+        examine(self, self.examiner(), self.stash[CASE], {self.check.key: judge})
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the case in its file (counting lines from 0, as pytest does)."""
@@ -120,7 +122,7 @@ def examine(
         if mishap.kind == "CheckError":
             raise CheckError(f"{mishap.message} (case {case.id}, candidate {mishap.variant})")
     for outcome in evidence.outcomes:
-        if outcome.critical and outcome.regressed:
+        if outcome.critical and outcome.confirmed:
             why = "; ".join(outcome.candidate.violations)
             raise Critical(
                 f"critical case regressed on {outcome.variant}: {outcome.check} holds in the "
@@ -203,6 +205,7 @@ def _function_case(
         weight=float(entry.get("weight", 1.0)),
         samples=int(entry.get("samples", 1)),
         tags=tuple(entry.get("tags", ())),
+        reference=entry.get("reference"),
     )
 
 

@@ -6,18 +6,22 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from pytest_quantguard._decide import EvidenceRule
 from pytest_quantguard._document import Document, problems, read
+from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
-from pytest_quantguard.types import Json, Quantization, Source, Variant
-from pytest_quantguard.verdicts import Budget
+from pytest_quantguard.types import Json, Price, Quantization, Source, Variant
+from pytest_quantguard.verdicts import Budget, Metric
 
 FILE = "quantguard.yaml"
 _POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:pt|points?|pp)?\Z")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
+_LIMITS = ("max_drop", "max_rise", "max_shift", "max_ratio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +32,13 @@ class GateConfig:
     """For messages: relative to pytest's root directory where possible."""
     baseline: Variant
     candidates: tuple[Variant, ...]
-    budgets: tuple[Budget, ...]
+    budgets: tuple[Budget, ...] | None
+    """None = ``auto``: the tightest ones that the golden set can decide."""
     request: Json
     """Default request parameters of every golden case."""
     inconclusive: Literal["fail", "warn"] = "fail"
     underpowered: Literal["refuse", "allow"] = "refuse"
+    evidence: EvidenceRule = "dual"
     max_errors: float = 0.01
     """Share of a candidate's cases, in [0, 1], that may go without an answer."""
     cache_folder: Path
@@ -75,11 +81,13 @@ def load(
     root: Path,
     *,
     candidates: Sequence[str],
+    metrics: Mapping[str, Metric] | None = None,
     baseline: str | None = None,
     inconclusive: str | None = None,
     underpowered: str | None = None,
 ) -> GateConfig:
-    """Read the configuration and choose the arms.
+    """Read the configuration and choose the arms; ``metrics`` are those that budgets may name, by
+    default those that come along.
 
     Raises:
         ConfigError: with every problem found, each with file:line.
@@ -97,9 +105,12 @@ def load(
     found = problems(document, "config.schema.json")
     if found:
         raise ConfigError(found)
-    reader = _Reader(document, path.parent)
+    reader = _Reader(document, path.parent, built_in_metrics() if metrics is None else metrics)
     arms = reader.arms(baseline, candidates)
-    budgets = tuple(reader.budget(i, b) for i, b in enumerate(document.data["budgets"]))
+    written = document.data["budgets"]
+    budgets = None
+    if written != "auto":
+        budgets = tuple(reader.budget(i, entry) for i, entry in enumerate(written))
     policies: Json = document.data.get("policies", {})
     max_errors = reader.points(policies.get("max_errors", 1), ("policies", "max_errors"))
     if reader.problems or arms is None:
@@ -112,6 +123,7 @@ def load(
         request=document.data.get("request", {}),
         inconclusive=inconclusive or policies.get("inconclusive", "fail"),  # type: ignore[arg-type]
         underpowered=underpowered or policies.get("underpowered", "refuse"),  # type: ignore[arg-type]
+        evidence=policies.get("evidence", "dual"),
         max_errors=max_errors,
         cache_folder=path.parent / document.data.get("cache", ".quantguard/cache"),
         report_folder=path.parent / document.data.get("report", "quant-report"),
@@ -122,8 +134,9 @@ def load(
 class _Reader:
     """Reads one configuration and collects what is wrong with it."""
 
-    def __init__(self, document: Document, folder: Path) -> None:
+    def __init__(self, document: Document, folder: Path, metrics: Mapping[str, Metric]) -> None:
         self.document = document
+        self.metrics = metrics
         self.data: Json = document.data
         self.folder = folder
         self.problems: list[str] = []
@@ -159,6 +172,7 @@ class _Reader:
         given = {key: value for key, value in data.items() if key in known}
         for key in ("model", "base_url", "revision"):
             given[key] = self.text(data.get(key), (*path, key))
+        given["price"] = Price(**data["price"]) if "price" in data else None
         given["quantization"] = Quantization(**data.get("quantization", {}))
         if given["provider"] == "llamacpp" and str(given["model"]).endswith(".gguf"):
             given["model"] = str((self.folder / str(given["model"])).resolve())
@@ -189,14 +203,48 @@ class _Reader:
 
     def budget(self, index: int, data: Mapping[str, Any]) -> Budget:
         path = ("budgets", index)
-        max_drop = self.points(data["max_drop"], (*path, "max_drop"))
+        limit = self.limit(data, path)
+        budget = Budget(
+            cohort=data.get("cohort"),
+            check=data.get("check"),
+            tag=data.get("tag"),
+            metric=data.get("metric"),
+            source=Source(file=self.document.name, line=self.document.line(path)),
+        )
+        if limit is None:
+            return budget
+        if limit == "max_ratio":
+            return replace(budget, max_ratio=float(data[limit]))
+        percent = _PERCENT.match(str(data[limit]).strip()) if limit == "max_drop" else None
+        relative = percent is not None and budget.metric is None
+        written = percent[1] if percent is not None and relative else data[limit]
+        max_drop = self.points(written, (*path, limit))
         if max_drop in (0, 1):
             hint = "can never be shown to hold" if max_drop == 0 else "allows everything"
-            self.problem((*path, "max_drop"), f"a budget of {data['max_drop']} {hint}")
-        source = Source(file=self.document.name, line=self.document.line(path))
-        return Budget(
-            max_drop=max_drop, cohort=data.get("cohort"), check=data.get("check"), source=source
-        )
+            self.problem((*path, limit), f"a budget of {data[limit]} {hint}")
+        return replace(budget, max_drop=max_drop, relative=relative)
+
+    def limit(self, data: Mapping[str, Any], path: tuple[str | int, ...]) -> str | None:
+        """Return the one limit of a budget, if it is the one that fits what is limited."""
+        metric = data.get("metric")
+        wanted = "max_drop"
+        if metric is not None:
+            if metric not in self.metrics:
+                hint = did_you_mean(metric, self.metrics)
+                self.problem((*path, "metric"), f"unknown metric {metric!r}; {hint}")
+                return None
+            wanted = limit_name(self.metrics[metric])
+            if "check" in data:
+                self.problem((*path, "check"), f"the metric {metric!r} is not measured per check")
+            if getattr(self.metrics[metric], "report_only", False):
+                self.problem((*path, "metric"), f"{metric!r} is reported, but cannot be budgeted")
+        given = [name for name in _LIMITS if name in data]
+        if given == [wanted]:
+            return wanted
+        what = f"the metric {metric!r}" if metric else "a pass rate"
+        found = f"not by {' and '.join(given)}" if given else "which is missing"
+        self.problem(path, f"a budget on {what} is limited by {wanted!r}, {found}")
+        return None
 
     def points(self, value: Any, path: tuple[str | int, ...]) -> float:
         """Percentage points, as ``2``, ``"2 pt"`` or ``2.5``, become a share."""
@@ -208,3 +256,12 @@ class _Reader:
             )
             return math.nan
         return number / 100
+
+
+def limit_name(metric: Metric) -> str:
+    """Return the key under which a metric's limit is written."""
+    if metric.unit == "ratio":
+        return "max_ratio"
+    if metric.key == "reference":
+        return "max_drop"
+    return "max_shift" if metric.both_ways else "max_rise"

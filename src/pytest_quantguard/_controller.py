@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _budgets, _judge, _rows
+from pytest_quantguard import _judge, _rows, _tally
 from pytest_quantguard._comparability import quantization_note
 from pytest_quantguard._evidence import Evidence
+from pytest_quantguard._looks import LOOKS
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sequential import LookKeeper
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
 from pytest_quantguard.types import Json, ServedAs, Variant
-from pytest_quantguard.verdicts import CandidateReport, GateReport, Mishap, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 
 if TYPE_CHECKING:
     from pytest_quantguard.verdicts import BudgetVerdict
@@ -42,14 +44,17 @@ class GateController:
         self.no_verdict = ""
         """Why there is no verdict, once the run has been cut short."""
         self.written: list[str] = []
-        self._outcomes: dict[tuple[str, str, str], PairedOutcome] = {}
-        self._mishaps: dict[tuple[str, str, str, str, str], Mishap] = {}
+        self._tally = _tally.Tally()
         self._worker_plans: list[Json] = []
         self._expected: set[str] = set()
         self._reported: set[str] = set()
         self._faults: dict[str, None] = {}
         self._usage_error = False
         self._only_inconclusive = 0
+        self._keeper: LookKeeper | None = None
+        if session.looks is not None:
+            self._keeper = LookKeeper(session.looks, self._candidates)
+            self.config.pluginmanager.register(self._keeper, "quantguard-look-keeper")
         self._told = False
         """True once every verdict has been reported: until then a run is not green."""
         self._announced = 0
@@ -67,12 +72,7 @@ class GateController:
         data = getattr(report, "quantguard", None)
         if data is None:
             return
-        evidence = Evidence.from_dict(data)
-        for outcome in evidence.outcomes:
-            self._outcomes.setdefault((outcome.variant, outcome.case, outcome.check), outcome)
-        for mishap in evidence.mishaps:
-            key = (mishap.variant, mishap.case, mishap.check, mishap.role, mishap.kind)
-            self._mishaps.setdefault(key, mishap)
+        self._tally.add(Evidence.from_dict(data))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Notice files that could not be used, in this process or in a worker."""
@@ -91,6 +91,8 @@ class GateController:
                 except ProviderError:
                     continue  # the worker meets the same error and reports it with its case
         node.workerinput["quantguard_urls"] = urls
+        if self.session.looks is not None:
+            node.workerinput["quantguard_looks"] = str(self.session.looks.folder)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
@@ -105,6 +107,8 @@ class GateController:
             self._worker_plans.append(plan)
         if error:
             self._faults["a worker process died, and its evidence with it"] = None
+            if self.session.looks is not None:
+                self.session.looks.stop()
 
     # --- judging ------------------------------------------------------------------------
 
@@ -128,7 +132,7 @@ class GateController:
         problems = [problem for plan in plans for problem in plan.get("problems", ())]
         if problems:
             raise pytest.UsageError("quantguard: " + "\n".join(dict.fromkeys(problems)))
-        self.report = self._judged(_merged(plans))
+        self.report = self._judged(_tally.merged(plans))
         self.session.config.hook.pytest_quantguard_report(report=self.report)
         self._write(self.report)
         rows = [(c, row) for c in self.report.candidates for row in c.budgets]
@@ -142,46 +146,47 @@ class GateController:
         if not plan:
             self._faults["no process reported what it planned"] = None
         missing = self._expected - self._reported
+        if self._keeper is not None:
+            missing = {item for item in missing if self._keeper.needed(item)}
+            plan = self._keeper.so_far(plan)
         if missing:
             text = f"{len(missing)} of {len(self._expected)} collected tests never reported"
             self._faults[f"{text}, such as {one_line(min(missing))}"] = None
-        wanted = {tuple(group) for group in plan.get("budgets", ())}
-        collected = [(cohort, check) for cohort, check in plan.get("collected", ())]
-        expanded = _budgets.expand(self.settings.budgets, collected) if wanted else ()
-        budgets = [budget for budget in expanded if (budget.cohort, budget.check) in wanted]
-        served = {name: ServedAs(**told) for name, told in plan.get("served_as", {}).items()}
-        notes = {name: self._note(v, served) for name, v in self.settings.variants.items()}
-        baseline_fault = notes[self.settings.baseline.name][1]
-        candidates = tuple(
-            _judge.judge(
-                variant,
-                [o for o in self._outcomes.values() if o.variant == variant.name],
-                [m for m in self._mishaps.values() if m.variant == variant.name],
-                budgets,
-                planned=plan.get("checks", 0),
-                max_errors=self.settings.max_errors,
-                interrupted=[
-                    *self._faults,
-                    *filter(None, (baseline_fault, notes[variant.name][1])),
-                ],
-                quantization_note=notes[variant.name][0],
-            )
-            for variant in self.settings.candidates
-        )
         return GateReport(
             baseline=self.settings.baseline,
-            candidates=candidates,
+            candidates=tuple(self._candidates(plan)),
             provenance=self._provenance(plan),
         )
 
-    @staticmethod
-    def _note(variant: Variant, served: dict[str, ServedAs]) -> tuple[str, str | None]:
-        if variant.name not in served:
-            return "not verified: no server was asked", None
-        note, fault = quantization_note(variant.quantization, served[variant.name])
-        return note, f"{variant.name}: {fault}" if fault else None
+    def _candidates(self, plan: Json) -> list[CandidateReport]:
+        """Judge the evidence that there is, by a plan of it."""
+        look = (1, 1) if self._keeper is None else (self._keeper.reached + 1, LOOKS)
+        served = {name: ServedAs(**told) for name, told in plan.get("served_as", {}).items()}
+        notes = {name: _note(v, served) for name, v in self.settings.variants.items()}
+        budgets = [_tally.budget_from(data) for data in plan.get("budgets", ())]
+        reports = []
+        for variant in self.settings.candidates:
+            note, *faults = (*notes[variant.name], notes[self.settings.baseline.name][1])
+            reports.append(
+                _judge.judge(
+                    self._tally.outcomes(variant.name),
+                    budgets,
+                    variant=variant,
+                    mishaps=self._tally.mishaps(variant.name),
+                    measurements=self._tally.measurements(variant.name),
+                    metrics=self.session.metrics,
+                    planned=plan.get("checks", 0),
+                    max_errors=self.settings.max_errors,
+                    evidence=self.settings.evidence,
+                    look=look,
+                    interrupted=[*self._faults, *filter(None, faults)],
+                    quantization_note=note or "",
+                )
+            )
+        return reports
 
     def _provenance(self, plan: Json) -> Json:
+        looks = self._keeper.numbers() if self._keeper is not None else {}
         return {
             "started": self.started,
             "seconds": time.time() - self.started,
@@ -195,6 +200,7 @@ class GateController:
             "golden_hash": plan.get("golden_hash", ""),
             "requests": plan.get("counts", {}),
             "notices": plan.get("notices", []),
+            **({"sequential": looks} if looks else {}),
         }
 
     def _emit(
@@ -328,21 +334,11 @@ class GateController:
         self.session.close_cache()
 
 
-def _merged(plans: Sequence[Json]) -> Json:
-    """All workers collect the same items; what differs is what each of them asked."""
-    merged: Json = dict(plans[0]) if plans else {}
-    counts: dict[str, dict[str, int]] = {}
-    served: Json = {}
-    notices: dict[str, None] = {}
-    for plan in plans:
-        notices.update(dict.fromkeys(plan.get("notices", ())))
-        for name, numbers in plan.get("counts", {}).items():
-            total = counts.setdefault(name, {})
-            for key, number in numbers.items():
-                total[key] = total.get(key, 0) + number
-        served.update(plan.get("served_as", {}))
-    found = {"counts": counts, "served_as": served, "notices": list(notices)}
-    return {**merged, **found} if merged else {}
+def _note(variant: Variant, served: Mapping[str, ServedAs]) -> tuple[str, str | None]:
+    if variant.name not in served:
+        return "not verified: no server was asked", None
+    note, fault = quantization_note(variant.quantization, served[variant.name])
+    return note, f"{variant.name}: {fault}" if fault else None
 
 
 def _relative(path: Path, folder: Path) -> str:

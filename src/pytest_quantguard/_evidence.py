@@ -8,16 +8,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_quantguard._measurement import divergence, measurement, probability
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import CheckError, ProviderError
-from pytest_quantguard.types import EMPTY, Completion, GoldenCase, Json, Outcome, Role
-from pytest_quantguard.verdicts import Mishap, PairedOutcome
+from pytest_quantguard.types import (
+    EMPTY,
+    Check,
+    Completion,
+    GoldenCase,
+    Json,
+    Outcome,
+    Price,
+    Role,
+)
+from pytest_quantguard.verdicts import Measurement, Mishap, PairedMeasurement, PairedOutcome
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import Answer, Job
 
 Judge = Callable[[Completion, GoldenCase], Outcome]
 """A check, or the body of a ``quant_case`` test."""
+_FURTHER_RUNS = 2
+"""Of a critical case that seems to have regressed."""
 
 
 @dataclass(slots=True)
@@ -26,12 +38,14 @@ class Evidence:
 
     outcomes: list[PairedOutcome] = field(default_factory=list)
     mishaps: list[Mishap] = field(default_factory=list)
+    measurements: list[PairedMeasurement] = field(default_factory=list)
 
     def to_dict(self) -> Json:
         """Return plain JSON types, fit to cross a process border."""
         return {
             "outcomes": [outcome.to_dict() for outcome in self.outcomes],
             "mishaps": [mishap.to_dict() for mishap in self.mishaps],
+            "measurements": [found.to_dict() for found in self.measurements],
         }
 
     @classmethod
@@ -40,6 +54,7 @@ class Evidence:
         return cls(
             [PairedOutcome.from_dict(outcome) for outcome in data["outcomes"]],
             [Mishap.from_dict(mishap) for mishap in data["mishaps"]],
+            [PairedMeasurement.from_dict(found) for found in data["measurements"]],
         )
 
 
@@ -51,6 +66,18 @@ class _Arm:
     completions: tuple[Completion, ...] = ()
     key: str = ""
     error: ProviderError | None = None
+    live: bool = False
+
+    def says(self, other: _Arm) -> bool:
+        """Tell whether both arms gave the same answers, word for word."""
+        return bool(self.completions) and self._said == other._said
+
+    @property
+    def _said(self) -> list[Json]:
+        return [
+            {"text": c.text, "calls": c.tool_calls, "refusal": c.refusal, "end": c.finish_reason}
+            for c in self.completions
+        ]
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -64,6 +91,11 @@ class Examiner:
     baseline: str
     candidates: tuple[str, ...]
     ask: Callable[[Job], Answer]
+    refusal: Callable[[GoldenCase], Check]
+    """Returns the check that tells whether an answer to a case declines it."""
+    prices: Mapping[str, Price | None] = field(default_factory=dict)
+    references: bool = False
+    """Whether the arms are also asked how likely they find a case's reference."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def examine(self, case: GoldenCase, judges: Mapping[str, Judge]) -> Evidence:
@@ -73,6 +105,7 @@ class Examiner:
         baseline = self._arm("baseline", self.baseline, case)
         for name in self.candidates:
             candidate = self._arm("candidate", name, case)
+            evidence.measurements.append(self._measured(name, case, baseline, candidate))
             for check, judge in judges.items():
                 self._compare(
                     evidence, case, check, judge, name=name, baseline=baseline, candidate=candidate
@@ -85,7 +118,38 @@ class Examiner:
             if answer.error is not None:
                 return _Arm(role, error=answer.error)
         completions = tuple(a.completion for a in answers if a.completion is not None)
-        return _Arm(role, completions, answers[0].key)
+        live = not any(answer.cached for answer in answers)
+        return _Arm(role, completions, answers[0].key, live=live)
+
+    def _measured(
+        self, name: str, case: GoldenCase, baseline: _Arm, candidate: _Arm
+    ) -> PairedMeasurement:
+        parting = None
+        if baseline.completions and candidate.completions:
+            parting = divergence(baseline.completions[0].tokens, candidate.completions[0].tokens)
+        return PairedMeasurement(
+            variant=name,
+            case=case.id,
+            cohort=case.cohort,
+            baseline=self._measurement(self.baseline, case, baseline),
+            candidate=self._measurement(name, case, candidate),
+            weight=case.weight,
+            tags=case.tags,
+            divergence=parting,
+        )
+
+    def _measurement(self, variant: str, case: GoldenCase, arm: _Arm) -> Measurement:
+        if arm.error is not None:
+            found = Measurement(answered=False)
+        else:
+            refusal, price = self.refusal(case), self.prices.get(variant)
+            found = measurement(arm.completions, case, refusal, live=arm.live, price=price)
+        if not (self.references and case.reference):
+            return found
+        answer = self.ask(reference_job(case, variant))
+        if answer.completion is None:
+            return replace(found, reference_error=self._safe(str(answer.error)))
+        return replace(found, reference_p=probability(answer.completion.tokens))
 
     def _compare(
         self,
@@ -128,7 +192,13 @@ class Examiner:
             )
             return
         try:
-            outcomes = [self._outcome(arm, case, check, judge) for arm in (baseline, candidate)]
+            held = self._outcome(baseline, case, check, judge)
+            # One text has one outcome: no second call of a judge, and no chance to differ.
+            same = isinstance(judge, Reusable) and baseline.says(candidate)
+            found = held if same else self._outcome(candidate, case, check, judge)
+            confirmation = None
+            if case.critical and found.value < held.value and candidate.error is None:
+                confirmation = self._confirmed(case, check, judge, name, (held, found))
         except CheckError as error:
             mishap("candidate", "CheckError", str(error))
             return
@@ -139,14 +209,38 @@ class Examiner:
                 cohort=case.cohort,
                 check=check,
                 source=case.source,
-                baseline=outcomes[0],
-                candidate=outcomes[1],
+                baseline=held,
+                candidate=found,
                 weight=case.weight,
                 critical=case.critical,
                 tags=case.tags,
                 keys=(baseline.key, candidate.key),
+                confirmation=confirmation,
             )
         )
+
+    def _confirmed(
+        self,
+        case: GoldenCase,
+        check: str,
+        judge: Judge,
+        name: str,
+        first: tuple[Outcome, Outcome],
+    ) -> tuple[int, int]:
+        """Ask both arms again: how often does the check hold, of three runs, in each?
+
+        A run without an answer speaks against the candidate: unknown is not unharmed.
+        """
+        held = [int(outcome.ok) for outcome in first]
+        again = range(case.samples, case.samples + _FURTHER_RUNS)
+        for place, variant in enumerate((self.baseline, name)):
+            for index in again:
+                answer = self.ask(_job(case, variant, index))
+                if answer.completion is None:
+                    held[place] += variant == self.baseline
+                else:
+                    held[place] += _judged(answer.completion, case, check, judge).ok
+        return held[0], held[1]
 
     def _outcome(self, arm: _Arm, case: GoldenCase, check: str, judge: Judge) -> Outcome:
         if arm.error is not None:
@@ -156,6 +250,17 @@ class Examiner:
 
     def _safe(self, text: str) -> str:
         return one_line(scrub(text, self.secrets), 400)
+
+
+class Reusable:
+    """A judge whose finding depends on what an answer says, and on nothing else."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
+        """Judge one completion."""
+        return self._judge(completion, case)
 
 
 def _judged(completion: Completion, case: GoldenCase, check: str, judge: Judge) -> Outcome:
@@ -179,12 +284,22 @@ def _judged(completion: Completion, case: GoldenCase, check: str, judge: Judge) 
     return Outcome(value=value, violations=violations)
 
 
-def jobs_of(case: GoldenCase, variants: tuple[str, ...]) -> list[Job]:
+def jobs_of(case: GoldenCase, variants: tuple[str, ...], *, references: bool = False) -> list[Job]:
     """Return everything that must be asked for one case, in the order in which it is needed."""
+    jobs = [_job(case, variant, i) for variant in variants for i in range(case.samples)]
+    if references and case.reference:
+        jobs += [reference_job(case, variant) for variant in variants]
+    return jobs
+
+
+def _job(case: GoldenCase, variant: str, index: int) -> Job:
     from pytest_quantguard._complete import Job
 
-    return [
-        Job(variant=variant, request=case.request.for_repeat(index), repeat=index)
-        for variant in variants
-        for index in range(case.samples)
-    ]
+    return Job(variant=variant, request=case.request.for_repeat(index), repeat=index)
+
+
+def reference_job(case: GoldenCase, variant: str) -> Job:
+    """Return the question how likely a variant finds the case's reference."""
+    from pytest_quantguard._complete import Job
+
+    return Job(variant=variant, request=replace(case.request, reference=case.reference))

@@ -1,111 +1,151 @@
-"""From paired outcomes to verdicts: pure functions, callable without pytest.
+"""From paired outcomes to verdicts: one pure function, callable without pytest.
 
-The rules are those of docs/verdicts.md. In short, with positive differences meaning "candidate
-worse": a budget FAILS when the whole run is evidence of at least 100 : 1 that something got worse,
-this group is to blame, and its estimated loss exceeds the budget; it PASSES when the upper
-confidence bound of its loss is inside the budget; otherwise it is INCONCLUSIVE. What is not
-evidence is an ERROR.
+    >>> from pytest_quantguard import Budget, Outcome, PairedOutcome, judge
+    >>> held, broke = Outcome.of([]), Outcome.of(["not JSON"])
+    >>> pairs = [
+    ...     PairedOutcome(case=str(i), cohort="json", check="json", baseline=held,
+    ...                   candidate=broke if i < 30 else held)
+    ...     for i in range(200)
+    ... ]
+    >>> judge(pairs, [Budget(max_drop=0.05)]).verdict
+    <Verdict.FAIL: 'fail'>
+
+The rule itself is in `_decide.py`, on plain numbers; docs/statistics.md explains it.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from pytest_quantguard import stats
-from pytest_quantguard._budgets import ALPHA_PASS, Group
-from pytest_quantguard.types import EMPTY, Variant
+from pytest_quantguard import _budgets, stats
+from pytest_quantguard._decide import ALPHA_PASS, Cases, Decision, EvidenceRule, decide, weigh
+from pytest_quantguard._grounds import (
+    comparability_rows,
+    critical_rows,
+    evidence_row,
+    is_unanswered,
+)
+from pytest_quantguard._measures import metric_rows, readings
+from pytest_quantguard.types import Variant
 from pytest_quantguard.verdicts import (
     Budget,
     BudgetVerdict,
     CandidateReport,
     Delta,
+    Group,
+    Metric,
     Mishap,
+    PairedMeasurement,
     PairedOutcome,
     Verdict,
 )
 
-ALPHA_FAIL = 0.01
-"""Largest probability, over a whole run, of any FAIL without a loss: evidence of 100 : 1."""
-LEVEL_WEIGHTS = {"leaf": 0.4, "cohort": 0.2, "check": 0.2, "suite": 0.2}
-
-
-@dataclass(frozen=True, slots=True)
-class _Cases:
-    """One group's cases: the differences, baseline values, and weights, one number per case."""
-
-    differences: tuple[float, ...]
-    baseline: tuple[float, ...]
-    weights: tuple[float, ...]
-
-    @property
-    def rate(self) -> float:
-        return math.fsum(b * w for b, w in zip(self.baseline, self.weights, strict=True)) / sum(
-            self.weights
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """Evidence of the whole run."""
-
-    log_evidence: float
-    log_of: Mapping[Group, float]
-    strongest: Group | None
-    rejected: frozenset[Group]
-
-    def blames(self, group: Group) -> bool:
-        if self.strongest is None or self.log_evidence < math.log(1 / ALPHA_FAIL):
-            return False
-        return group in self.rejected or _within(group, self.strongest)
+_UNNAMED = Variant(name="candidate", provider="", model="")
 
 
 def judge(
-    variant: Variant,
     outcomes: Sequence[PairedOutcome],
-    mishaps: Sequence[Mishap],
     budgets: Sequence[Budget],
     *,
-    planned: int,
+    variant: Variant = _UNNAMED,
+    mishaps: Sequence[Mishap] = (),
+    measurements: Sequence[PairedMeasurement] = (),
+    metrics: Mapping[str, Metric] | None = None,
+    planned: int | None = None,
     max_errors: float = 0.01,
+    evidence: EvidenceRule = "dual",
+    look: tuple[int, int] = (1, 1),
     interrupted: Sequence[str] = (),
+    noise: float | None = None,
     quantization_note: str = "",
 ) -> CandidateReport:
-    """Judge one candidate.
+    """Judge one candidate. The same arguments, in any order, always give the same report.
 
     Args:
-        variant: the candidate.
-        outcomes: one record per case and check; order does not matter.
+        outcomes: one record per case and check.
+        budgets: what is allowed; those with ``*`` become one for each cohort, check or tag that
+            occurs. A budget that nothing belongs to is an ERROR.
+        variant: the candidate, for the report.
         mishaps: pairs without evidence, and why.
-        budgets: as `expand` returns them.
-        planned: number of (case, check) pairs that were to be judged.
+        measurements: one record per case, for budgets on metrics.
+        metrics: the metrics by key; those that are built in when left out.
+        planned: number of (case, check) pairs that were to be judged; those given when left out.
         max_errors: share of planned pairs, in [0, 1], that may end in a failed request.
+        evidence: what a FAIL takes, ``dual`` or ``strict``; see `EvidenceRule`.
+        look: number of this look at growing evidence, from 1, and how many there are. PASS then
+            spends its error over the looks (O'Brien-Fleming); FAIL holds at every look.
         interrupted: sentences that say why the evidence as a whole cannot be trusted.
+        noise: share of outcomes, in [0, 1], that differ between two runs of the baseline, if known.
         quantization_note: what the server says about its precision.
+
+    Raises:
+        ConfigError: a ``*`` that matches nothing, or two budgets for one group.
+        ValueError: a value outside its range.
     """
     outcomes = sorted(outcomes, key=lambda o: (o.cohort, o.case, o.check))
-    family = _family(outcomes)
+    measurements = sorted(measurements, key=lambda m: (m.cohort, m.case))
+    budgets = _expanded(budgets, outcomes, mishaps)
+    if planned is None:
+        seen = {(o.case, o.check) for o in outcomes} | {(m.case, m.check) for m in mishaps}
+        planned = len(seen)
+    metrics = _built_in() if metrics is None else metrics
+    cases = grouped(outcomes, (b.group for b in budgets if b.metric is None))
     grounds = [
-        _evidence_row(outcomes, mishaps, planned, max_errors, interrupted),
-        *_comparability_rows(mishaps),
+        evidence_row(
+            outcomes,
+            mishaps,
+            planned=planned,
+            max_errors=max_errors,
+            interrupted=interrupted,
+            budgeted=any(b.metric == "errors" for b in budgets),
+        ),
+        *comparability_rows(mishaps),
     ]
-    rows = [_budget_row(budget, outcomes, family) for budget in budgets]
+    alpha_pass = stats.looks_alpha(ALPHA_PASS, look[1])[look[0] - 1]
+    rows = _rate_rows(budgets, cases, outcomes, mishaps, evidence, alpha_pass)
+    measured = [budget for budget in budgets if budget.metric is not None]
+    rows += metric_rows(measured, measurements, outcomes, metrics, look=look)
     if any(row.verdict is Verdict.ERROR for row in grounds):
         # What was measured is kept, but nothing is concluded from evidence that is not sound.
         reason = "not judged: the evidence itself is in error"
         rows = [replace(row, verdict=Verdict.ERROR, reason=reason) for row in rows]
-    rows = grounds + _critical_rows(outcomes, mishaps) + rows
+    rows = grounds + critical_rows(outcomes, mishaps) + rows
     return CandidateReport(
         variant=variant,
         verdict=_worst(row.verdict for row in rows),
         budgets=tuple(rows),
         outcomes=tuple(outcomes),
         mishaps=tuple(mishaps),
-        log_evidence=family.log_evidence,
+        log_evidence=weigh(cases).log_evidence,
         quantization_note=quantization_note,
+        measurements=tuple(measurements),
+        readings=readings(measurements, outcomes, metrics),
+        notes=_notes(outcomes, noise),
     )
+
+
+def _built_in() -> Mapping[str, Metric]:
+    from pytest_quantguard._registry import built_in_metrics
+
+    return built_in_metrics()
+
+
+def _expanded(
+    budgets: Sequence[Budget], outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]
+) -> tuple[Budget, ...]:
+    """Replace stars by what occurs; a budget without a star stays, to be an ERROR if it must."""
+    starred = [b for b in budgets if "*" in (b.cohort, b.check, b.tag)]
+    named = [b for b in budgets if b not in starred]
+    if starred:
+        census = _budgets.Census.of(
+            [((o.cohort, o.check), o.case, o.tags) for o in outcomes]
+            + [((m.cohort, m.check), m.case, ()) for m in mishaps]
+        )
+        taken = {b.group for b in named}
+        starred = [b for b in _budgets.expand(starred, census) if b.group not in taken]
+    return tuple(sorted((*named, *starred), key=_budgets.order))
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -113,205 +153,134 @@ def _worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=order.index)
 
 
-def _select(outcomes: Iterable[PairedOutcome], group: Group) -> list[PairedOutcome]:
-    cohort, check = group
-    return [o for o in outcomes if cohort in (None, o.cohort) and check in (None, o.check)]
+# --- one number per case ------------------------------------------------------------------------
 
 
-def _within(inner: Group, outer: Group) -> bool:
-    return outer[0] in (None, inner[0]) and outer[1] in (None, inner[1])
+def grouped(outcomes: Iterable[PairedOutcome], wanted: Iterable[Group] = ()) -> dict[Group, Cases]:
+    """Sort outcomes into the groups that evidence is weighed in, and the groups ``wanted``.
+
+    A case's checks are averaged, so that a case is one piece of evidence however often it is read.
+    """
+    tagged = [group for group in dict.fromkeys(wanted) if group.tag is not None]
+    sums: dict[Group, dict[str, list[float]]] = {}
+    for o in outcomes:
+        groups = [Group(o.cohort, o.check), Group(o.cohort), Group(None, o.check), Group()]
+        groups += [group for group in tagged if group.takes(o)]
+        for group in groups:
+            case = sums.setdefault(group, {}).setdefault(o.case, [0.0, 0.0, 0, o.weight])
+            case[0] += o.difference
+            case[1] += o.baseline.value
+            case[2] += 1
+    return {group: _cases(found.values()) for group, found in sums.items()}
 
 
-def _per_case(outcomes: Iterable[PairedOutcome]) -> _Cases:
-    """Average a case's checks, so that a case is one piece of evidence however often it is read."""
-    cases: dict[str, list[PairedOutcome]] = {}
-    for outcome in outcomes:
-        cases.setdefault(outcome.case, []).append(outcome)
-    return _Cases(
-        tuple(math.fsum(o.difference for o in case) / len(case) for case in cases.values()),
-        tuple(math.fsum(o.baseline.value for o in case) / len(case) for case in cases.values()),
-        tuple(case[0].weight for case in cases.values()),
-    )
+def _cases(found: Iterable[list[float]]) -> Cases:
+    found = list(found)
+    differences = tuple(max(-1.0, min(1.0, total / count)) for total, _, count, _ in found)
+    baseline = tuple(total / count for _, total, count, _ in found)
+    weights = tuple(weight for *_, weight in found)
+    return Cases(differences, baseline, weights if len(set(weights)) > 1 else None)
 
 
-def _family(outcomes: Sequence[PairedOutcome]) -> _Family:
-    """Weigh the evidence of every leaf, cohort, check and the suite into one e-value."""
-    leaves = sorted({(o.cohort, o.check) for o in outcomes})
-    levels: dict[str, list[Group]] = {
-        "leaf": list(leaves),
-        "cohort": [(cohort, None) for cohort in sorted({c for c, _ in leaves})],
-        "check": [(None, check) for check in sorted({k for _, k in leaves})],
-        "suite": [(None, None)] if leaves else [],
-    }
-    groups = {
-        group: (
-            LEVEL_WEIGHTS[level] / len(members),
-            stats.sign_evidence(_per_case(_select(outcomes, group)).differences).log_e,
-        )
-        for level, members in levels.items()
-        for group in members
-    }
-    if not groups:
-        return _Family(0.0, {}, None, frozenset())
-    strongest = max(groups, key=lambda g: math.log(groups[g][0]) + groups[g][1])
-    return _Family(
-        stats.family_evidence(groups).log_e,
-        {group: log_e for group, (_, log_e) in groups.items()},
-        strongest,
-        frozenset(stats.closure_rejects(groups, alpha=ALPHA_FAIL)),
-    )
+# --- budgets on the share of cases that hold ------------------------------------------------------
 
 
-def _budget_row(
-    budget: Budget, outcomes: Sequence[PairedOutcome], family: _Family
-) -> BudgetVerdict:
-    group = (budget.cohort, budget.check)
-    members = _select(outcomes, group)
-    if not members:
-        return BudgetVerdict(
+def _rate_rows(
+    budgets: Sequence[Budget],
+    cases: Mapping[Group, Cases],
+    outcomes: Sequence[PairedOutcome],
+    mishaps: Sequence[Mishap],
+    evidence: EvidenceRule,
+    alpha_pass: float,
+) -> list[BudgetVerdict]:
+    mine = [budget for budget in budgets if budget.metric is None]
+    judged = [budget for budget in mine if budget.group in cases]
+    decisions = decide(judged, cases, evidence=evidence, alpha_pass=alpha_pass)
+    return [
+        _rate_row(budget, decisions[budget.group], cases[budget.group], outcomes, mishaps)
+        if budget.group in decisions
+        else BudgetVerdict(
             cohort=budget.cohort,
             check=budget.check,
+            tag=budget.tag,
             max_drop=budget.max_drop,
             verdict=Verdict.ERROR,
             reason="no case of this budget could be judged",
         )
-    cases = _per_case(members)
-    counts = stats.paired_counts(cases.differences, cases.weights)
-    value = counts.drop
-    low, high = stats.tango_interval(counts, confidence=1 - 2 * ALPHA_PASS)
-    verdict, reason = _decide(budget, counts, value, family, group)
-    regressed = tuple(o for o in members if o.regressed)
+        for budget in mine
+    ]
+
+
+def _rate_row(
+    budget: Budget,
+    decision: Decision,
+    cases: Cases,
+    outcomes: Sequence[PairedOutcome],
+    mishaps: Sequence[Mishap],
+) -> BudgetVerdict:
+    members = [o for o in outcomes if budget.group.takes(o)]
     return BudgetVerdict(
         cohort=budget.cohort,
         check=budget.check,
+        tag=budget.tag,
         max_drop=budget.max_drop,
-        verdict=verdict,
-        reason=reason,
-        delta=Delta(value=value, low=low, high=high, n=counts.n),
+        relative=budget.relative,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        delta=_bounded(decision.delta, budget.group, members, mishaps),
         cases=len(cases.differences),
-        baseline_rate=cases.rate,
-        candidate_rate=cases.rate - value,
-        regressed=regressed,
+        baseline_rate=decision.rate,
+        candidate_rate=decision.rate - decision.delta.value,
+        regressed=tuple(o for o in members if o.regressed),
         improved=sum(o.improved for o in members),
-        log_evidence=family.log_of[group],
+        log_evidence=decision.log_evidence,
     )
 
 
-def _decide(
-    budget: Budget,
-    counts: stats.PairedCounts,
-    value: float,
-    family: _Family,
-    group: Group,
-) -> tuple[Verdict, str]:
-    allowed = f"{100 * budget.max_drop:g} pt"
-    if value > budget.max_drop and family.blames(group):
-        return Verdict.FAIL, f"worse by {100 * value:.1f} pt, more than the {allowed} allowed"
-    upper = stats.tango_upper(counts, alpha=ALPHA_PASS)
-    if upper < budget.max_drop:
-        return Verdict.PASS, f"at most {100 * upper:.1f} pt worse, inside the {allowed} allowed"
-    if value >= budget.max_drop:
-        return (
-            Verdict.INCONCLUSIVE,
-            "over the budget, but this could still be chance: needs more cases",
-        )
-    more = stats.cases_to_pass(counts, budget.max_drop, alpha=ALPHA_PASS)
-    enough = math.ceil(1000 * upper + 1e-9) / 10  # rounded up: a budget that would really pass
-    return (
-        Verdict.INCONCLUSIVE,
-        f"needs about {max(1, more or 1)} more cases, or a budget of {enough:.1f} pt",
+def _bounded(
+    delta: Delta, group: Group, members: Sequence[PairedOutcome], mishaps: Sequence[Mishap]
+) -> Delta:
+    """Say what the missing answers could hide: the value had they all been good, or all bad.
+
+    A request that the candidate did not answer is judged as a loss; had it been answered, it could
+    have held. Where the baseline is silent there is no pair, and either arm could have been right.
+    """
+    missing = {
+        (m.case, m.check): m.role
+        for m in mishaps
+        if is_unanswered(m)
+        and group.cohort in (None, m.cohort)
+        and group.check in (None, m.check)
+        and group.tag is None
+    }
+    if not missing:
+        return delta
+    best: list[PairedOutcome] = []
+    for outcome in members:
+        answered = missing.pop((outcome.case, outcome.check), None) != "candidate"
+        full = replace(outcome.candidate, value=1.0)
+        best.append(outcome if answered else replace(outcome, candidate=full))
+    # What is left has no pair at all: each could have been a loss or a gain of a whole case.
+    pairs, alone = len({o.case for o in members}), len({case for case, _ in missing})
+    kindest = math.fsum(_cases_of(best).differences) if best else 0.0
+    harshest = math.fsum(_cases_of(members).differences) if members else 0.0
+    return replace(
+        delta,
+        best=(kindest - alone) / (pairs + alone),
+        worst=(harshest + alone) / (pairs + alone),
     )
 
 
-def _evidence_row(
-    outcomes: Sequence[PairedOutcome],
-    mishaps: Sequence[Mishap],
-    planned: int,
-    max_errors: float,
-    interrupted: Sequence[str],
-) -> BudgetVerdict:
-    """Say whether there is evidence at all, and whether it can be trusted."""
-    faults = list(interrupted)
-    broken = [m for m in mishaps if m.kind == "CheckError"]
-    failed = [m for m in mishaps if m.kind not in ("CheckError", "NotComparable")]
-    pairs = {(o.case, o.check) for o in outcomes}
-    seen = pairs | {(m.case, m.check) for m in mishaps}
-    if planned == 0:
-        faults.append("no golden case was selected: nothing was compared")
-    elif not outcomes:
-        faults.append("not one case could be compared")
-    if len(seen) < planned:
-        faults.append(f"{planned - len(seen)} of {planned} planned checks never reported")
-    if broken:
-        first = broken[0]
-        faults.append(
-            f"{len(broken)} checks crashed, first {first.check} on {first.case} "
-            f"({first.source}): {first.message}"
-        )
-    unanswered = {(m.case, m.check) for m in failed}
-    if len(unanswered) > max_errors * planned:
-        kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(m.kind for m in failed).items())
-        faults.append(
-            f"{len(unanswered)} of {planned} checks had no answer to judge ({kinds}; "
-            f"{100 * max_errors:g} % are allowed), first: {failed[0].message}"
-        )
-    faults += [
-        f"every answer of the {role} is empty"
-        for role in ("baseline", "candidate")
-        if outcomes and all(EMPTY in getattr(o, role).violations for o in outcomes)
-    ]
-    reason = "; ".join(faults) or f"{len(pairs)} of {planned} planned checks were compared"
-    return BudgetVerdict(
-        cohort=None,
-        check="evidence",
-        max_drop=None,
-        verdict=Verdict.ERROR if faults else Verdict.PASS,
-        reason=reason,
-        cases=len({o.case for o in outcomes}),
-    )
+def _cases_of(members: Iterable[PairedOutcome]) -> Cases:
+    return grouped(replace(o, cohort="", check="") for o in members)[Group()]
 
 
-def _critical_rows(
-    outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]
-) -> list[BudgetVerdict]:
-    """Critical cases have no budget: one that regressed, or was not judged, is one too many."""
-    critical = [o for o in outcomes if o.critical]
-    judged = {(o.case, o.check) for o in critical}
-    missing = {(m.case, m.check) for m in mishaps if m.critical} - judged
-    if not critical and not missing:
-        return []
-    regressed = tuple(o for o in critical if o.regressed)
-    verdict = Verdict.ERROR if missing else Verdict.FAIL if regressed else Verdict.PASS
-    reason = f"{len(regressed)} of {len(critical)} critical checks regressed"
-    if missing:
-        reason = f"{len(missing)} critical checks could not be compared, first {min(missing)[0]}"
-    return [
-        BudgetVerdict(
-            cohort=None,
-            check="critical",
-            max_drop=None,
-            verdict=verdict,
-            reason=reason,
-            cases=len({o.case for o in critical}),
-            regressed=regressed,
-            improved=sum(o.improved for o in critical),
-        )
-    ]
-
-
-def _comparability_rows(mishaps: Sequence[Mishap]) -> list[BudgetVerdict]:
-    found = [m for m in mishaps if m.kind == "NotComparable"]
-    if not found:
-        return []
-    cases = {m.case for m in found}
-    return [
-        BudgetVerdict(
-            cohort=None,
-            check="comparability",
-            max_drop=None,
-            verdict=Verdict.ERROR,
-            reason=f"NOT COMPARABLE in {len(cases)} cases, first {found[0].case} "
-            f"({found[0].source}): {found[0].message}",
-            cases=len(cases),
-        )
-    ]
+def _notes(outcomes: Sequence[PairedOutcome], noise: float | None) -> tuple[str, ...]:
+    if not outcomes:
+        return ()
+    worse, better = sum(o.regressed for o in outcomes), sum(o.improved for o in outcomes)
+    share = 100 * (worse + better) / len(outcomes)
+    text = f"{worse} of {len(outcomes)} checks got worse and {better} better: {share:.1f} % differ"
+    if noise is not None:
+        text += f"; two runs of the baseline differ on {100 * noise:.1f} %"
+    return (text,)

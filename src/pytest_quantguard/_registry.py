@@ -13,9 +13,11 @@ from typing import Any
 
 from pytest_quantguard.checks import CHECKS
 from pytest_quantguard.errors import did_you_mean
+from pytest_quantguard.metrics import METRICS
 from pytest_quantguard.providers import PROVIDERS
 from pytest_quantguard.reporters import REPORTERS
 from pytest_quantguard.types import Check
+from pytest_quantguard.verdicts import Metric
 
 
 class Names:
@@ -54,11 +56,12 @@ class Names:
 
 
 class Registry:
-    """What `pytest_quantguard_register` is handed: three drawers to add to."""
+    """What `pytest_quantguard_register` is handed: drawers to add to."""
 
     def __init__(self) -> None:
         self.checks = Names("check", CHECKS)
         self.providers = Names("provider", PROVIDERS)
+        self.metrics = Names("metric", METRICS)
         self.reporters = Names("reporter", REPORTERS)
 
     def build_check(self, spec: Any) -> Check:
@@ -100,3 +103,14 @@ def _split(spec: Any) -> tuple[str, Any]:
         ((name, given),) = spec.items()
         return str(name), {} if given is None else given
     raise ValueError(f"a check is a name or a map of one name, not {spec!r:.80}")
+
+
+def metrics_of(names: Names) -> dict[str, Metric]:
+    """Return every metric of a drawer, ready to read; a drawer holds instances or classes."""
+    found = {name: names.get(name) for name in names}
+    return {name: m() if isinstance(m, type) else m for name, m in found.items()}
+
+
+def built_in_metrics() -> dict[str, Metric]:
+    """Return the metrics that come along."""
+    return metrics_of(Names("metric", METRICS))

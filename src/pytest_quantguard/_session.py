@@ -6,10 +6,10 @@ the evidence is the controller's business (`_controller.py`).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Generator, Iterable, Sequence
+import tempfile
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,24 +17,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_quantguard import _budgets, _config, _served
+from pytest_quantguard import _config, _served
 from pytest_quantguard._collect import (
     CASE,
     EVIDENCE,
     ArmClient,
     CompletionPlaceholder,
     QuantFile,
-    QuantItem,
     function_cases,
     golden_loader,
     run_function,
 )
 from pytest_quantguard._evidence import Examiner, jobs_of
-from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX, content_hash_parts
-from pytest_quantguard._registry import Registry
+from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX
+from pytest_quantguard._looks import Looks
+from pytest_quantguard._registry import Registry, metrics_of
+from pytest_quantguard._sequential import LookRunner, refuse_other_orders
+from pytest_quantguard._survey import Survey
 from pytest_quantguard.errors import ConfigError, InputError, ProviderError
-from pytest_quantguard.types import GoldenCase, Json, Provider, Source
-from pytest_quantguard.verdicts import Budget
+from pytest_quantguard.types import Check, GoldenCase, Json, Provider, Source
 
 if TYPE_CHECKING:
     from pytest_quantguard._cache import CompletionCache
@@ -56,7 +57,11 @@ class GateSession:
         self.problems: list[str] = []
         self.broken = False
         """True when a golden file could not be used: then nothing is said about budgets."""
-        self._collected: set[tuple[str, str]] = set()
+        self.metrics = metrics_of(registry.metrics)
+        self.survey: Survey | None = None
+        self.looks = self._looks()
+        self._runner: LookRunner | None = None
+        self._collected: list[pytest.Item] = []
         self._taken: dict[str, Source] = {}
         self._load = golden_loader(registry, settings.request, self._taken)
         self._cache: CompletionCache | None = None
@@ -72,6 +77,10 @@ class GateSession:
         option = config.option
         try:
             given = option.quant_config or config.getini("quant_config") or None
+            registry = Registry()
+            config.pluginmanager.hook.pytest_quantguard_register.call_historic(
+                kwargs={"registry": registry}
+            )
             settings = _config.load(
                 _config.find(config.rootpath, given, config.invocation_params.dir),
                 config.rootpath,
@@ -79,10 +88,7 @@ class GateSession:
                 baseline=option.quant_baseline,
                 inconclusive=option.quant_inconclusive,
                 underpowered=option.quant_underpowered,
-            )
-            registry = Registry()
-            config.pluginmanager.hook.pytest_quantguard_register.call_historic(
-                kwargs={"registry": registry}
+                metrics=metrics_of(registry.metrics),
             )
             session = cls(config, settings, registry)
         except InputError as error:
@@ -93,6 +99,15 @@ class GateSession:
             controller = GateController(session)
             config.pluginmanager.register(controller, "quantguard-controller")
         return session
+
+    def _looks(self) -> Looks | None:
+        """Return where the processes of a sequential run agree to go on or to stop."""
+        if not self.config.option.quant_sequential:
+            return None
+        if problem := refuse_other_orders(self.config):
+            raise ConfigError(problem)
+        told = getattr(self.config, "workerinput", {}).get("quantguard_looks")
+        return Looks(Path(told or tempfile.mkdtemp(prefix="quantguard-looks-")))
 
     def _providers(self) -> dict[str, Provider]:
         urls: dict[str, str] = getattr(self.config, "workerinput", {}).get("quantguard_urls", {})
@@ -142,8 +157,24 @@ class GateSession:
             baseline=self.settings.baseline.name,
             candidates=tuple(v.name for v in self.settings.candidates),
             ask=self.engine.get,
+            refusal=self._refusal,
+            prices={name: v.price for name, v in self.settings.variants.items()},
+            references=self.references,
             secrets=tuple(filter(None, (os.environ.get(key, "") for key in keys))),
         )
+
+    @property
+    def references(self) -> bool:
+        """Whether a budget asks for log-prob evidence: only then is it asked of the servers."""
+        return any(budget.metric == "reference" for budget in self.settings.budgets or ())
+
+    def _refusal(self, case: GoldenCase) -> Check:
+        """Return what tells a refusal; a case's own check knows further phrases."""
+        make = self.registry.checks.get("refusal")
+        own = (check for check in case.checks if isinstance(check, make))
+        phrases = [phrase for check in own for phrase in getattr(check, "phrases", ())]
+        check: Check = make(must=True, phrases=phrases)
+        return check
 
     def close(self, *, cancel: bool) -> None:
         """Note what was asked, stop asking, hang up, stop servers; safe to call twice.
@@ -195,7 +226,7 @@ class GateSession:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Turn ``quant_case`` functions into golden cases."""
         self.problems = function_cases(items, self.settings.request)
-        self._collected = set(_leaves(item for item in items if CASE in item.stash))
+        self._collected = [item for item in items if CASE in item.stash]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -203,9 +234,14 @@ class GateSession:
         if self.config.option.collectonly:
             return
         items = [item for item in session.items if CASE in item.stash]
-        self.plan = self._planned(items)
+        self.survey = Survey(items, self._collected, self.settings, self.metrics)
+        self.plan = self.survey.plan()
+        if not self.broken:
+            self.problems += self.survey.problems
+            if self.settings.underpowered == "refuse":
+                self.problems += self.survey.undecidable
         if not self.problems and not (_distributes(self.config) and not self.in_worker):
-            self._plan_requests(items)
+            self._plan_requests(self._arranged(session))
         if self.problems and not self.in_worker:
             raise pytest.UsageError("quantguard: " + "\n".join(self.problems))
         if self.problems:
@@ -216,10 +252,19 @@ class GateSession:
             self.plan["problems"] = self.problems
             self.config.workeroutput["quantguard"] = self.plan  # type: ignore[attr-defined]
 
-    def _plan_requests(self, items: Sequence[pytest.Item]) -> None:
-        cases = {case.id: case for case in (item.stash[CASE] for item in items)}
+    def _arranged(self, session: pytest.Session) -> Iterable[GoldenCase]:
+        """Return the cases to ask first: all, or those of the first look."""
+        if self.looks is None:
+            return self.survey.cases.values() if self.survey else ()
+        self._runner = LookRunner(self.looks, lambda: self.engine, tuple(self.settings.variants))
+        self.config.pluginmanager.register(self._runner, "quantguard-looks")
+        return self._runner.arrange(session.items, self.plan, references=self.references)
+
+    def _plan_requests(self, cases: Iterable[GoldenCase]) -> None:
         variants = tuple(self.settings.variants)
-        self.engine.plan(job for case in cases.values() for job in jobs_of(case, variants))
+        self.engine.plan(
+            job for case in cases for job in jobs_of(case, variants, references=self.references)
+        )
         for name, (known, planned) in self.engine.known().items():
             if known < planned:
                 self._make_reachable(name)
@@ -244,41 +289,6 @@ class GateSession:
             self.providers[name].start()
         except ProviderError as error:
             self.problems.append(f"{self.settings.places[name]}: {error}")
-
-    def _planned(self, items: Sequence[pytest.Item]) -> Json:
-        cases: dict[str, GoldenCase] = {}
-        leaves = _leaves(items)
-        for item in items:
-            cases[item.stash[CASE].id] = item.stash[CASE]
-        budgets: Sequence[Budget] = ()
-        if leaves and not self.broken:
-            try:
-                # Names are checked against all that was collected: deselected is not misspelt.
-                wanted = _budgets.expand(self.settings.budgets, self._collected | leaves.keys())
-                budgets = [budget for budget in wanted if _budgets.cases_in(budget, leaves)]
-                self.problems += [
-                    f"{self.settings.file}: {text}" for text in _budgets.uncovered(wanted, leaves)
-                ]
-                if self.settings.underpowered == "refuse":
-                    self.problems += self._refusals(wanted, leaves)
-            except ConfigError as error:
-                self.problems += error.problems
-        lines = sorted(content_hash_parts(case) for case in cases.values())
-        return {
-            "cases": len(cases),
-            "checks": sum(map(len, leaves.values())),
-            "cohorts": len({cohort for cohort, _ in leaves}),
-            "budgets": [[budget.cohort, budget.check] for budget in budgets],
-            "collected": sorted(map(list, self._collected)),
-            "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-            "problems": [],
-        }
-
-    @staticmethod
-    def _refusals(budgets: Sequence[Budget], leaves: _budgets.Leaves) -> list[str]:
-        found = _budgets.undecidable(budgets, leaves)
-        advice = "add cases, loosen the budget, or accept it with --quant-underpowered=allow"
-        return [*found, f"UNDECIDABLE: {advice}"] if found else []
 
     # --- running ------------------------------------------------------------------------
 
@@ -352,15 +362,6 @@ class GateSession:
 
     def _client(self, name: str) -> ArmClient:
         return ArmClient(name, self.engine.get, {**DEFAULT_REQUEST, **self.settings.request})
-
-
-def _leaves(items: Iterable[pytest.Item]) -> dict[tuple[str, str], set[str]]:
-    leaves: dict[tuple[str, str], set[str]] = {}
-    for item in items:
-        case = item.stash[CASE]
-        check = item.check.key if isinstance(item, QuantItem) else case.checks[0].key
-        leaves.setdefault((case.cohort, check), set()).add(case.id)
-    return leaves
 
 
 def _distributes(config: pytest.Config) -> bool:

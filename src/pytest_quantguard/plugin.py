@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="whether budgets that too few cases can never decide stop the run before it starts",
     )
     group.addoption(
+        "--quant-sequential",
+        action="store_true",
+        help="ask in five batches, and stop as soon as the verdict of the whole run is decided",
+    )
+    group.addoption(
         "--quant-junit", metavar="PATH", help="write budgets and cases as JUnit XML to PATH"
     )
     group.addoption(

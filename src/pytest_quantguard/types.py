@@ -50,6 +50,20 @@ class Quantization:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a variant's tokens cost, per million, in any currency: the same one for all variants."""
+
+    input: float
+    output: float
+
+    def of(self, usage: Usage) -> float | None:
+        """Return the cost of one completion; None where the server did not count its tokens."""
+        if usage.prompt_tokens is None or usage.completion_tokens is None:
+            return None
+        return (self.input * usage.prompt_tokens + self.output * usage.completion_tokens) / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """A served model at one precision."""
 
@@ -70,6 +84,7 @@ class Variant:
     """Longest wait for one whole completion, in seconds."""
     max_attempts: int = 4
     """Tries per completion, the first one included."""
+    price: Price | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """Provider options that can change the answers (extra body fields, context size ...)."""
 
@@ -96,6 +111,8 @@ class CompletionRequest:
     tools: tuple[Json, ...] = ()
     params: Json = field(default_factory=dict)
     """Sampling and format parameters: temperature, seed, max_tokens, response_format ..."""
+    reference: str | None = None
+    """When given, nothing is generated: the server is asked how likely it finds this answer."""
 
     def body(self) -> Json:
         """Return the request as the JSON object a chat endpoint takes, without the model."""
@@ -164,6 +181,17 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """One token of an answer, and how likely the model found it."""
+
+    text: str
+    logprob: float
+    """Natural logarithm of its probability before sampling; at most 0."""
+    top: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens at this place and their log-probabilities, where they were asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """What came back. Model text: raw, untrusted, possibly huge."""
 
@@ -180,6 +208,8 @@ class Completion:
     served_as: str | None = None
     """The model name the server put on its answer."""
     fingerprint: str | None = None
+    tokens: tuple[Token, ...] = ()
+    """The tokens of the answer, or of the request's reference, where log-probs were asked for."""
 
     @property
     def empty(self) -> bool:
@@ -217,7 +247,12 @@ class Completion:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild from `to_dict`; raises TypeError or KeyError when the shape is another one."""
         calls = tuple(ToolCall(**call) for call in data["tool_calls"])
-        return cls(**{**data, "tool_calls": calls, "usage": Usage(**data["usage"])})
+        tokens = tuple(
+            Token(**{**token, "top": tuple((text, float(p)) for text, p in token["top"])})
+            for token in data.get("tokens", ())
+        )
+        usage = Usage(**data["usage"])
+        return cls(**{**data, "tool_calls": calls, "usage": usage, "tokens": tokens})
 
 
 # --- providers --------------------------------------------------------------------------
@@ -298,6 +333,8 @@ class GoldenCase:
     samples: int = 1
     """Repeats asked of each arm; averaged per case, never pooled."""
     tags: tuple[str, ...] = ()
+    reference: str | None = None
+    """A right answer, word for word, written by nobody's model: for log-prob evidence."""
 
 
 EMPTY = "the answer is empty"
@@ -312,6 +349,8 @@ class Outcome:
     """1.0 holds, 0.0 does not; between them for repeats and graded checks."""
     violations: tuple[str, ...] = ()
     """Sentences: what was wrong, and where."""
+    repeats: tuple[float, ...] = ()
+    """The value of each repeat, where a case was asked more than once."""
 
     @property
     def ok(self) -> bool:
@@ -327,8 +366,12 @@ class Outcome:
     def mean(cls, outcomes: Sequence[Outcome]) -> Self:
         """Average repeats of one case; keeps each distinct violation once."""
         violations = dict.fromkeys(v for outcome in outcomes for v in outcome.violations)
-        value = sum(outcome.value for outcome in outcomes) / len(outcomes)
-        return cls(value=value, violations=tuple(violations))
+        values = tuple(outcome.value for outcome in outcomes)
+        return cls(
+            value=sum(values) / len(values),
+            violations=tuple(violations),
+            repeats=values if len(values) > 1 else (),
+        )
 
 
 class Check(Protocol):

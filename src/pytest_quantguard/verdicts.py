@@ -5,12 +5,15 @@ Positive differences always mean that the candidate is worse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 from pytest_quantguard.types import Json, Outcome, Role, Source, Variant
+
+_NOWHERE = Source(file="", line=1)
+"""Of outcomes that come from no golden file."""
 
 # --- evidence ---------------------------------------------------------------------------
 
@@ -19,12 +22,12 @@ from pytest_quantguard.types import Json, Outcome, Role, Source, Variant
 class PairedOutcome:
     """One case and check, judged on both arms."""
 
-    variant: str
+    variant: str = ""
     """The candidate's name."""
     case: str
     cohort: str
     check: str
-    source: Source
+    source: Source = _NOWHERE
     baseline: Outcome
     candidate: Outcome
     weight: float = 1.0
@@ -32,6 +35,9 @@ class PairedOutcome:
     tags: tuple[str, ...] = ()
     keys: tuple[str, str] = ("", "")
     """Cache keys of the two completions (first repeat), baseline first."""
+    confirmation: tuple[int, int] | None = None
+    """Of three runs of a critical case that seemed to have regressed: how often the check held in
+    the baseline, and in the candidate. None where no further runs were made."""
 
     @property
     def difference(self) -> float:
@@ -42,6 +48,17 @@ class PairedOutcome:
     def regressed(self) -> bool:
         """True when the candidate did worse."""
         return self.difference > 0
+
+    @property
+    def confirmed(self) -> bool:
+        """True when it regressed, and further runs, where there were any, do not say otherwise.
+
+        The baseline holds in at least two of three runs, and the candidate fails in two.
+        """
+        if self.confirmation is None:
+            return self.regressed
+        held, candidate_held = self.confirmation
+        return held >= 2 and candidate_held <= 1
 
     @property
     def improved(self) -> bool:
@@ -56,7 +73,11 @@ class PairedOutcome:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild from `to_dict`."""
         outcomes = {
-            role: Outcome(**{**data[role], "violations": tuple(data[role]["violations"])})
+            role: Outcome(
+                value=data[role]["value"],
+                violations=tuple(data[role]["violations"]),
+                repeats=tuple(data[role].get("repeats", ())),
+            )
             for role in ("baseline", "candidate")
         }
         return cls(
@@ -66,6 +87,7 @@ class PairedOutcome:
                 "source": Source(**data["source"]),
                 "tags": tuple(data["tags"]),
                 "keys": tuple(data["keys"]),
+                "confirmation": tuple(data["confirmation"]) if data.get("confirmation") else None,
             }
         )
 
@@ -97,7 +119,108 @@ class Mishap:
         return cls(**{**data, "source": Source(**data["source"])})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One arm on one case, apart from its checks; repeats are averaged. None = not known."""
+
+    answered: bool = True
+    """False when no answer could be had: a time-out, a refused request."""
+    live: bool = False
+    """True when every repeat was asked in this run, not taken from the cache."""
+    latency_s: float | None = None
+    ttft_s: float | None = None
+    """To the first token, in seconds."""
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
+    characters: float = 0.0
+    """Length of the text and of the tool calls' arguments."""
+    truncated: float = 0.0
+    """Share of repeats that ran into the token limit, in [0, 1]."""
+    refused: float = 0.0
+    """Share of repeats in which the model declined, in [0, 1]."""
+    cost: float | None = None
+    """Of one repeat, in the currency of the variant's price."""
+    reference_p: float | None = None
+    """Probability of the case's reference answer, in [0, 1]."""
+    reference_error: str = ""
+    """Why there is no such probability, where it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """How two answers of one case part, from log-probs: reported, never judged.
+
+    Over the tokens that both answers share and the first that differs.
+    """
+
+    tokens: int
+    """How many tokens were compared."""
+    same_top: float
+    """Share of them at which both models find the same token likeliest, in [0, 1]."""
+    kl: float
+    """Mean Kullback-Leibler divergence of the candidate from the baseline over the likeliest
+    tokens, in nats; the rest of the vocabulary counts as one token."""
+    margin: float
+    """Mean loss of the baseline's lead of its first over its second token, in nats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedMeasurement:
+    """One case, measured on both arms."""
+
+    variant: str
+    """The candidate's name."""
+    case: str
+    cohort: str
+    baseline: Measurement
+    candidate: Measurement
+    weight: float = 1.0
+    tags: tuple[str, ...] = ()
+    divergence: Divergence | None = None
+
+    def to_dict(self) -> Json:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`."""
+        found = data.get("divergence")
+        return cls(
+            **{
+                **data,
+                "baseline": Measurement(**data["baseline"]),
+                "candidate": Measurement(**data["candidate"]),
+                "tags": tuple(data["tags"]),
+                "divergence": Divergence(**found) if found else None,
+            }
+        )
+
+
 # --- judging ----------------------------------------------------------------------------
+
+Unit = Literal["points", "ratio"]
+"""Of a delta: a difference of shares, or candidate divided by baseline (1 = equal)."""
+
+
+class Group(NamedTuple):
+    """What one budget, or one piece of evidence, is about; None takes everything together."""
+
+    cohort: str | None = None
+    check: str | None = None
+    """None = a case's checks averaged."""
+    tag: str | None = None
+    metric: str | None = None
+    """None = the share of cases that hold."""
+
+    def takes(self, found: PairedOutcome | PairedMeasurement) -> bool:
+        """Tell whether an outcome, or a measurement whatever its check, belongs to the group."""
+        check = getattr(found, "check", self.check)
+        return (
+            self.cohort in (None, found.cohort)
+            and self.check in (None, check)
+            and (self.tag is None or self.tag in found.tags)
+        )
 
 
 class Verdict(StrEnum):
@@ -111,20 +234,34 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The largest loss that is accepted in one group of paired outcomes."""
+    """The largest loss that is accepted in one group; exactly one of the two limits is given."""
 
-    max_drop: float
-    """Share of cases, in (0, 1]: 0.02 is two percentage points."""
+    max_drop: float | None = None
+    """Share of cases, in (0, 1]: 0.02 is two percentage points. For a metric in points it is the
+    largest rise of its share, or the largest shift where both directions are a loss."""
+    max_ratio: float | None = None
+    """For a metric that is a ratio: the largest candidate / baseline, above 0."""
+    relative: bool = False
+    """True: ``max_drop`` is a share of the baseline's rate, not of the cases."""
     cohort: str | None = None
     """None = all cohorts together; ``*`` = one budget for each cohort."""
     check: str | None = None
     """None = a case's checks averaged; ``*`` = one budget for each check."""
+    tag: str | None = None
+    """None = whatever the tags; ``*`` = one budget for each tag."""
+    metric: str | None = None
+    """None = the share of cases that hold; else a key of the metrics drawer."""
     source: Source | None = None
+
+    @property
+    def group(self) -> Group:
+        """What the budget is about."""
+        return Group(self.cohort, self.check, self.tag, self.metric)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """How much worse the candidate is, as a share of cases; positive = worse."""
+    """How much worse the candidate is; positive points, or a ratio above 1, mean worse."""
 
     value: float
     low: float
@@ -133,6 +270,12 @@ class Delta:
     """Upper end: the one-sided 95 % bound by which PASS is judged."""
     n: float
     """Effective number of cases: their number, less when weights differ."""
+    unit: Unit = "points"
+    best: float | None = None
+    """The value if every missing answer had been a good one for the candidate; None = none is
+    missing."""
+    worst: float | None = None
+    """The value if every missing answer had been a bad one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +288,14 @@ class BudgetVerdict:
     verdict: Verdict
     reason: str
     """One sentence for a reader who sees nothing else."""
+    tag: str | None = None
+    metric: str | None = None
+    max_ratio: float | None = None
+    relative: bool = False
     delta: Delta | None = None
     cases: int = 0
     baseline_rate: float | None = None
-    """Share of cases that hold in the baseline, in [0, 1]."""
+    """Share of cases that hold in the baseline, in [0, 1]; for a metric its own level."""
     candidate_rate: float | None = None
     regressed: tuple[PairedOutcome, ...] = ()
     improved: int = 0
@@ -157,8 +304,58 @@ class BudgetVerdict:
 
     @property
     def group(self) -> tuple[str, str]:
-        """Cohort and check for display; ``all`` where everything is taken together."""
-        return (self.cohort or "all", self.check or "all")
+        """Two names for display; ``all`` where everything is taken together."""
+        place = self.cohort or (f"#{self.tag}" if self.tag else "all")
+        if self.cohort and self.tag:
+            place = f"{self.cohort}#{self.tag}"
+        return (place, self.metric or self.check or "all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one metric found in one group, whether or not a budget asks."""
+
+    group: Group
+    unit: Unit
+    delta: Delta | None = None
+    """None where nothing can be said; the note tells why."""
+    baseline: float | None = None
+    """Level in the baseline, in the metric's own unit: a share, seconds, tokens, money."""
+    candidate: float | None = None
+    cases: int = 0
+    note: str = ""
+
+
+class Metric(Protocol):
+    """A measure of the answers of both arms, beside the checks; pure."""
+
+    key: ClassVar[str]
+    """Name in YAML: ``metric: latency_p50``."""
+    unit: ClassVar[Unit]
+    both_ways: ClassVar[bool]
+    """True where a shift in either direction is a loss, such as of the answers' length."""
+
+    def read(
+        self,
+        group: Group,
+        measurements: Sequence[PairedMeasurement],
+        outcomes: Sequence[PairedOutcome],
+    ) -> Reading:
+        """Return what the group's cases show; no delta, and a note, where they show nothing."""
+        ...
+
+    def p_over(
+        self,
+        measurements: Sequence[PairedMeasurement],
+        outcomes: Sequence[PairedOutcome],
+        limit: float,
+    ) -> float:
+        """Return the p-value of "the true delta is not above the limit"; 1 where unknown."""
+        ...
+
+    def floor(self, limit: float) -> int:
+        """Return the fewest cases with which a budget of this limit can pass."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +371,11 @@ class CandidateReport:
     """Natural logarithm of the run's family e-value."""
     quantization_note: str = ""
     """What the server itself says about its precision."""
+    measurements: tuple[PairedMeasurement, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    """What the metrics found over all cases, for the report."""
+    notes: tuple[str, ...] = ()
+    """Sentences that a reader of the verdict should see: flips, noise, what was not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from pytest_quantguard.reporters._words import (
     outcome_sentence,
     sentence,
 )
-from pytest_quantguard.types import Completion, Json, Quantization, Source, Variant
+from pytest_quantguard.types import Completion, Json, Price, Quantization, Source, Variant
 from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
@@ -323,4 +323,6 @@ def _budget_from(data: Json, outcomes: list[PairedOutcome]) -> BudgetVerdict:
 
 
 def _variant_from(data: Json) -> Variant:
-    return Variant(**{**data, "quantization": Quantization(**data["quantization"])})
+    price = Price(**data["price"]) if data.get("price") else None
+    quantization = Quantization(**data["quantization"])
+    return Variant(**{**data, "quantization": quantization, "price": price})

@@ -1,0 +1,194 @@
+"""The decision rule on plain numbers: differences and budgets in, verdicts out.
+
+With positive differences meaning "candidate worse", a budget FAILS when the whole run is evidence
+of at least 100 : 1 that something got worse, this group is to blame, and its estimated loss exceeds
+the budget (``strict`` asks for proof that the budget itself is exceeded); it PASSES when the upper
+confidence bound of its loss is inside the budget; otherwise it is INCONCLUSIVE.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from pytest_quantguard import stats
+from pytest_quantguard.verdicts import Budget, Delta, Group, Verdict
+
+ALPHA_PASS = 0.05
+"""Nominal probability that a budget passes although the loss is as large as the budget."""
+ALPHA_FAIL = 0.01
+"""Largest probability, over a whole run, of any FAIL without a loss: evidence of 100 : 1."""
+LEVEL_WEIGHTS = {"leaf": 0.4, "cohort": 0.2, "check": 0.2, "suite": 0.2, "tag": 0.2}
+"""Share of the evidence that each level of groups has; relative, split evenly inside a level."""
+
+EvidenceRule = Literal["dual", "strict"]
+"""What a FAIL takes: ``dual``, a real loss whose estimate is over the budget; ``strict``, proof
+that the loss is over the budget, which takes three to four times as many cases."""
+
+
+class Cases(NamedTuple):
+    """One group's cases, one number per case: repeats and checks are averaged before."""
+
+    differences: Sequence[float]
+    """Baseline minus candidate, in [-1, 1]."""
+    baseline: Sequence[float]
+    """Share of the case that holds in the baseline, in [0, 1]."""
+    weights: Sequence[float] | None = None
+
+    @property
+    def rate(self) -> float:
+        """Weighted share of cases that hold in the baseline."""
+        if self.weights is None:
+            return math.fsum(self.baseline) / len(self.baseline)
+        products = (b * w for b, w in zip(self.baseline, self.weights, strict=True))
+        return math.fsum(products) / math.fsum(self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The evidence of a whole run, and which groups it comes from."""
+
+    log_evidence: float = 0.0
+    log_of: Mapping[Group, float] | None = None
+    strongest: Group | None = None
+    rejected: frozenset[Group] = frozenset()
+
+    def blames(self, group: Group) -> bool:
+        """Tell whether the run is evidence enough, and this group a source of it."""
+        if self.strongest is None or self.log_evidence < math.log(1 / ALPHA_FAIL):
+            return False
+        return group in self.rejected or _within(group, self.strongest)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One budget, decided."""
+
+    verdict: Verdict
+    reason: str
+    delta: Delta
+    rate: float
+    """Share of cases that hold in the baseline."""
+    log_evidence: float
+
+
+def decide(
+    budgets: Iterable[Budget],
+    cases: Mapping[Group, Cases],
+    *,
+    evidence: EvidenceRule = "dual",
+    alpha_pass: float = ALPHA_PASS,
+) -> dict[Group, Decision]:
+    """Decide budgets on the share of cases that hold.
+
+    Args:
+        budgets: without ``*`` and without metric; each one's group must be among the cases.
+        cases: all groups of the run: every (cohort, check), cohort, check, the suite ``Group()``
+            and the tags that budgets name. They are the family in which evidence is weighed.
+        evidence: see `EvidenceRule`.
+        alpha_pass: one-sided error of this look; less than `ALPHA_PASS` when it is one of several.
+
+    Raises:
+        KeyError: a budget's group is not among the cases.
+        ValueError: a difference outside [-1, 1], or a weight that is none.
+    """
+    family = weigh(cases)
+    tables: list[tuple[Budget, float, stats.PairedCounts]] = []
+    for budget in budgets:
+        found = cases[budget.group]
+        counts = stats.paired_counts(found.differences, found.weights)
+        tables.append((budget, limit_of(budget, found.rate), counts))
+    proven: frozenset[Group] = frozenset()
+    if evidence == "strict" and tables:
+        p_values = {budget.group: stats.loss_p(counts, limit) for budget, limit, counts in tables}
+        proven = stats.holm(p_values, ALPHA_FAIL)
+    decisions: dict[Group, Decision] = {}
+    for budget, limit, counts in tables:
+        group = budget.group
+        blamed = group in proven if evidence == "strict" else family.blames(group)
+        verdict, reason = _verdict(counts, limit, blamed, alpha_pass)
+        low, high = stats.loss_interval(counts, confidence=1 - 2 * ALPHA_PASS)
+        decisions[group] = Decision(
+            verdict,
+            reason,
+            Delta(value=counts.drop, low=low, high=high, n=counts.n),
+            cases[group].rate,
+            (family.log_of or {})[group],
+        )
+    return decisions
+
+
+def limit_of(budget: Budget, rate: float) -> float:
+    """Return a budget as a share of the cases; ``rate`` is the baseline's, for relative ones.
+
+    A relative budget is a share of the rate that the baseline reached on these cases.
+    """
+    if budget.max_drop is None:
+        raise ValueError(f"the budget of {budget.group} has no max_drop")
+    return max(budget.max_drop * rate, 1e-9) if budget.relative else budget.max_drop
+
+
+def _verdict(
+    counts: stats.PairedCounts, limit: float, blamed: bool, alpha_pass: float
+) -> tuple[Verdict, str]:
+    value, allowed = counts.drop, f"{100 * limit:.3g} pt"
+    if blamed and value > limit:
+        return Verdict.FAIL, f"worse by {100 * value:.1f} pt, more than the {allowed} allowed"
+    upper = stats.loss_upper(counts, alpha=alpha_pass)
+    if upper < limit:
+        return Verdict.PASS, f"at most {100 * upper:.1f} pt worse, inside the {allowed} allowed"
+    if value >= limit:
+        return (
+            Verdict.INCONCLUSIVE,
+            "over the budget, but this could still be chance: needs more cases",
+        )
+    more = stats.cases_to_pass(counts, limit)
+    enough = math.ceil(1000 * upper + 1e-9) / 10  # rounded up: a budget that would really pass
+    return (
+        Verdict.INCONCLUSIVE,
+        f"needs about {max(1, more or 1)} more cases, or a budget of {enough:.1f} pt",
+    )
+
+
+# --- the family of evidence -----------------------------------------------------------------
+
+
+def weigh(cases: Mapping[Group, Cases]) -> Family:
+    """Weigh the evidence of all groups into one e-value, and name the groups it comes from."""
+    levels: dict[str, list[Group]] = {}
+    for group in sorted(cases, key=_order):
+        levels.setdefault(_level(group), []).append(group)
+    groups = {
+        group: (
+            LEVEL_WEIGHTS[level] / len(members),
+            stats.sign_evidence(cases[group].differences).log_e,
+        )
+        for level, members in levels.items()
+        for group in members
+    }
+    if not groups:
+        return Family()
+    return Family(
+        stats.family_evidence(groups).log_e,
+        {group: log_e for group, (_, log_e) in groups.items()},
+        max(groups, key=lambda g: math.log(groups[g][0]) + groups[g][1]),
+        frozenset(stats.closure_rejects(groups, alpha=ALPHA_FAIL)),
+    )
+
+
+def _level(group: Group) -> str:
+    if group.tag is not None:
+        return "tag"
+    if group.cohort is not None:
+        return "cohort" if group.check is None else "leaf"
+    return "suite" if group.check is None else "check"
+
+
+def _order(group: Group) -> tuple[str, ...]:
+    return tuple(name or "" for name in group)
+
+
+def _within(inner: Group, outer: Group) -> bool:
+    return all(wide in (None, narrow) for narrow, wide in zip(inner, outer, strict=True))

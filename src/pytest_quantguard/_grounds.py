@@ -1,0 +1,129 @@
+"""What stands before any budget: is there evidence, is it comparable, did a critical case break?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pytest_quantguard.types import EMPTY
+from pytest_quantguard.verdicts import BudgetVerdict, Mishap, PairedOutcome, Verdict
+
+
+def evidence_row(
+    outcomes: Sequence[PairedOutcome],
+    mishaps: Sequence[Mishap],
+    *,
+    planned: int,
+    max_errors: float,
+    interrupted: Sequence[str],
+    budgeted: bool,
+) -> BudgetVerdict:
+    """Say whether there is evidence at all, and whether it can be trusted.
+
+    ``budgeted``: a budget of its own judges the candidate's unanswered requests, so that here
+    only the baseline's count.
+    """
+    pairs = {(o.case, o.check) for o in outcomes}
+    seen = pairs | {(m.case, m.check) for m in mishaps}
+    faults = list(interrupted)
+    if planned == 0:
+        faults.append("no golden case was selected: nothing was compared")
+    elif not outcomes:
+        faults.append("not one case could be compared")
+    if len(seen) < planned:
+        faults.append(f"{planned - len(seen)} of {planned} planned checks never reported")
+    broken = [m for m in mishaps if m.kind == "CheckError"]
+    if broken:
+        first = broken[0]
+        faults.append(
+            f"{len(broken)} checks crashed, first {first.check} on {first.case} "
+            f"({first.source}): {first.message}"
+        )
+    faults += _unanswered(mishaps, planned, max_errors, budgeted)
+    faults += [
+        f"every answer of the {role} is empty"
+        for role in ("baseline", "candidate")
+        if outcomes and all(EMPTY in getattr(o, role).violations for o in outcomes)
+    ]
+    reason = "; ".join(faults) or f"{len(pairs)} of {planned} planned checks were compared"
+    return BudgetVerdict(
+        cohort=None,
+        check="evidence",
+        max_drop=None,
+        verdict=Verdict.ERROR if faults else Verdict.PASS,
+        reason=reason,
+        cases=len({o.case for o in outcomes}),
+    )
+
+
+def _unanswered(
+    mishaps: Sequence[Mishap], planned: int, max_errors: float, budgeted: bool
+) -> list[str]:
+    failed = [
+        m
+        for m in mishaps
+        if is_unanswered(m) and not (budgeted and m.role == "candidate" and not m.critical)
+    ]
+    checks = {(m.case, m.check) for m in failed}
+    if len(checks) <= max_errors * planned:
+        return []
+    kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(m.kind for m in failed).items())
+    return [
+        f"{len(checks)} of {planned} checks had no answer to judge ({kinds}; "
+        f"{100 * max_errors:g} % are allowed), first: {failed[0].message}"
+    ]
+
+
+def is_unanswered(mishap: Mishap) -> bool:
+    """Tell whether a request got no answer, as against a crashed check or an unfair comparison."""
+    return mishap.kind not in ("CheckError", "NotComparable")
+
+
+def critical_rows(
+    outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]
+) -> list[BudgetVerdict]:
+    """Critical cases have no budget: one that broke, or was not judged, is one too many."""
+    critical = [o for o in outcomes if o.critical]
+    judged = {(o.case, o.check) for o in critical}
+    missing = {(m.case, m.check) for m in mishaps if m.critical} - judged
+    if not critical and not missing:
+        return []
+    broken = tuple(o for o in critical if o.confirmed)
+    once = sum(o.regressed for o in critical) - len(broken)
+    verdict = Verdict.ERROR if missing else Verdict.FAIL if broken else Verdict.PASS
+    reason = f"{len(broken)} of {len(critical)} critical checks regressed"
+    if once:
+        reason += f"; {once} failed once, but not in two of three runs"
+    if missing:
+        reason = f"{len(missing)} critical checks could not be compared, first {min(missing)[0]}"
+    return [
+        BudgetVerdict(
+            cohort=None,
+            check="critical",
+            max_drop=None,
+            verdict=verdict,
+            reason=reason,
+            cases=len({o.case for o in critical}),
+            regressed=broken,
+            improved=sum(o.improved for o in critical),
+        )
+    ]
+
+
+def comparability_rows(mishaps: Sequence[Mishap]) -> list[BudgetVerdict]:
+    """Say which cases were not the same question for both arms."""
+    found = [m for m in mishaps if m.kind == "NotComparable"]
+    if not found:
+        return []
+    cases = {m.case for m in found}
+    return [
+        BudgetVerdict(
+            cohort=None,
+            check="comparability",
+            max_drop=None,
+            verdict=Verdict.ERROR,
+            reason=f"NOT COMPARABLE in {len(cases)} cases, first {found[0].case} "
+            f"({found[0].source}): {found[0].message}",
+            cases=len(cases),
+        )
+    ]

@@ -1,0 +1,102 @@
+"""What one arm's completions of one case measure, beside its checks: pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from pytest_quantguard.types import Check, Completion, GoldenCase, Price, Token
+from pytest_quantguard.verdicts import Divergence, Measurement
+
+_TRUNCATED = "length"
+"""The finish reason of an answer that ran into the token limit."""
+
+
+def measurement(
+    completions: Sequence[Completion],
+    case: GoldenCase,
+    refusal: Check,
+    *,
+    live: bool,
+    price: Price | None,
+) -> Measurement:
+    """Average the repeats of one case; ``refusal`` holds where the model declined."""
+    costs = [price.of(c.usage) if price else None for c in completions]
+    return Measurement(
+        live=live,
+        latency_s=_mean(c.latency_s for c in completions),
+        ttft_s=_mean(c.ttft_s for c in completions),
+        prompt_tokens=_mean(c.usage.prompt_tokens for c in completions),
+        completion_tokens=_mean(c.usage.completion_tokens for c in completions),
+        characters=_mean(map(_characters, completions)) or 0.0,
+        truncated=_mean(c.finish_reason == _TRUNCATED for c in completions) or 0.0,
+        refused=_mean(refusal(c, case).value for c in completions) or 0.0,
+        cost=_mean(costs),
+    )
+
+
+def probability(tokens: Iterable[Token]) -> float | None:
+    """Return the probability of a whole text, from its tokens' log-probs; None without any."""
+    logprobs = [token.logprob for token in tokens]
+    total = math.fsum(logprobs)
+    return math.exp(min(total, 0.0)) if logprobs and not math.isnan(total) else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean, or None where one is not known."""
+    known = list(values)
+    numbers = [float(value) for value in known if value is not None and math.isfinite(value)]
+    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(known) else None
+
+
+def _characters(completion: Completion) -> float:
+    return len(completion.text) + sum(len(call.arguments_text) for call in completion.tool_calls)
+
+
+def divergence(baseline: Sequence[Token], candidate: Sequence[Token]) -> Divergence | None:
+    """Compare two answers token by token, up to and with the first that differs.
+
+    KL = sum p ln(p/q) over the baseline's likeliest tokens that both arms name, and one term for
+    all others together. None where log-probs are missing.
+    """
+    pairs: list[tuple[Token, Token]] = []
+    for ours, theirs in zip(baseline, candidate, strict=False):
+        if not (ours.top and theirs.top):
+            break
+        pairs.append((ours, theirs))
+        if ours.text != theirs.text:
+            break
+    if not pairs:
+        return None
+    margins = [loss for loss in (_margin_loss(*pair) for pair in pairs) if loss is not None]
+    return Divergence(
+        tokens=len(pairs),
+        same_top=sum(_first(ours) == _first(theirs) for ours, theirs in pairs) / len(pairs),
+        kl=math.fsum(_kl(*pair) for pair in pairs) / len(pairs),
+        margin=math.fsum(margins) / len(margins) if margins else 0.0,
+    )
+
+
+def _first(token: Token) -> str:
+    return max(token.top, key=lambda entry: entry[1])[0]
+
+
+def _kl(ours: Token, theirs: Token) -> float:
+    known = dict(theirs.top)
+    shared = [
+        (math.exp(logprob), math.exp(known[text])) for text, logprob in ours.top if text in known
+    ]
+    tiny = 1e-12
+    rest = (max(tiny, 1 - sum(p for p, _ in shared)), max(tiny, 1 - sum(q for _, q in shared)))
+    return max(0.0, math.fsum(p * math.log(p / max(q, tiny)) for p, q in (*shared, rest) if p > 0))
+
+
+def _margin_loss(ours: Token, theirs: Token) -> float | None:
+    """Return how much of the lead of the baseline's first token over its second is gone."""
+    if len(ours.top) < 2:
+        return None
+    (first, high), (second, low) = sorted(ours.top, key=lambda entry: -entry[1])[:2]
+    known = dict(theirs.top)
+    if first not in known or second not in known:
+        return None
+    return (high - low) - (known[first] - known[second])

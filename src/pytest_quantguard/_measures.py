@@ -1,0 +1,155 @@
+"""Budgets on metrics: what was measured beside the checks, judged at the end of the run.
+
+Every metric has a p-value for "not over the limit"; FAIL takes proof that a limit is exceeded, with
+Holm's correction over all metric budgets of the run, so that they add at most `ALPHA_FAIL` to the
+false alarms of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from pytest_quantguard import stats
+from pytest_quantguard._decide import ALPHA_FAIL
+from pytest_quantguard.verdicts import (
+    Budget,
+    BudgetVerdict,
+    Delta,
+    Group,
+    Metric,
+    PairedMeasurement,
+    PairedOutcome,
+    Reading,
+    Verdict,
+)
+
+
+def metric_rows(
+    budgets: Sequence[Budget],
+    measurements: Sequence[PairedMeasurement],
+    outcomes: Sequence[PairedOutcome],
+    metrics: Mapping[str, Metric],
+    *,
+    look: tuple[int, int] = (1, 1),
+) -> list[BudgetVerdict]:
+    """Judge the budgets that name a metric.
+
+    At one of several looks FAIL takes its share of the error (Bonferroni), and PASS waits for the
+    last one: these tests are made for evidence of a fixed size.
+    """
+    rows: dict[Group, BudgetVerdict] = {}
+    p_values: dict[Group, float] = {}
+    notes: dict[Group, str] = {}
+    for budget in budgets:
+        group = budget.group
+        mine = [m for m in measurements if group.takes(m)]
+        theirs = [o for o in outcomes if group.takes(o)]
+        try:
+            metric = metrics[str(budget.metric)]
+            p_values[group] = metric.p_over(mine, theirs, _limit(budget))
+            reading = metric.read(group, mine, theirs)
+            notes[group] = reading.note
+            rows[group] = _row(budget, metric, reading)
+        except Exception as error:  # a metric of the user's: an error with a name, never a pass
+            text = f"the metric {budget.metric!r} broke: {type(error).__name__}: {error}"
+            rows[group] = _bare_row(budget, Verdict.ERROR, text)
+        unscored = _unscored(mine) if budget.metric == "reference" else ""
+        if unscored:
+            rows[group] = _bare_row(budget, Verdict.ERROR, unscored)
+    over = stats.holm(p_values, ALPHA_FAIL / look[1]) if p_values else frozenset()
+    last = look[0] == look[1]
+    return [
+        _final(row, group in over, notes.get(group, ""), last=last) for group, row in rows.items()
+    ]
+
+
+def _unscored(measurements: Sequence[PairedMeasurement]) -> str:
+    """Say how many references a server could not judge: what is not known has not been kept."""
+    asked = [m for m in measurements if m.baseline.reference_p is not None or _error_of(m)]
+    broken = [m for m in asked if _error_of(m)]
+    if not broken:
+        return ""
+    return f"{len(broken)} of {len(asked)} references got no probability: {_error_of(broken[0])}"
+
+
+def _error_of(measurement: PairedMeasurement) -> str:
+    return measurement.baseline.reference_error or measurement.candidate.reference_error
+
+
+def _final(row: BudgetVerdict, over: bool, note: str, *, last: bool) -> BudgetVerdict:
+    if row.verdict is Verdict.ERROR:
+        return row
+    if over and row.delta is not None:
+        said = f"{_said(row.delta, row.delta.value)}, shown to be over the limit"
+        return replace(row, verdict=Verdict.FAIL, reason=f"{said}; {note}" if note else said)
+    if row.verdict is Verdict.PASS and not last:
+        return replace(row, verdict=Verdict.INCONCLUSIVE, reason="judged at the last look")
+    return row
+
+
+def readings(
+    measurements: Sequence[PairedMeasurement],
+    outcomes: Sequence[PairedOutcome],
+    metrics: Mapping[str, Metric],
+) -> tuple[Reading, ...]:
+    """Return what every metric shows over all cases; those that show nothing are left out."""
+    every = []
+    for key, metric in metrics.items():
+        with suppress(Exception):  # for information only; a budget would have made it an error
+            every.append(metric.read(Group(metric=key), measurements, outcomes))
+    return tuple(found for found in every if found.delta or (found.note and found.cases))
+
+
+def _limit(budget: Budget) -> float:
+    limit = budget.max_drop if budget.max_ratio is None else budget.max_ratio
+    if limit is None:
+        raise ValueError(f"the budget of {budget.group} has no limit")
+    return limit
+
+
+def _bare_row(budget: Budget, verdict: Verdict, reason: str) -> BudgetVerdict:
+    return BudgetVerdict(
+        cohort=budget.cohort,
+        check=None,
+        tag=budget.tag,
+        metric=budget.metric,
+        max_drop=budget.max_drop,
+        max_ratio=budget.max_ratio,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _row(budget: Budget, metric: Metric, reading: Reading) -> BudgetVerdict:
+    verdict, reason = _inside(budget, metric, reading)
+    return replace(
+        _bare_row(budget, verdict, reason),
+        delta=reading.delta,
+        cases=reading.cases,
+        baseline_rate=reading.baseline,
+        candidate_rate=reading.candidate,
+    )
+
+
+def _inside(budget: Budget, metric: Metric, reading: Reading) -> tuple[Verdict, str]:
+    """Say whether the interval is inside the limit; whether it is over it is not asked here."""
+    delta, limit = reading.delta, _limit(budget)
+    if delta is None:
+        # Silence is no evidence: a budget that nothing was measured for has not been kept.
+        return Verdict.INCONCLUSIVE, reading.note or "nothing was measured"
+    note = f"; {reading.note}" if reading.note else ""
+    inside = delta.high < limit
+    if metric.both_ways:
+        inside = inside and delta.low > (1 / limit if delta.unit == "ratio" else -limit)
+    if inside:
+        return Verdict.PASS, f"inside the limit at 95 %: {_said(delta, delta.high)}{note}"
+    return (
+        Verdict.INCONCLUSIVE,
+        f"between {_said(delta, delta.low)} and {_said(delta, delta.high)}: needs more cases{note}",
+    )
+
+
+def _said(delta: Delta, value: float) -> str:
+    return f"x{value:.2f}" if delta.unit == "ratio" else f"{100 * value:+.1f} pt"

@@ -1,0 +1,94 @@
+"""What a run is about to ask and judge, found out before the first request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from pytest_quantguard import _budgets
+from pytest_quantguard._collect import CASE, QuantItem
+from pytest_quantguard._golden import content_hash_parts
+from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.types import Json
+from pytest_quantguard.verdicts import Budget, Metric
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_quantguard._config import GateConfig
+
+_ADVICE = (
+    "UNDECIDABLE: add cases, loosen the budget, or accept it with --quant-underpowered=allow; "
+    "'quantguard plan' shows how many cases each budget needs"
+)
+
+
+def census(items: Iterable[pytest.Item]) -> _budgets.Census:
+    """Count the cases of golden items: what budgets can select from."""
+    cases = [(item, item.stash[CASE]) for item in items]
+    found = _budgets.Census.of(
+        (
+            (case.cohort, item.check.key if isinstance(item, QuantItem) else case.checks[0].key),
+            case.id,
+            case.tags,
+        )
+        for item, case in cases
+    )
+    return replace(found, weights={case.id: case.weight for _, case in cases})
+
+
+class Survey:
+    """The selected cases, their budgets, and what is wrong with them."""
+
+    def __init__(
+        self,
+        selected: Sequence[pytest.Item],
+        collected: Sequence[pytest.Item],
+        settings: GateConfig,
+        metrics: Mapping[str, Metric],
+    ) -> None:
+        self.cases = {item.stash[CASE].id: item.stash[CASE] for item in selected}
+        self.census = census(selected)
+        self.budgets: tuple[Budget, ...] = ()
+        self.problems: list[str] = []
+        """Sentences: budgets that select nothing, or leave a cohort without one."""
+        self.undecidable: list[str] = []
+        if self.census.leaves:
+            try:
+                self._choose(collected, settings, metrics)
+            except ConfigError as error:
+                self.problems += error.problems
+
+    def _choose(
+        self,
+        collected: Sequence[pytest.Item],
+        settings: GateConfig,
+        metrics: Mapping[str, Metric],
+    ) -> None:
+        if settings.budgets is None:
+            from pytest_quantguard._plan import auto_budgets
+
+            self.budgets = auto_budgets(self.census.leaves, psi=_budgets.PRIOR_DISCORDANT)
+            return
+        # Names are checked against all that was collected: deselected is not misspelt.
+        wanted = _budgets.expand(settings.budgets, census(collected))
+        self.problems += [
+            f"{settings.file}: {text}" for text in _budgets.uncovered(wanted, self.census)
+        ]
+        found = _budgets.undecidable(wanted, self.census, metrics)
+        self.undecidable = [*found, _ADVICE] if found else []
+        self.budgets = tuple(b for b in wanted if self.census.cases(b.group))
+
+    def plan(self) -> Json:
+        """Return plain JSON types that travel from a worker to the controller."""
+        lines = sorted(content_hash_parts(case) for case in self.cases.values())
+        return {
+            "cases": len(self.cases),
+            "checks": sum(map(len, self.census.leaves.values())),
+            "cohorts": len({cohort for cohort, _ in self.census.leaves}),
+            "budgets": [asdict(budget) for budget in self.budgets],
+            "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+            "problems": [],
+        }

@@ -1,0 +1,76 @@
+"""Evidence as it arrives from items and workers, each piece counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_quantguard.types import Json, Source
+from pytest_quantguard.verdicts import Budget, Mishap, PairedMeasurement, PairedOutcome
+
+if TYPE_CHECKING:
+    from pytest_quantguard._evidence import Evidence
+
+
+class Tally:
+    """All evidence of a run; what is reported again never replaces the first."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[tuple[str, str, str], PairedOutcome] = {}
+        self._mishaps: dict[tuple[str, str, str, str, str], Mishap] = {}
+        self._measurements: dict[tuple[str, str], PairedMeasurement] = {}
+
+    def add(self, evidence: Evidence) -> None:
+        """Take in what one item found out."""
+        for outcome in evidence.outcomes:
+            self._outcomes.setdefault((outcome.variant, outcome.case, outcome.check), outcome)
+        for mishap in evidence.mishaps:
+            key = (mishap.variant, mishap.case, mishap.check, mishap.role, mishap.kind)
+            self._mishaps.setdefault(key, mishap)
+        for found in evidence.measurements:
+            place = (found.variant, found.case)
+            known = self._measurements.setdefault(place, found)
+            self._measurements[place] = _livelier(known, found)
+
+    def outcomes(self, variant: str) -> list[PairedOutcome]:
+        """Return a candidate's outcomes."""
+        return [o for o in self._outcomes.values() if o.variant == variant]
+
+    def mishaps(self, variant: str) -> list[Mishap]:
+        """Return a candidate's mishaps."""
+        return [m for m in self._mishaps.values() if m.variant == variant]
+
+    def measurements(self, variant: str) -> list[PairedMeasurement]:
+        """Return a candidate's measurements."""
+        return [m for m in self._measurements.values() if m.variant == variant]
+
+
+def _livelier(known: PairedMeasurement, found: PairedMeasurement) -> PairedMeasurement:
+    """Of two records of one case keep, arm by arm, the one that was measured in this run."""
+    arms = (known.baseline, found.baseline), (known.candidate, found.candidate)
+    baseline, candidate = (new if new.live and not old.live else old for old, new in arms)
+    return replace(known, baseline=baseline, candidate=candidate)
+
+
+def budget_from(data: Json) -> Budget:
+    """Rebuild a budget that came as plain JSON types."""
+    source = data["source"]
+    return Budget(**{**data, "source": Source(**source) if source else None})
+
+
+def merged(plans: Sequence[Json]) -> Json:
+    """All workers collect the same items; what differs is what each of them asked."""
+    whole: Json = dict(plans[0]) if plans else {}
+    counts: dict[str, dict[str, int]] = {}
+    served: Json = {}
+    notices: dict[str, None] = {}
+    for plan in plans:
+        notices.update(dict.fromkeys(plan.get("notices", ())))
+        for name, numbers in plan.get("counts", {}).items():
+            total = counts.setdefault(name, {})
+            for key, number in numbers.items():
+                total[key] = total.get(key, 0) + number
+        served.update(plan.get("served_as", {}))
+    found = {"counts": counts, "served_as": served, "notices": list(notices)}
+    return {**whole, **found} if whole else {}

@@ -1,0 +1,44 @@
+"""Domains of arguments: whatever is outside raises ValueError naming argument, value and domain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+def between(name: str, value: float, low: float, high: float) -> None:
+    """Raise ValueError unless low < value < high; NaN is not between anything."""
+    if not low < value < high:
+        raise ValueError(f"{name} is {value}; it must lie between {low} and {high}, both excluded")
+
+
+def checked_differences(differences: Iterable[float]) -> list[float]:
+    """Return the differences as a list; ValueError unless each lies in [-1, 1]."""
+    values = list(differences)
+    for place, value in enumerate(values):
+        if not -1 <= value <= 1:
+            raise ValueError(f"differences[{place}] is {value}; it must lie between -1 and 1")
+    return values
+
+
+def checked_weights(weights: Iterable[float] | None, cases: int) -> list[float]:
+    """Return one weight per case relative to the heaviest, all 1 without weights; else ValueError.
+
+    Relative to the heaviest, equal weights are exactly 1 and sums of yes-no outcomes stay whole.
+    """
+    scale = [1.0] * cases if weights is None else list(weights)
+    if len(scale) != cases:
+        raise ValueError(f"{len(scale)} weights for {cases} differences; one each is needed")
+    for place, weight in enumerate(scale):
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ValueError(f"weights[{place}] is {weight}; a weight is a finite number >= 0")
+    heaviest = max(scale, default=0.0)
+    if heaviest == 0:
+        raise ValueError("no case has a weight above 0; at least one is needed")
+    return [weight / heaviest for weight in scale]
+
+
+def check_max_drop(max_drop: float) -> None:
+    """Raise ValueError unless 0 < max_drop <= 1."""
+    if not 0 < max_drop <= 1:
+        raise ValueError(f"max_drop is {max_drop}; a budget is above 0 and at most 1")
