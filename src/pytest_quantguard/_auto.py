@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_quantguard import _budgets, stats
 from pytest_quantguard._budgets import Census, Leaf
@@ -83,6 +84,7 @@ def levels(leaves: Iterable[Leaf]) -> dict[str, list[Group]]:
     }
 
 
+@lru_cache(maxsize=1024)
 def provable(n: float, psi: float, power: float) -> float | None:
     """Return the smallest budget that n cases pass with this power; None where none does."""
     budget = stats.pass_budget(n, psi, power) if n > 0 else 1.0

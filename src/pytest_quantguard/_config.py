@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pytest_quantguard._decide import EvidenceRule
 from pytest_quantguard._document import Document, problems, read
+from pytest_quantguard._noise import NULL
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
 from pytest_quantguard.types import Json, Price, Quantization, Source, Variant
@@ -83,11 +84,13 @@ def load(
     candidates: Sequence[str],
     metrics: Mapping[str, Metric] | None = None,
     baseline: str | None = None,
+    null: bool = False,
     inconclusive: str | None = None,
     underpowered: str | None = None,
 ) -> GateConfig:
     """Read the configuration and choose the arms; ``metrics`` are those that budgets may name, by
-    default those that come along.
+    default those that come along. With ``null`` the baseline, asked a second time, is one
+    more candidate.
 
     Raises:
         ConfigError: with every problem found, each with file:line.
@@ -107,6 +110,11 @@ def load(
         raise ConfigError(found)
     reader = _Reader(document, path.parent, built_in_metrics() if metrics is None else metrics)
     arms = reader.arms(baseline, candidates)
+    if arms is not None and null:
+        again = _again(arms[0])
+        if again.name in document.data["variants"]:
+            reader.problem(("variants", again.name), "--quant-null needs this name for itself")
+        arms = (*arms, again)
     written = document.data["budgets"]
     budgets = None
     if written != "auto":
@@ -127,8 +135,17 @@ def load(
         max_errors=max_errors,
         cache_folder=path.parent / document.data.get("cache", ".quantguard/cache"),
         report_folder=path.parent / document.data.get("report", "quant-report"),
-        places={arm.name: document.where(("variants", arm.name)) for arm in arms},
+        places={
+            arm.name: document.where(("variants", arm.name.removesuffix(f"-{NULL}")))
+            for arm in arms
+        },
     )
+
+
+def _again(baseline: Variant) -> Variant:
+    """Return the baseline as a candidate of its own, which shares none of its answers."""
+    revision = f"{baseline.revision or ''} {NULL}".strip()
+    return replace(baseline, name=f"{baseline.name}-{NULL}", revision=revision)
 
 
 class _Reader:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _judge, _rows, _tally
+from pytest_quantguard import _judge, _noise, _rows, _tally
 from pytest_quantguard._comparability import quantization_note
 from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._looks import LOOKS
@@ -133,6 +133,7 @@ class GateController:
         if problems:
             raise pytest.UsageError("quantguard: " + "\n".join(dict.fromkeys(problems)))
         self.report = self._judged(_tally.merged(plans))
+        self._keep_noise(self.report)
         self.session.config.hook.pytest_quantguard_report(report=self.report)
         self._write(self.report)
         rows = [(c, row) for c in self.report.candidates for row in c.budgets]
@@ -164,6 +165,7 @@ class GateController:
         served = {name: ServedAs(**told) for name, told in plan.get("served_as", {}).items()}
         notes = {name: _note(v, served) for name, v in self.settings.variants.items()}
         budgets = [_tally.budget_from(data) for data in plan.get("budgets", ())]
+        noise = self._noise()
         reports = []
         for variant in self.settings.candidates:
             note, *faults = (*notes[variant.name], notes[self.settings.baseline.name][1])
@@ -179,11 +181,38 @@ class GateController:
                     max_errors=self.settings.max_errors,
                     evidence=self.settings.evidence,
                     look=look,
+                    noise=None if _is_null(variant, self.settings.baseline) else noise,
                     interrupted=[*self._faults, *filter(None, faults)],
                     quantization_note=note or "",
                 )
             )
         return reports
+
+    def _noise(self) -> float | None:
+        """Return how much two runs of the baseline disagree: in this run, or measured before."""
+        again = f"{self.settings.baseline.name}-{_noise.NULL}"
+        now = _noise.disagreement(self._tally.outcomes(again)) if self._null_run else None
+        if now is not None:
+            return now
+        with suppress(ProviderError):
+            identity = self.session.providers[self.settings.baseline.name].identity()
+            return _noise.load(self.settings.cache_folder, identity)
+        return None
+
+    @property
+    def _null_run(self) -> bool:
+        return any(_is_null(v, self.settings.baseline) for v in self.settings.candidates)
+
+    def _keep_noise(self, report: GateReport) -> None:
+        """Remember what a null run found; only sound evidence of the whole set is kept."""
+        for candidate in report.candidates:
+            sound = candidate.verdict is not Verdict.ERROR
+            share = _noise.disagreement(candidate.outcomes)
+            if sound and share is not None and _is_null(candidate.variant, report.baseline):
+                with suppress(OSError, ProviderError):
+                    identity = self.session.providers[report.baseline.name].identity()
+                    folder = self.settings.cache_folder
+                    _noise.save(folder, identity, share, len(candidate.outcomes))
 
     def _provenance(self, plan: Json) -> Json:
         looks = self._keeper.numbers() if self._keeper is not None else {}
@@ -332,6 +361,10 @@ class GateController:
         """Leave nothing running."""
         self.session.close(cancel=True)
         self.session.close_cache()
+
+
+def _is_null(variant: Variant, baseline: Variant) -> bool:
+    return variant.name == f"{baseline.name}-{_noise.NULL}"
 
 
 def _note(variant: Variant, served: Mapping[str, ServedAs]) -> tuple[str, str | None]:

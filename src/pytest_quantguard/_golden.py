@@ -91,6 +91,7 @@ class _File:
             weight=float(entry.get("weight", 1.0)),
             samples=entry.get("samples", 1),
             tags=tuple(entry.get("tags", ())),
+            reference=entry.get("reference"),
         )
 
     def completion_request(
@@ -161,4 +162,5 @@ class _File:
 def content_hash_parts(case: GoldenCase) -> str:
     """Return one line that changes whenever what is asked or checked in ``case`` changes."""
     checks = [repr(check) for check in case.checks]
-    return json.dumps([case.id, case.cohort, case.request.canonical(), checks, case.samples])
+    asked = case.request.canonical()
+    return json.dumps([case.id, case.cohort, asked, checks, case.samples, case.reference])

@@ -104,7 +104,7 @@ def judge(
         *comparability_rows(mishaps),
     ]
     alpha_pass = stats.looks_alpha(ALPHA_PASS, look[1])[look[0] - 1]
-    rows = _rate_rows(budgets, cases, outcomes, mishaps, evidence, alpha_pass)
+    rows = _rate_rows(budgets, cases, outcomes, mishaps, evidence=evidence, alpha_pass=alpha_pass)
     measured = [budget for budget in budgets if budget.metric is not None]
     rows += metric_rows(measured, measurements, outcomes, metrics, look=look)
     if any(row.verdict is Verdict.ERROR for row in grounds):
@@ -190,6 +190,7 @@ def _rate_rows(
     cases: Mapping[Group, Cases],
     outcomes: Sequence[PairedOutcome],
     mishaps: Sequence[Mishap],
+    *,
     evidence: EvidenceRule,
     alpha_pass: float,
 ) -> list[BudgetVerdict]:

@@ -213,8 +213,12 @@ class Plan:
     def to_dict(self) -> Json:
         """Return plain JSON types, as docs/plan.md describes them."""
         return {
-            **{k: getattr(self, k) for k in ("version", "file", "baseline", "power")},
-            **{k: getattr(self, k) for k in ("cases", "cohorts")},
+            "version": self.version,
+            "config": self.file,
+            "baseline": self.baseline,
+            "power": self.power,
+            "cases": self.cases,
+            "cohorts": self.cohorts,
             "undecidable": len(self.undecidable),
             "arms": [asdict(arm) for arm in self.arms],
             "candidates": [

@@ -21,6 +21,7 @@ def quant_case(
     weight: float = 1.0,
     samples: int = 1,
     tags: Sequence[str] = (),
+    reference: str | None = None,
 ) -> pytest.MarkDecorator:
     """Make a test function a golden case whose body is the property.
 
@@ -45,6 +46,8 @@ def quant_case(
         weight: how much the case counts, above 0.
         samples: repeats asked of each arm, at least 1.
         tags: free labels.
+        reference: a right answer, word for word, that no model wrote; each arm is asked how likely
+            it finds it.
     """
     return pytest.mark.quant_case(
         cohort=cohort,
@@ -58,4 +61,5 @@ def quant_case(
         weight=weight,
         samples=samples,
         tags=tags,
+        reference=reference,
     )

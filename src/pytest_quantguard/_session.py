@@ -86,6 +86,7 @@ class GateSession:
                 config.rootpath,
                 candidates=option.quant_candidate,
                 baseline=option.quant_baseline,
+                null=option.quant_null,
                 inconclusive=option.quant_inconclusive,
                 underpowered=option.quant_underpowered,
                 metrics=metrics_of(registry.metrics),

@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="whether budgets that too few cases can never decide stop the run before it starts",
     )
     group.addoption(
+        "--quant-null",
+        action="store_true",
+        help="also judge the baseline against itself, asked a second time: how much is noise?",
+    )
+    group.addoption(
         "--quant-sequential",
         action="store_true",
         help="ask in five batches, and stop as soon as the verdict of the whole run is decided",
@@ -77,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "quant_case(cohort, prompt, ...): a golden case whose body is the property; "
         "see pytest_quantguard.quant_case",
     )
-    if config.getoption("quant_candidate"):
+    if config.getoption("quant_candidate") or config.getoption("quant_null"):
         from pytest_quantguard._session import GateSession
 
         config.pluginmanager.register(GateSession.configured(config), GATE)

@@ -1,0 +1,414 @@
+"""Planning on plain numbers: what golden cases can decide, and what deciding takes."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+
+import pytest
+import yaml
+
+from pytest_quantguard import _budgets, stats
+from pytest_quantguard._auto import LARGEST, auto_budgets, levels, propose, yaml_lines
+from pytest_quantguard._budgets import Census
+from pytest_quantguard._noticed import _log_evidence, noticed
+from pytest_quantguard._plan import Asked, Outset, make_plan, plan_row
+from pytest_quantguard._prior import churn_prior, disagreement, largest_psi, weight_bits
+from pytest_quantguard.commands._plan_text import percent, render
+from pytest_quantguard.types import Price, Quantization, Source, Variant
+from pytest_quantguard.verdicts import Budget, Group
+
+
+def variant(name, price=None, **quantization):
+    return Variant(
+        name=name,
+        provider="openai",
+        model=name,
+        quantization=Quantization(**quantization),
+        price=price,
+    )
+
+
+def census(n=300, cohorts=("faq",), checks=("json",), **fields):
+    """n cases in each cohort, each with all checks."""
+    leaves = {
+        (cohort, check): frozenset(f"{cohort}-{i}" for i in range(n))
+        for cohort in cohorts
+        for check in checks
+    }
+    return Census(leaves, **fields)
+
+
+def outset(found, *budgets, candidates=None, **fields):
+    arms = candidates or [variant("q4", method="gguf", scheme="Q4_K_M")]
+    variants = {v.name: v for v in (variant("bf16", weight_bits=16), *arms)}
+    return Outset(census=found, budgets=budgets, variants=variants, baseline="bf16", **fields)
+
+
+# --- how much will differ -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bits", "declared"),
+    [
+        (4, {"method": "gguf", "scheme": "Q4_K_M"}),
+        (3, {"method": "gguf", "scheme": "IQ3_XS"}),
+        (8, {"method": "gguf", "scheme": "q8_0"}),
+        (4, {"method": "awq", "scheme": "W4A16 g128"}),
+        (4, {"method": "awq"}),
+        (8, {"method": "fp8", "scheme": "e4m3"}),
+        (8, {"method": "compressed-tensors", "scheme": "W8A8"}),
+        (4, {"method": "bitsandbytes", "scheme": "nf4"}),
+        (4, {"method": "mxfp4"}),
+        (3, {"method": "rtn", "scheme": "3 bit rounding stored as f16"}),
+        (16, {"method": "none", "scheme": "bf16"}),
+        (5, {"method": "gguf", "scheme": "Q4_K_M", "weight_bits": 5}),
+        (4, {"method": "smooth", "weight_bits": 8, "act_bits": 4}),
+        (None, {"method": "exl2"}),
+    ],
+)
+def test_bits_are_read_from_what_is_declared(bits, declared):
+    """The narrowest numbers count; declared bits win over a name."""
+    assert bits == weight_bits(Quantization(**declared))
+
+
+@pytest.mark.parametrize(
+    ("share", "bits"),
+    [(0.0, 16), (0.005, 8), (0.02, 6), (0.03, 5), (0.06, 4), (0.17, 3), (0.17, 2)],
+)
+def test_each_format_has_a_prior(share, bits):
+    """The table of docs/plan.md."""
+    assert (share, f"{bits} bit") == churn_prior(Quantization(method="x", weight_bits=bits))
+
+
+def test_an_unknown_format_is_taken_as_4_bit_and_an_undeclared_one_as_none():
+    """Cautious where something is declared; no guess where nothing is."""
+    assert (0.06, "exl2, taken as 4 bit") == churn_prior(Quantization(method="exl2"))
+    assert (0.0, "no quantization declared") == churn_prior(Quantization())
+
+
+def test_noise_is_given_before_measured_before_assumed():
+    """And it says which of the three it is."""
+    pair = (variant("q4", weight_bits=4), variant("bf16", weight_bits=16))
+    found = [
+        disagreement(*pair),
+        disagreement(*pair, measured=0.007),
+        disagreement(*pair, measured=0.007, given=0.03),
+    ]
+
+    assert ["assumed", "measured", "given"] == [d.noise_source for d in found]
+    assert pytest.approx([0.08, 0.067, 0.09]) == [d.psi for d in found]
+
+
+def test_both_arms_formats_count_unless_it_is_one_build_twice():
+    """Two quantized builds differ by what each differs from the original."""
+    q8, q4 = variant("q8", weight_bits=8), variant("q4", weight_bits=4)
+
+    assert pytest.approx(0.065) == disagreement(q4, q8).churn
+    assert "4 bit against 8 bit" == disagreement(q4, q8).churn_source
+    assert 0 == disagreement(q4, q4).churn
+    assert pytest.approx(0.085) == largest_psi([q8, q4], q8)
+
+
+# --- one budget ---------------------------------------------------------------------------
+
+TABLE = {
+    0.01: (299, (1397, 2375), (3162, 5505), (4989, 8714)),
+    0.02: (149, (425, 692), (837, 1437), (1277, 2218)),
+    0.03: (99, (225, 353), (400, 675), (588, 1012)),
+    0.05: (59, (107, 159), (167, 273), (230, 389)),
+    0.10: (29, (41, 57), (56, 86), (71, 114)),
+}
+"""Budget -> exact floor; cases for 80 % and 95 % at psi 2, 5 and 8 %, in normal approximation."""
+
+
+@pytest.mark.parametrize("max_drop", TABLE)
+@pytest.mark.parametrize(("column", "psi"), [(1, 0.02), (2, 0.05), (3, 0.08)])
+def test_cases_follow_the_published_table(max_drop, column, psi):
+    """Within the error of the approximation: 6 %, or 8 cases where there are few."""
+    row = plan_row(Budget(max_drop=max_drop), outset(census(200)), psi)
+
+    assert TABLE[max_drop][0] == row.floor
+    assert pytest.approx(TABLE[max_drop][column], rel=0.06, abs=8) == (row.cases_80, row.cases_95)
+
+
+def test_adding_what_is_missing_reaches_the_wanted_power():
+    """And one case less does not."""
+    budget = Budget(max_drop=0.03)
+    row = plan_row(budget, outset(census(300)), 0.08, power=0.8)
+    enough = plan_row(budget, outset(census(300 + row.to_add)), 0.08, power=0.8)
+    nearly = plan_row(budget, outset(census(299 + row.to_add)), 0.08, power=0.8)
+
+    assert row.power < nearly.power < 0.8 <= enough.power
+    assert 0 == enough.to_add
+    assert row.cases_80 == row.cases + row.to_add
+
+
+def test_what_is_provable_passes_with_95_percent():
+    """The smallest budget of today's cases, on the other side of the same formula."""
+    row = plan_row(Budget(max_drop=0.02), outset(census(300)), 0.05)
+
+    assert stats.pass_power(300, row.provable, 0.05) >= 0.95
+    assert stats.pass_power(300, row.provable - 0.002, 0.05) < 0.95
+
+
+def test_a_budget_is_decidable_exactly_when_a_run_accepts_it():
+    """One rule: that of the run, which knows serving noise and no format."""
+    for n in (40, 59, 60, 61, 62, 63, 64, 80):
+        found, budget = census(n), Budget(max_drop=0.05)
+        row = plan_row(budget, outset(found, budget), psi=0.19)
+        assert row.decidable is not bool(_budgets.undecidable([budget], found))
+
+
+def test_an_undecidable_budget_says_what_it_takes():
+    """In the words of the run."""
+    budget = Budget(max_drop=0.01, source=Source(file="quantguard.yaml", line=7))
+    row = plan_row(budget, outset(census(60)), psi=0.02)
+
+    assert not row.decidable
+    assert "are accepted" in row.note
+    assert "are advised" in row.note
+    assert 0 == row.power
+    assert "quantguard.yaml:7" == row.to_dict()["source"]
+
+
+def test_weights_cost_cases():
+    """Half of the cases weigh three times as much: Kish's number is 80 % of them."""
+    weights = {f"faq-{i}": 3.0 if i % 2 else 1.0 for i in range(300)}
+    row = plan_row(Budget(max_drop=0.02), outset(census(300, weights=weights)), 0.05)
+
+    assert (300, pytest.approx(240)) == (row.cases, row.effective)
+    assert pytest.approx(1.25 * (row.cases_80 - 240), abs=1) == row.to_add
+
+
+def test_a_tag_selects_its_cases():
+    """A budget on a tag is planned with the cases that have it."""
+    tags = {f"faq-{i}": ("long",) for i in range(100)}
+    row = plan_row(Budget(max_drop=0.1, tag="long"), outset(census(300, tags=tags)), 0.05)
+
+    assert 100 == row.cases
+
+
+def test_a_group_without_cases_is_undecidable():
+    """Selected by name, but no case is left: nothing is claimed about it."""
+    row = plan_row(Budget(max_drop=0.1, cohort="gone"), outset(census(300)), 0.05)
+
+    assert (0, False, 0, None, None) == (
+        row.cases,
+        row.decidable,
+        row.power,
+        row.provable,
+        row.noticed,
+    )
+
+
+class Percentile:
+    key, unit, both_ways = "latency_p95", "ratio", False
+
+    def floor(self, limit):
+        return 59
+
+
+@pytest.mark.parametrize(("n", "decidable", "to_add"), [(40, False, 19), (59, True, 0)])
+def test_a_metric_has_a_fewest_number_and_no_power(n, decidable, to_add):
+    """How much latency varies is not known before a run."""
+    budget = Budget(max_ratio=1.5, metric="latency_p95")
+    row = plan_row(budget, outset(census(n), metrics={"latency_p95": Percentile()}), 0.05)
+
+    assert (59, decidable, to_add, None) == (row.floor, row.decidable, row.to_add, row.power)
+
+
+def test_a_relative_budget_says_how_it_was_planned():
+    """The baseline's rate is not known yet."""
+    row = plan_row(Budget(max_drop=0.05, relative=True), outset(census(300)), 0.02)
+
+    assert "planned as if that were 100 %" in row.note
+
+
+@pytest.mark.parametrize("psi", [0.0, 1.0])
+def test_the_ends_of_the_scale_can_be_planned(psi):
+    """Nothing differs, or everything does."""
+    row = plan_row(Budget(max_drop=0.05), outset(census(100)), psi)
+
+    assert (1.0 if psi == 0 else 0.0) == round(row.power, 2)
+    assert row.noticed is None or row.noticed > 0.05
+
+
+# --- what is noticed ----------------------------------------------------------------------
+
+
+def test_evidence_of_whole_cases_is_that_of_the_statistics():
+    """The planner's formula goes on between whole numbers; on them it is the same."""
+    for lost, gained in ((0, 0), (5, 1), (30, 12), (2, 9)):
+        exact = stats.sign_evidence([1] * lost + [-1] * gained).log_e
+        assert pytest.approx(exact) == _log_evidence(lost, gained)
+
+
+@pytest.mark.parametrize(
+    ("n", "psi", "share", "max_drop"),
+    [(60, 0.02, 0.2, 0.05), (200, 0.08, 0.03, 0.05), (300, 0.02, 1.0, 0.01), (500, 0.05, 0.1, 0.1)],
+)
+def test_a_noticed_loss_fails_in_four_runs_of_five(n, psi, share, max_drop):
+    """Simulated with the gate's own evidence; a loss is on top of what differs anyway."""
+    loss = noticed(n, max_drop, psi, share=share)
+    draw = random.Random(1)
+    fails, runs = 0, 600
+    for _ in range(runs):
+        sides = [draw.random() for _ in range(n)]
+        lost = sum(u < psi / 2 + loss for u in sides)
+        gained = sum(u > 1 - psi / 2 for u in sides)
+        real = _log_evidence(lost, gained) >= math.log(100 / share)
+        fails += real and (lost - gained) / n > max_drop
+
+    assert pytest.approx(0.8, abs=0.06) == fails / runs
+
+
+def test_more_cases_notice_less_and_few_notice_nothing():
+    """Down to a little above the budget, and up to not even a total loss."""
+    found = [noticed(n, 0.05, 0.05, share=0.03) for n in (50, 100, 500, 100_000)]
+
+    assert found == sorted(found, reverse=True)
+    assert 0.05 < found[-1] < 0.052
+    assert noticed(5, 0.05, 0.05, share=0.03) is None
+
+
+# --- budgets: auto ------------------------------------------------------------------------
+
+
+def test_automatic_budgets_form_a_pyramid_that_an_equal_candidate_passes():
+    """Tight for the suite, wide for each check of each cohort; 95 % for all of one level."""
+    found = census(200, cohorts="abcde", checks=("json", "exact", "regex", "contains"))
+    budgets = auto_budgets(found.leaves, 0.05)
+    widths = {}
+    for level, groups in levels(found.leaves).items():
+        limits = {b.max_drop for b in budgets if b.group in groups}
+        (widths[level],) = limits
+        n = found.effective(groups[0])
+        needed = 1 - 0.05 / len(groups)
+        assert stats.pass_power(n, widths[level], 0.05) >= needed
+        assert stats.pass_power(n, widths[level] - 0.006, 0.05) < needed
+
+    assert 1 + 5 + 4 + 20 == len(budgets)
+    assert widths["suite"] < widths["check"] <= widths["cohort"] < widths["leaf"]
+    assert all((200 * limit) % 1 == pytest.approx(0, abs=1e-9) for limit in widths.values())
+
+
+def test_a_group_that_says_nothing_new_gets_no_budget():
+    """One cohort with one check: the suite's budget is theirs."""
+    assert [Group()] == [b.group for b in auto_budgets(census(300).leaves, 0.05)]
+
+
+def test_too_few_cases_get_no_budget_of_their_own_and_stay_covered():
+    """A sentence names them; the budget over all cases looks at them too."""
+    leaves = {**census(300).leaves, ("new", "json"): frozenset({"a", "b"})}
+    found = propose(Census(leaves), 0.05)
+
+    assert not any(b.cohort == "new" for b in found.budgets)
+    assert [] == _budgets.uncovered(found.budgets, Census(leaves))
+    assert any(text.startswith("new / all: 2 cases could decide") for text in found.left_out)
+    assert all(b.max_drop <= LARGEST for b in found.budgets)
+
+
+def test_nothing_is_proposed_for_a_handful_of_cases():
+    """No budget at all, rather than one that allows everything."""
+    found = propose(census(4), 0.05)
+
+    assert () == found.budgets
+    assert 1 == len(found.left_out)
+
+
+def test_automatic_budgets_can_be_pasted():
+    """What is printed is YAML that means these budgets, whatever the names are."""
+    budgets = [
+        Budget(max_drop=0.025),
+        Budget(max_drop=0.045, cohort="012", check="true"),
+        Budget(max_drop=0.1, check="json"),
+    ]
+    read = yaml.safe_load("\n".join(["budgets:", *yaml_lines(budgets)]))
+
+    assert [
+        {"max_drop": "2.5 pt"},
+        {"cohort": "012", "check": "true", "max_drop": "4.5 pt"},
+        {"check": "json", "max_drop": "10 pt"},
+    ] == read["budgets"]
+
+
+# --- the whole plan -----------------------------------------------------------------------
+
+
+def test_tokens_and_cost_are_those_of_what_is_not_cached():
+    """As long as the arm's own cached answers, else the baseline's."""
+    q4 = variant("q4", price=Price(input=1.0, output=10.0), weight_bits=4)
+    asked = {
+        "bf16": Asked(requests=100, cached=100, tokens=(200.0, 50.0)),
+        "q4": Asked(requests=100),
+    }
+    plan = make_plan(outset(census(100), candidates=[q4], asked=asked))
+    baseline, candidate = plan.arms
+
+    assert (100, 0.0) == (baseline.cached, baseline.cost)
+    assert (20_000, 5_000) == (candidate.prompt_tokens, candidate.completion_tokens)
+    assert pytest.approx(0.07) == candidate.cost
+    assert "taken to be as long as bf16's answers" == candidate.note
+
+
+@pytest.mark.parametrize(
+    ("price", "why"),
+    [
+        (None, "the variant has no price"),
+        (Price(input=1, output=1), "how long the answers are is not known"),
+    ],
+)
+def test_a_cost_that_is_not_known_says_why(price, why):
+    """Never 0 for what will be asked."""
+    q4 = variant("q4", price=price, weight_bits=4)
+    asked = {"bf16": Asked(requests=10), "q4": Asked(requests=10)}
+    arm = make_plan(outset(census(100), candidates=[q4], asked=asked)).arms[1]
+
+    assert arm.cost is None
+    assert why in arm.note
+
+
+def test_a_plan_is_plain_json():
+    """And holds the largest psi of all candidates beside the budgets that it makes possible."""
+    arms = [variant("q8", weight_bits=8), variant("q4", weight_bits=4)]
+    plan = make_plan(outset(census(100), Budget(max_drop=0.02), candidates=arms))
+    data = json.loads(json.dumps(plan.to_dict()))
+
+    assert 1 == data["undecidable"]
+    assert [0.025, 0.08] == [round(c["psi"], 6) for c in data["candidates"]]
+    assert 0.08 == round(data["auto"]["psi"], 6)
+    assert data["candidates"][0]["budgets"][0]["decidable"] is False
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_plan_fits_the_terminal(width):
+    """However long the names are, unless one alone is too long."""
+    names = ("json-extraction", "a-cohort-with-quite-a-long-name")
+    found = census(150, cohorts=names, checks=("tool_call", "numbers_preserved"))
+    budgets = [Budget(max_drop=0.02, cohort=c, check=k) for c in names for k in ("tool_call", None)]
+    lines = render(make_plan(outset(found, *budgets)), width)
+    printed = [line for line in lines if not line.startswith("  - ")]  # YAML is not broken
+
+    assert max(map(len, printed)) <= width, "\n".join(lines)
+    assert 4 == " ".join(" ".join(lines).split()).count("UNDECIDABLE: at 2 %")
+    assert any("numbers_preserved" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("0%", 0),
+        ("<0.1%", 1e-5),
+        ("2%", 0.02),
+        ("2.5%", 0.025),
+        ("97%", 0.97),
+        (">99%", 0.9999),
+        ("100%", 1),
+        ("-", None),
+    ],
+)
+def test_percentages_never_claim_certainty(text, share):
+    """0 % and 100 % are kept for what is exactly so."""
+    assert text == percent(share)
