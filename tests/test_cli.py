@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from gate_project import Run
-from pytest_quantguard import cli
+from pytest_quantguard import _noise, cli
+from pytest_quantguard.providers.openai import OpenAIProvider
+from pytest_quantguard.types import Variant
 
 OK, USAGE, NOTHING = 0, 4, 5
 HEAVY = {"pytest", "httpx", "yaml", "jsonschema", "diskcache", "numpy"}
@@ -188,6 +191,22 @@ def test_a_plan_that_cannot_be_written_is_an_error(plan, project):
     assert run.has("no/such/folder/plan.json: cannot be written: No such file or directory")
 
 
+def test_plan_takes_the_noise_that_was_measured(plan, project):
+    """A share that was kept for this baseline takes the place of an assumption.
+
+    Two of 240 is planned with as 3 of 242: none of a few would be no promise of none.
+    """
+    base = Variant(name="base", provider="openai", model="base", base_url=project.server.url)
+    cache = project.folder / ".quantguard/cache"
+    _noise.save(cache, OpenAIProvider(base).identity(), 2 / 240, 240)
+    measured = json.loads(plan("--json").output)["candidates"][0]
+    given = json.loads(plan("--json", "--noise=3%").output)["candidates"][0]
+
+    assert "measured" == measured["noise_source"]
+    assert 3 / 242 == pytest.approx(measured["noise"])
+    assert ("given", 0.03) == (given["noise_source"], given["noise"])
+
+
 def test_plan_knows_prices(plan, project):
     """As long as the answers that are cached."""
     variant = {"provider": "openai", "base_url": project.server.url}
@@ -215,6 +234,16 @@ def test_plan_fits_the_terminal(plan, width):
     run = plan(COLUMNS=width)
 
     assert max(map(len, run.output.splitlines())) <= int(width)
+
+
+def test_the_example_in_the_docs_is_what_is_printed():
+    """All but the last table, which depends on what is cached."""
+    root = Path(__file__).parents[1]
+    run = quantguard(root / "examples/helpdesk", "plan", "--candidate=awq-int4")
+    table, _, _ = run.output.partition("\narm ")
+
+    assert OK == run.code, run.output
+    assert table in (root / "docs/plan.md").read_text("utf-8"), run.output
 
 
 # --- mistakes: the same sentences as in a run ---------------------------------------------

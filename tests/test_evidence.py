@@ -223,15 +223,31 @@ def test_the_probability_of_a_reference_is_measured_or_its_error_kept():
         {"base": "a", "cand": "a"},
         references={"base": tokens, "cand": RefusedError("gives no log-probs", status=400)},
     )
-    (found,) = (
-        models.examiner(references=True)
-        .examine(case(reference="yes"), {"k": Counted()})
-        .measurements
-    )
+    examiner = models.examiner(references=True)
+    (found,) = examiner.examine(case(reference="yes"), {"k": Counted()}).measurements
+
+    assert (None, None) == (found.baseline.reference_p, found.candidate.reference_p)
+    assert "gives no log-probs" in found.candidate.reference_error
+
+    models.references["cand"] = (*tokens[:1], Token(text="es", logprob=math.log(0.1)))
+    (found,) = examiner.examine(case(reference="yes"), {"k": Counted()}).measurements
 
     assert math.isclose(0.25, found.baseline.reference_p)
+    assert math.isclose(0.05, found.candidate.reference_p)
+
+
+def test_references_cut_into_other_tokens_are_not_compared():
+    """Another tokenizer, or a server that counts the end of the answer and one that does not."""
+    whole = (Token(text="yes", logprob=-0.1),)
+    models = Models(
+        {"base": "a", "cand": "a"},
+        references={"base": whole, "cand": (*whole, Token(text="", logprob=-0.1))},
+    )
+    examiner = models.examiner(references=True)
+    (found,) = examiner.examine(case(reference="yes"), {"k": Counted()}).measurements
+
     assert found.candidate.reference_p is None
-    assert "gives no log-probs" in found.candidate.reference_error
+    assert "1 tokens for the baseline and 2 others" in found.candidate.reference_error
 
 
 def test_probability_of_nothing_is_unknown():

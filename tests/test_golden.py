@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from pytest_quantguard import _golden
+from pytest_quantguard._collect import CASE, function_cases
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.errors import GoldenFileError
+from pytest_quantguard.types import Completion, ToolCall
 
 GOOD = """\
 cohort: faq
@@ -20,7 +26,8 @@ cases:
   - id: two
     cohort: other
     messages: [{role: user, content: Hi}]
-    request: {seed: 3}
+    request: {seed: 3, logprobs: true, top_logprobs: 20}
+    reference: "Hi, ä\\n"
     weight: 2
     critical: true
     samples: 3
@@ -32,7 +39,7 @@ cases:
 
 def load(tmp_path, text, request=None):
     path = tmp_path / "g.quant.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return _golden.load(path, "g.quant.yaml", Registry(), request or {})
 
 
@@ -49,7 +56,10 @@ def test_a_good_file_becomes_cases(tmp_path):
     assert ("one", "faq", ("smoke",), 5) == (one.id, one.cohort, one.tags, one.source.line)
     assert {"temperature": 0, "seed": 1, "max_tokens": 8} == one.request.params
     assert ["system", "user"] == [m["role"] for m in one.request.messages]
-    assert {"temperature": 0, "seed": 3, "max_tokens": 8} == two.request.params
+    extra = {"seed": 3, "logprobs": True, "top_logprobs": 20}
+    assert {"temperature": 0, "max_tokens": 8, **extra} == two.request.params
+    assert (None, "Hi, ä\n") == (one.reference, two.reference)
+    assert two.request.reference is None  # what is asked first is an answer
     assert ("other", 2.0, True, 3) == (two.cohort, two.weight, two.critical, two.samples)
     assert ["contains", "length"] == [check.key for check in two.checks]
 
@@ -61,16 +71,22 @@ def test_a_good_file_becomes_cases(tmp_path):
         (("prompt:", "promt:"), "did you mean 'prompt'?"),
         (("id: two", "id: one"), "g.quant.yaml:9: the id 'one' is already at g.quant.yaml:5"),
         (("exact", "exakt"), "g.quant.yaml:7: unknown check 'exakt'; did you mean 'exact'?"),
-        (("max_chars", "max_char"), "g.quant.yaml:18: length: unknown parameter 'max_char'; did"),
+        (("max_chars", "max_char"), "g.quant.yaml:19: length: unknown parameter 'max_char'; did"),
         (("id: two", "id: 'a b'"), 'g.quant.yaml:9: cases.id is "a b"; allowed are letters'),
-        (("weight: 2", "weight: 0"), "g.quant.yaml:13: cases.weight is 0; a weight is a number"),
-        (("weight: 2", "weight: no"), 'g.quant.yaml:13: cases.weight must be a number, not "no"'),
+        (("weight: 2", "weight: 0"), "g.quant.yaml:14: cases.weight is 0; a weight is a number"),
+        (("weight: 2", "weight: no"), 'g.quant.yaml:14: cases.weight must be a number, not "no"'),
         (("cohort: faq\n", ""), "g.quant.yaml:4: case 'one' has no cohort"),
         (("    expect: [{exact: Hi}]\n", ""), "g.quant.yaml:5: case 'one' has no checks"),
         (('    prompt: "Hello?"\n', ""), "g.quant.yaml:5: case 'one' needs either 'prompt'"),
         (("[{exact: Hi}]", "[{exact: Hi}, exact]"), "the parameter 'text' is missing"),
         (("seed: 3", "sede: 3"), "g.quant.yaml:12: unknown key 'sede' in cases.request; did you"),
         (("cases:", "casses:"), "did you mean 'cases'?"),
+        (('"Hi, ä\\n"', "' '"), 'cases.reference is " "; a reference is a right answer, word'),
+        (('"Hi, ä\\n"', "[Hi]"), "cases.reference must be text"),
+        (
+            ("top_logprobs: 20", "top_logprobs: 21"),
+            "is 21; top_logprobs is a number of tokens, 0 to",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_a_way_out(tmp_path, change, message):
@@ -86,7 +102,7 @@ def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path):
     """One run is enough to learn of every mistake."""
     text = GOOD.replace("exact:", "exakt:").replace("max_chars", "max_char")
 
-    assert ["g.quant.yaml:7", "g.quant.yaml:18"] == [
+    assert ["g.quant.yaml:7", "g.quant.yaml:19"] == [
         problem.split(": ")[0] for problem in problems(tmp_path, text)
     ]
 
@@ -133,3 +149,56 @@ def test_ten_thousand_mistakes_do_not_take_for_ever(tmp_path):
     cases = "".join(f"  - {{id: c{i}, promt: x, expect: [json]}}\n" for i in range(300))
 
     assert 300 <= len(problems(tmp_path, "cohort: a\ncases:\n" + cases))
+
+
+def test_another_reference_is_another_golden_set(tmp_path):
+    """What is asked and what is right are both known by their hash."""
+    case = load(tmp_path, GOOD)[1]
+
+    assert _golden.content_hash_parts(case) != _golden.content_hash_parts(
+        replace(case, reference="Hi")
+    )
+
+
+FUNCTION = """
+from pytest_quantguard import quant_case
+
+@quant_case(cohort="faq", prompt="Hello?", reference={reference!r})
+def test_it(completion):
+    assert completion.text
+"""
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [(None, []), ("Hi ä", []), (" ", ['cases.reference is " "']), (3, ["reference must be text"])],
+)
+def test_a_function_has_a_reference_too(pytester, reference, found):
+    """By the same rules as in a file."""
+    item = pytester.getitem(FUNCTION.format(reference=reference), "test_it")
+    item.fixturenames.append("completion")
+    wrong = function_cases([item], {})
+
+    assert [message in problem for message, problem in zip(found, wrong, strict=True)] == [
+        True for _ in found
+    ]
+    if not found:
+        assert item.stash[CASE].reference == reference
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.quant.yaml")), ids=lambda path: path.stem)
+def test_our_own_references_are_right(path):
+    """Every case has one, and it passes the case's checks."""
+    cases = _golden.load(path, path.name, Registry(), {})
+
+    for case in cases[:20]:
+        said = Completion(text=case.reference)
+        if case.cohort == "tool-calling":
+            call = json.loads(case.reference.split("\n")[1])
+            made = ToolCall(name=call["name"], arguments_text=json.dumps(call["arguments"]))
+            said = Completion(text="", tool_calls=(made,))
+        assert all(check(said, case).ok for check in case.checks), case.id
+    assert all(case.reference for case in cases)

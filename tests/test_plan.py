@@ -226,13 +226,13 @@ def test_a_relative_budget_says_how_it_was_planned():
     assert "planned as if that were 100 %" in row.note
 
 
-@pytest.mark.parametrize("psi", [0.0, 1.0])
-def test_the_ends_of_the_scale_can_be_planned(psi):
+@pytest.mark.parametrize(("psi", "low", "high"), [(0.0, 1.0, 1.0), (1.0, 0.0, 0.2)])
+def test_the_ends_of_the_scale_can_be_planned(psi, low, high):
     """Nothing differs, or everything does."""
     row = plan_row(Budget(max_drop=0.05), outset(census(100)), psi)
 
-    assert (1.0 if psi == 0 else 0.0) == round(row.power, 2)
-    assert row.noticed is None or row.noticed > 0.05
+    assert low <= row.power <= high
+    assert row.noticed > 0.05
 
 
 # --- what is noticed ----------------------------------------------------------------------

@@ -269,6 +269,7 @@ class Fixed:
     key: ClassVar[str] = "fixed"
     unit: ClassVar[str] = "ratio"
     both_ways: ClassVar[bool] = False
+    report_only: ClassVar[bool] = False
     delta: Delta | None = None
     p: float = 1.0
 

@@ -8,11 +8,9 @@ from typing import Self
 
 from pytest_quantguard import stats
 from pytest_quantguard._decide import ALPHA_PASS
+from pytest_quantguard._prior import PRIOR_NOISE
 from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.verdicts import Budget, Group, Metric
-
-PRIOR_DISCORDANT = 0.02
-"""Share of outcomes that differ between two runs of the same model: serving noise."""
 
 Leaf = tuple[str, str]
 """Cohort and check."""
@@ -124,10 +122,10 @@ def _unmatched(budget: Budget, there: Iterable[Group]) -> str:
     for kind in ("cohort", "check", "tag"):
         name = getattr(budget, kind)
         known = {getattr(group, kind) for group in there} - {None}
+        if name is not None and not known:
+            return f"{budget.source}: no case has a {kind}"
         if name not in (None, "*") and name not in known:
             return f"{budget.source}: no case has the {kind} {name!r}; {did_you_mean(name, known)}"
-    if budget.tag == "*":
-        return f"{budget.source}: no case has a tag"
     names = (f"{k} {getattr(budget, k)!r}" for k in ("cohort", "check", "tag"))
     wanted = [text for text in names if not text.endswith((" None", " '*'"))]
     return f"{budget.source}: no case here has the {' and the '.join(wanted)}"
@@ -151,12 +149,12 @@ def undecidable(
             continue
         limit = budget.max_drop or 0.0
         accepted, advised = (
-            stats.pass_cases(limit, PRIOR_DISCORDANT, power=power, alpha=ALPHA_PASS)
+            stats.pass_cases(limit, PRIOR_NOISE, power=power, alpha=ALPHA_PASS)
             for power in (0.5, 0.8)
         )
         if census.effective(budget.group) + 1e-6 < accepted:
             found.append(
-                f"{_refused(budget, cases)}; at {100 * PRIOR_DISCORDANT:g} % serving noise "
+                f"{_refused(budget, cases)}; at {100 * PRIOR_NOISE:g} % serving noise "
                 f"{accepted} are accepted, about {advised} are advised"
             )
     return found

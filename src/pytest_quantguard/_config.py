@@ -231,7 +231,7 @@ class _Reader:
         if limit is None:
             return budget
         if limit == "max_ratio":
-            return replace(budget, max_ratio=float(data[limit]))
+            return self.feasible(replace(budget, max_ratio=float(data[limit])), (*path, limit))
         percent = _PERCENT.match(str(data[limit]).strip()) if limit == "max_drop" else None
         relative = percent is not None and budget.metric is None
         written = percent[1] if percent is not None and relative else data[limit]
@@ -239,7 +239,17 @@ class _Reader:
         if max_drop in (0, 1):
             hint = "can never be shown to hold" if max_drop == 0 else "allows everything"
             self.problem((*path, limit), f"a budget of {data[limit]} {hint}")
-        return replace(budget, max_drop=max_drop, relative=relative)
+        found = replace(budget, max_drop=max_drop, relative=relative)
+        return self.feasible(found, (*path, limit)) if 0 < max_drop < 1 else found
+
+    def feasible(self, budget: Budget, path: tuple[str | int, ...]) -> Budget:
+        """Refuse a limit that makes no sense for a metric, in the metric's own words."""
+        if budget.metric is not None:
+            try:
+                self.metrics[budget.metric].floor(budget.max_ratio or budget.max_drop or 0.0)
+            except ValueError as error:
+                self.problem(path, f"the metric {budget.metric!r}: {error}")
+        return budget
 
     def limit(self, data: Mapping[str, Any], path: tuple[str | int, ...]) -> str | None:
         """Return the one limit of a budget, if it is the one that fits what is limited."""
@@ -253,13 +263,14 @@ class _Reader:
             wanted = limit_name(self.metrics[metric])
             if "check" in data:
                 self.problem((*path, "check"), f"the metric {metric!r} is not measured per check")
-            if getattr(self.metrics[metric], "report_only", False):
+            if self.metrics[metric].report_only:
                 self.problem((*path, "metric"), f"{metric!r} is reported, but cannot be budgeted")
+                return None
         given = [name for name in _LIMITS if name in data]
         if given == [wanted]:
             return wanted
         what = f"the metric {metric!r}" if metric else "a pass rate"
-        found = f"not by {' and '.join(given)}" if given else "which is missing"
+        found = f"not by {' and '.join(map(repr, given))}" if given else "which is missing"
         self.problem(path, f"a budget on {what} is limited by {wanted!r}, {found}")
         return None
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_quantguard import _judge, _noise, _rows, _tally
+from pytest_quantguard._auto import yaml_lines
 from pytest_quantguard._comparability import quantization_note
 from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._looks import LOOKS
@@ -196,7 +197,8 @@ class GateController:
             return now
         with suppress(ProviderError):
             identity = self.session.providers[self.settings.baseline.name].identity()
-            return _noise.load(self.settings.cache_folder, identity)
+            found = _noise.load(self.settings.cache_folder, identity)
+            return found.share if found else None
         return None
 
     @property
@@ -226,6 +228,8 @@ class GateController:
             "config": self.settings.file,
             "cases": plan.get("cases", 0),
             "checks": plan.get("checks", 0),
+            "budgets": plan.get("budgets", []),
+            "left_out": plan.get("left_out", []),
             "golden_hash": plan.get("golden_hash", ""),
             "requests": plan.get("counts", {}),
             "notices": plan.get("notices", []),
@@ -334,10 +338,18 @@ class GateController:
             verbosity=self.config.option.verbose,
             completions=self.session.cache.get,
         )
-        for line in lines:
+        for line in [*self._auto_lines(), *lines]:
             terminalreporter.line(line)
         for path in self.written:
             terminalreporter.line(f"Written: {path}")
+
+    def _auto_lines(self) -> list[str]:
+        """Print the budgets that were found automatically, to paste and to keep."""
+        if self.settings.budgets is not None or self.report is None:
+            return []
+        left_out = [f"  # left out: {text}" for text in self.report.provenance["left_out"]]
+        found = map(_tally.budget_from, self.report.provenance["budgets"])
+        return ["budgets: auto, which for these cases is", *yaml_lines(found), *left_out, ""]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_quantguard._measurement import divergence, measurement, probability
+from pytest_quantguard._measurement import (
+    divergence,
+    measurement,
+    not_one_reference,
+    probability,
+)
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import CheckError, ProviderError
 from pytest_quantguard.types import (
@@ -127,12 +132,16 @@ class Examiner:
         parting = None
         if baseline.completions and candidate.completions:
             parting = divergence(baseline.completions[0].tokens, candidate.completions[0].tokens)
+        arms = {self.baseline: baseline, name: candidate}
+        found = [self._measurement(variant, case, arm) for variant, arm in arms.items()]
+        if self.references and case.reference and baseline.error is None is candidate.error:
+            found = self._with_references(name, case, found)
         return PairedMeasurement(
             variant=name,
             case=case.id,
             cohort=case.cohort,
-            baseline=self._measurement(self.baseline, case, baseline),
-            candidate=self._measurement(name, case, candidate),
+            baseline=found[0],
+            candidate=found[1],
             weight=case.weight,
             tags=case.tags,
             divergence=parting,
@@ -140,16 +149,26 @@ class Examiner:
 
     def _measurement(self, variant: str, case: GoldenCase, arm: _Arm) -> Measurement:
         if arm.error is not None:
-            found = Measurement(answered=False)
-        else:
-            refusal, price = self.refusal(case), self.prices.get(variant)
-            found = measurement(arm.completions, case, refusal, live=arm.live, price=price)
-        if not (self.references and case.reference):
-            return found
-        answer = self.ask(reference_job(case, variant))
-        if answer.completion is None:
-            return replace(found, reference_error=self._safe(str(answer.error)))
-        return replace(found, reference_p=probability(answer.completion.tokens))
+            return Measurement(answered=False)
+        refusal, price = self.refusal(case), self.prices.get(variant)
+        return measurement(arm.completions, case, refusal, live=arm.live, price=price)
+
+    def _with_references(
+        self, name: str, case: GoldenCase, found: list[Measurement]
+    ) -> list[Measurement]:
+        """Add how likely each arm finds the reference, where both were asked the same."""
+        answers = [self.ask(reference_job(case, variant)) for variant in (self.baseline, name)]
+        errors = [self._safe(str(answer.error)) if answer.error else "" for answer in answers]
+        scored = [answer.completion for answer in answers if answer.completion is not None]
+        if len(scored) == 2 and (reason := not_one_reference(*scored)):
+            errors = [reason, reason]
+        if any(errors):
+            pairs = zip(found, errors, strict=True)
+            return [replace(arm, reference_error=error) for arm, error in pairs]
+        return [
+            replace(arm, reference_p=probability(completion.tokens))
+            for arm, completion in zip(found, scored, strict=True)
+        ]
 
     def _compare(
         self,

@@ -42,6 +42,20 @@ def probability(tokens: Iterable[Token]) -> float | None:
     return math.exp(min(total, 0.0)) if logprobs and not math.isnan(total) else None
 
 
+def not_one_reference(baseline: Completion, candidate: Completion) -> str:
+    """Return why the probabilities of a reference are not of the same thing; empty if they are."""
+    ours, theirs = ([token.text for token in c.tokens] for c in (baseline, candidate))
+    if ours != theirs:
+        return (
+            f"the reference is {len(ours)} tokens for the baseline and {len(theirs)} others for "
+            "the candidate: its probabilities cannot be compared"
+        )
+    prompts = (baseline.usage.prompt_tokens, candidate.usage.prompt_tokens)
+    if None not in prompts and prompts[0] != prompts[1]:
+        return f"the prompt is {prompts[0]} tokens for the baseline, {prompts[1]} for the candidate"
+    return ""
+
+
 def _mean(values: Iterable[float | None]) -> float | None:
     """Return the mean, or None where one is not known."""
     known = list(values)

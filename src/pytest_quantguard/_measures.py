@@ -8,7 +8,6 @@ false alarms of the run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from pytest_quantguard import stats
@@ -97,8 +96,12 @@ def readings(
     """Return what every metric shows over all cases; those that show nothing are left out."""
     every = []
     for key, metric in metrics.items():
-        with suppress(Exception):  # for information only; a budget would have made it an error
-            every.append(metric.read(Group(metric=key), measurements, outcomes))
+        group = Group(metric=key)
+        try:
+            every.append(metric.read(group, measurements, outcomes))
+        except Exception as error:  # for information only: a budget would make it an ERROR
+            note = f"the metric broke: {type(error).__name__}: {error}"
+            every.append(Reading(group=group, unit=metric.unit, cases=1, note=note))
     return tuple(found for found in every if found.delta or (found.note and found.cases))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_quantguard.types import Json
@@ -13,6 +13,21 @@ from pytest_quantguard.verdicts import PairedOutcome
 
 NULL = "again"
 """What a null run's candidate is called after: the baseline's name and this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What a null run found."""
+
+    share: float
+    """Of the outcomes, in [0, 1], that differed."""
+    checks: int
+    """How many outcomes were compared."""
+
+    @property
+    def expected(self) -> float:
+        """Share to plan with: none of 60 is no promise of none (Laplace's rule of succession)."""
+        return (self.share * self.checks + 1) / (self.checks + 2)
 
 
 def disagreement(outcomes: Sequence[PairedOutcome]) -> float | None:
@@ -29,14 +44,14 @@ def save(folder: Path, identity: Json, share: float, checks: int) -> None:
     path.write_text(json.dumps({"share": share, "checks": checks}), encoding="ascii")
 
 
-def load(folder: Path, identity: Json) -> float | None:
-    """Return the share that was measured for this baseline; None when none was, or it is broken."""
+def load(folder: Path, identity: Json) -> Noise | None:
+    """Return what was measured for this baseline; None when nothing was, or it is broken."""
     try:
-        share = json.loads(_path(folder, identity).read_text(encoding="ascii"))["share"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        data = json.loads(_path(folder, identity).read_text(encoding="ascii"))
+        found = Noise(share=float(data["share"]), checks=int(data["checks"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    known = isinstance(share, int | float) and math.isfinite(share) and 0 <= share <= 1
-    return float(share) if known else None
+    return found if 0 <= found.share <= 1 and found.checks > 0 else None
 
 
 def _path(folder: Path, identity: Json) -> Path:

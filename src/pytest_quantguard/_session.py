@@ -61,7 +61,8 @@ class GateSession:
         self.survey: Survey | None = None
         self.looks = self._looks()
         self._runner: LookRunner | None = None
-        self._collected: list[pytest.Item] = []
+        self.collected: list[pytest.Item] = []
+        """All golden items that were found, selected or not."""
         self._taken: dict[str, Source] = {}
         self._load = golden_loader(registry, settings.request, self._taken)
         self._cache: CompletionCache | None = None
@@ -227,7 +228,7 @@ class GateSession:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Turn ``quant_case`` functions into golden cases."""
         self.problems = function_cases(items, self.settings.request)
-        self._collected = [item for item in items if CASE in item.stash]
+        self.collected = [item for item in items if CASE in item.stash]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -235,7 +236,7 @@ class GateSession:
         if self.config.option.collectonly:
             return
         items = [item for item in session.items if CASE in item.stash]
-        self.survey = Survey(items, self._collected, self.settings, self.metrics)
+        self.survey = Survey(items, self.collected, self.settings, self.metrics)
         self.plan = self.survey.plan()
         if not self.broken:
             self.problems += self.survey.problems

@@ -8,8 +8,10 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pytest_quantguard import _budgets
+from pytest_quantguard._auto import propose
 from pytest_quantguard._collect import CASE, QuantItem
 from pytest_quantguard._golden import content_hash_parts
+from pytest_quantguard._prior import largest_psi
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import Budget, Metric
@@ -51,10 +53,14 @@ class Survey:
     ) -> None:
         self.cases = {item.stash[CASE].id: item.stash[CASE] for item in selected}
         self.census = census(selected)
+        self.wanted: tuple[Budget, ...] = ()
+        """Every budget, those that the selection leaves without a case too."""
         self.budgets: tuple[Budget, ...] = ()
         self.problems: list[str] = []
         """Sentences: budgets that select nothing, or leave a cohort without one."""
         self.undecidable: list[str] = []
+        self.left_out: tuple[str, ...] = ()
+        """Groups that are too small for an automatic budget."""
         if self.census.leaves:
             try:
                 self._choose(collected, settings, metrics)
@@ -68,18 +74,30 @@ class Survey:
         metrics: Mapping[str, Metric],
     ) -> None:
         if settings.budgets is None:
-            from pytest_quantguard._plan import auto_budgets
-
-            self.budgets = auto_budgets(self.census.leaves, psi=_budgets.PRIOR_DISCORDANT)
+            self._propose(settings)
             return
         # Names are checked against all that was collected: deselected is not misspelt.
-        wanted = _budgets.expand(settings.budgets, census(collected))
+        self.wanted = wanted = _budgets.expand(settings.budgets, census(collected))
         self.problems += [
             f"{settings.file}: {text}" for text in _budgets.uncovered(wanted, self.census)
         ]
         found = _budgets.undecidable(wanted, self.census, metrics)
         self.undecidable = [*found, _ADVICE] if found else []
         self.budgets = tuple(b for b in wanted if self.census.cases(b.group))
+
+    def _propose(self, settings: GateConfig) -> None:
+        # The prior, not a noise that was measured here: budgets must not depend on the machine.
+        psi = largest_psi(settings.candidates, settings.baseline)
+        proposal = propose(self.census, psi)
+        self.wanted = self.budgets = proposal.budgets
+        self.left_out = proposal.left_out
+        self.problems += [
+            f"{settings.file}: budgets: auto: {text}"
+            for text in _budgets.uncovered(self.budgets, self.census)
+        ]
+        if not self.budgets:
+            cases = len(self.cases)
+            self.problems.append(f"budgets: auto finds nothing that {cases} cases could decide")
 
     def plan(self) -> Json:
         """Return plain JSON types that travel from a worker to the controller."""
@@ -90,5 +108,6 @@ class Survey:
             "cohorts": len({cohort for cohort, _ in self.census.leaves}),
             "budgets": [asdict(budget) for budget in self.budgets],
             "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+            "left_out": list(self.left_out),
             "problems": [],
         }

@@ -334,6 +334,8 @@ class Metric(Protocol):
     unit: ClassVar[Unit]
     both_ways: ClassVar[bool]
     """True where a shift in either direction is a loss, such as of the answers' length."""
+    report_only: ClassVar[bool]
+    """True where it says something, but neither good nor bad: no budget may name it."""
 
     def read(
         self,
@@ -354,7 +356,11 @@ class Metric(Protocol):
         ...
 
     def floor(self, limit: float) -> int:
-        """Return the fewest cases with which a budget of this limit can pass."""
+        """Return the fewest cases with which a budget of this limit can pass.
+
+        Raises:
+            ValueError: a limit that cannot be; the sentence says why.
+        """
         ...
 
 

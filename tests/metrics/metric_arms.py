@@ -20,7 +20,7 @@ from pytest_quantguard.verdicts import (
 
 EVERYTHING = Group()
 SOURCE = Source(file="g.quant.yaml", line=1)
-NO_NUMBERS = (None, float("nan"), float("inf"), -float("inf"), -1.0)
+NO_NUMBERS = (None, float("nan"), float("inf"), -float("inf"), -1.0, 1e300)
 BUDGETABLE = tuple(key for key in METRICS if key != "divergence")
 POINTS = ("errors", "instability", "reference", "refusals", "truncation")
 LIMITS = {key: 0.05 if key in POINTS else 1.2 for key in BUDGETABLE}

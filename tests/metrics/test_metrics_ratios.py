@@ -58,7 +58,7 @@ def test_time_is_judged_only_when_both_arms_were_asked_in_this_run(key):
         "1 of 200 answers came from the cache"
     ) == reading.note
     assert 1.0 == found.p_over(key, 1.1)
-    assert measured(*live).p_over(key, 1.1) < 0.001
+    assert measured(*live).p_over(key, 1.1) < 0.01
 
 
 def test_nothing_live_has_no_level():
@@ -79,7 +79,7 @@ def test_a_case_without_an_answer_has_no_latency():
     assert "1 of 10 cases left out: an arm lacks a latency above 0" == reading.note
 
 
-@pytest.mark.parametrize("bad", [*NO_NUMBERS, 0.0])
+@pytest.mark.parametrize("bad", [*NO_NUMBERS, 0.0, 5e-324])
 @pytest.mark.parametrize("kind", TIMES)
 def test_what_is_no_time_is_missing(kind, bad):
     """No answer takes no time: such a value, in either arm, never enters a ratio."""

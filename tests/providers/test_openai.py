@@ -113,6 +113,38 @@ def test_odd_but_complete_answers_are_read(
     assert server.requests == 1
 
 
+def test_log_probs_beside_tools_are_not_streamed(
+    server: ScriptedServer, connect: Callable[..., Connection]
+) -> None:
+    """llama.cpp refuses to stream them; either one alone is streamed."""
+    tools = ({"type": "function", "function": {"name": "f"}},)
+    connection = connect()
+    for asked in (
+        CompletionRequest(messages=REQUEST.messages, params={"logprobs": True}),
+        CompletionRequest(messages=REQUEST.messages, tools=tools, params={"logprobs": False}),
+        CompletionRequest(messages=REQUEST.messages, tools=tools, params={"logprobs": True}),
+    ):
+        connection.complete(asked)
+
+    assert [True, True, None] == [body.get("stream") for body in server.bodies]
+    assert "stream_options" not in server.bodies[2]
+
+
+def test_a_key_in_pieces_is_not_kept(
+    server: ScriptedServer, connect: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An echoed key is blotted out of the text, and the tokens that spell it are dropped."""
+    monkeypatch.setenv("QG_KEY", KEY)
+    halves = [{"token": half, "logprob": -1.0} for half in (KEY[:9], KEY[9:])]
+    chunk = piece({"content": KEY}, "stop")
+    chunk["choices"][0]["logprobs"] = {"content": halves}
+    server.replies.append(streams(event(chunk), event("[DONE]")))
+    found = connect(api_key_env="QG_KEY").complete(REQUEST)
+
+    assert KEY[9:] not in repr(found)
+    assert found.tokens == ()
+
+
 def test_connection_is_kept(server: ScriptedServer, connect: Callable[..., Connection]) -> None:
     """Streams are read to the end, so that the next request needs no new connection."""
     connection = connect()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_quantguard.providers import _wire
-from pytest_quantguard.types import Completion
+from pytest_quantguard.types import Completion, Token
 from scripted_server import piece
 
 
@@ -116,6 +116,89 @@ def test_whole_message_is_read_like_a_stream() -> None:
     assert (found.text, found.refusal, found.finish_reason) == ("ab", "no", "stop")
     assert [call.arguments_text for call in found.tool_calls] == ["{}", "[]"]
     assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (None, 3)
+
+
+# --- log-probs --------------------------------------------------------------------------
+
+A = {"token": "A", "logprob": -0.5, "bytes": [65], "top_logprobs": []}
+B = {
+    "token": "\ufffd",
+    "logprob": 0,
+    "bytes": [226, 130],
+    "top_logprobs": [{"token": "b", "logprob": -1}, {"token": "", "logprob": -9999.0}] * 20,
+}
+READ = (
+    Token(text="A", logprob=-0.5),
+    Token(text=r"\xe2\x82", logprob=0.0, top=(("b", -1.0), ("", -9999.0)) * 10),
+)
+
+
+def listed(*content: Any, **more: Any) -> dict[str, Any]:
+    """Return one chunk with text and log-probs."""
+    chunk = piece({"content": "x"})
+    chunk["choices"][0]["logprobs"] = {"content": list(content), **more}
+    return chunk
+
+
+def whole(*content: Any) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": "x"}, "logprobs": {"content": list(content)}}]}
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [listed(A), listed(B)],  # llama.cpp and vLLM: as the text comes
+        [piece({"role": "assistant"}), listed(A, B, refusal=None), piece({}, "stop")],
+        [listed(), listed(A), piece({"content": "y"}), listed(B)],  # SGLang: some without
+        [whole(A, B)],
+        [whole({**A, "bytes": None}, {**B, "id": 7})],
+        [whole({**A, "bytes": [65, "x"]}, B)],
+        [whole({**A, "bytes": [65, 256]}, {**B, "logprob": 1e-7})],
+    ],
+)
+def test_log_probs_are_collected(pieces: list[Any]) -> None:
+    """Streamed or whole; bytes that are no text are shown; at most 20 alternatives are kept."""
+    assert READ == draft(*pieces).tokens
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [3],
+        [[]],
+        [{}],
+        [{**A, "token": None}],
+        [{**A, "logprob": None}],
+        [{**A, "logprob": "-1"}],
+        [{**A, "logprob": True}],
+        [{**A, "logprob": 0.5}],
+        [{**A, "logprob": float("nan")}],
+        [{**A, "logprob": -float("inf")}],
+        [{**A, "logprob": 10**400}],
+        [{**A, "top_logprobs": {"b": 1}}],
+        [{**A, "top_logprobs": [3]}],
+        [{**A, "top_logprobs": [{"token": "b"}]}],
+        [A] * 100_001,
+    ],
+)
+def test_log_probs_that_are_none_are_dropped(content: list[Any]) -> None:
+    """All of them, for good; the answer stays."""
+    for pieces in ([whole(*content)], [listed(A), listed(*content), listed(B)]):
+        found = draft(*pieces)
+        assert ((), "x") == (found.tokens, found.text[:1])
+
+
+@pytest.mark.parametrize("logprobs", [None, 3, [], {}, {"content": None}, {"tokens": ["A"]}])
+def test_no_log_probs_are_no_tokens(logprobs: Any) -> None:
+    """What most servers send."""
+    chunk = {"choices": [{"message": {"content": "x"}, "logprobs": logprobs}]}
+
+    assert () == draft(chunk).tokens
+
+
+def test_an_endless_answer_keeps_no_log_probs() -> None:
+    """A hundred thousand tokens are enough; it does not fill the memory."""
+    assert () == draft(*[listed(*[A] * 50_001)] * 2).tokens
 
 
 def test_reasoning_is_no_text() -> None:

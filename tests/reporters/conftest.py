@@ -14,9 +14,14 @@ from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
     Delta,
+    Divergence,
     GateReport,
+    Group,
+    Measurement,
     Mishap,
+    PairedMeasurement,
     PairedOutcome,
+    Reading,
     Verdict,
 )
 
@@ -198,6 +203,120 @@ def realistic():
     return GateReport(baseline=BASELINE, candidates=(candidate,), provenance=PROVENANCE)
 
 
+SEQUENTIAL = {
+    "look": 1,
+    "looks": 5,
+    "stopped_early": True,
+    "cases": 60,
+    "cases_planned": 300,
+    "requests_saved": 480,
+    "requests_planned": 600,
+}
+
+
+def delta(value, low, high, **more):
+    """A delta of 300 cases; a ratio when ``unit`` says so."""
+    return Delta(value=value, low=low, high=high, n=more.pop("n", 300), **more)
+
+
+def metric_row(metric, verdict, reason, found, levels, **more):
+    """A row of a budget on a metric, as the judge writes it."""
+    return BudgetVerdict(
+        cohort=more.pop("cohort", None), check=None, metric=metric, verdict=verdict, reason=reason,
+        delta=found, cases=300, baseline_rate=levels[0], candidate_rate=levels[1],
+        **{"max_drop": None, **more},
+    )  # fmt: skip
+
+
+def measured_rows(outcomes):
+    """Budgets of every kind: on checks, a tag, a cohort's tag, relative, points and ratios."""
+    fail, passed, unsure = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE
+    evidence, suite, faq, *_ = realistic_rows(outcomes)
+    bounded = replace(suite.delta, best=0.041, worst=0.082)
+    nested = row(outcomes, cohort="tool-calling", check=None, max_drop=0.05, verdict=unsure,
+                 reason="needs about 90 more cases, or a budget of 7.1 %", delta=(-0.01, 0.071))
+    return (
+        evidence,
+        replace(suite, delta=bounded),
+        replace(suite, tag="pii", verdict=passed, max_drop=0.1, reason="at most 8.9 pt worse"),
+        faq,
+        replace(nested, tag="nested", relative=True),
+        metric_row("cost_per_success", passed, "inside the limit at 95 %: x0.49",
+                   delta(0.47, 0.45, 0.49, unit="ratio"), (0.00041237, 0.00019382), max_ratio=1.0),
+        metric_row("latency_p50", passed, "inside the limit at 95 %: x0.77",
+                   delta(0.68, 0.61, 0.77, unit="ratio"), (0.92, 0.6314), max_ratio=1.1),
+        metric_row("length", unsure, "between x1.05 and x1.15: needs more cases",
+                   delta(1.1, 1.05, 1.15, unit="ratio"), (142.25, 156.5), max_ratio=1.125),
+        metric_row("reference", fail, "+4.1 pt, shown to be over the limit",
+                   delta(0.041, 0.026, 0.056), (0.62, 0.579), max_drop=0.02),
+        metric_row("ttft_p95", unsure, "the answers came from the cache", None, (1.5, 2.25),
+                   max_ratio=1.5, cohort="regulated"),
+    )  # fmt: skip
+
+
+def reading(metric, found, levels=(None, None), note="", cases=300):
+    """What a metric found over all cases."""
+    unit = found.unit if found else "ratio"
+    baseline, candidate = levels
+    return Reading(group=Group(metric=metric), unit=unit, delta=found, baseline=baseline,
+                   candidate=candidate, cases=cases, note=note)  # fmt: skip
+
+
+def measured_readings():
+    """Metrics with and without a budget, some of which show nothing."""
+    parted = "same likeliest token 97.2 %, KL divergence 0.031 nats, lost lead 0.12 nats a token"
+    times = (1.25, 2.5)
+    return (
+        reading("divergence", None, note=parted),
+        reading("errors", delta(0.0, -0.009, 0.009), (0.0, 0.0)),
+        reading("latency_p50", delta(0.68, 0.61, 0.77, unit="ratio"), (0.92, 0.6314)),
+        reading("latency_p95", delta(0.91, 0.55, math.inf, unit="ratio"), times),
+        reading("reference", delta(0.041, 0.026, 0.056), (0.62, 0.579)),
+        reading("refusals", delta(0.0, -0.011, 0.011), (0.01, 0.01),
+                "3 cases newly refused, 3 no longer"),
+        reading("tokens_per_second", delta(0.66, 0.6, 0.75, unit="ratio"), (31.25, 47.5)),
+        reading("truncation", delta(0.02, 0.004, 0.036), (0.01, 0.03)),
+        reading("ttft_p50", None, times, "latency is judged only when both arms were asked"),
+    )  # fmt: skip
+
+
+def measurements():
+    """One that says everything, and one without an answer."""
+    full = Measurement(
+        live=True, latency_s=0.92, ttft_s=0.125, prompt_tokens=210, completion_tokens=142.5,
+        characters=612, truncated=0.5, refused=0.5, cost=0.00041, reference_p=0.62,
+    )  # fmt: skip
+    silent = Measurement(answered=False, reference_error="HTTP 400: no log-probs of a prompt")
+    parted = Divergence(tokens=12, same_top=0.75, kl=0.031, margin=0.12)
+    first = PairedMeasurement(
+        variant="awq-int4", case="refund-order-0", cohort="tool-calling", baseline=full,
+        candidate=full, weight=2.0, tags=("pii",), divergence=parted,
+    )  # fmt: skip
+    return (first, replace(first, case="faq-0", cohort="faq", candidate=silent, divergence=None))
+
+
+def measured():
+    """The report of a run with metrics, tags, relative budgets, in looks, stopped early."""
+    report = realistic()
+    (first,) = report.candidates
+    outcomes = list(first.outcomes)
+    repeats = Outcome(value=0.5, violations=("not JSON",), repeats=(1.0, 0.0))
+    outcomes[4] = replace(outcomes[4], confirmation=(3, 0))
+    outcomes[160] = replace(outcomes[160], critical=True, confirmation=(3, 2))
+    outcomes[167] = replace(outcomes[167], candidate=repeats, tags=("nested",))
+    candidate = replace(
+        first,
+        outcomes=tuple(outcomes),
+        budgets=measured_rows(outcomes),
+        measurements=measurements(),
+        readings=measured_readings(),
+        notes=("39 of 560 checks got worse and 2 better: 7.3 % differ; "
+               "two runs of the baseline differ on 2.1 %",),
+    )  # fmt: skip
+    provenance = {**PROVENANCE, "sequential": SEQUENTIAL}
+    return replace(report, candidates=(candidate,), provenance=provenance)
+
+
 def hostile(text):
     """A report with ``text`` wherever text of a model or a server can be."""
     quoted = text[:300]
@@ -217,16 +336,31 @@ def hostile(text):
         cohort=None, check="evidence", max_drop=None, verdict=Verdict.ERROR, reason=text
     )
     mishap = replace(realistic_mishaps()[0], message=text, kind=quoted or "TransportError")
+    found = delta(0.1, 0.05, 0.2, best=0.05, worst=0.2)
+    told = metric_row(quoted or "m", Verdict.FAIL, text, found, (0.5, 0.6), tag=quoted or "t",
+                      max_drop=0.01)  # fmt: skip
+    sure = replace(told, metric="reference", cohort=quoted or "c", delta=found)
+    measurement = measurements()[1]
+    silent = replace(measurement.candidate, reference_error=text)
     candidate = CandidateReport(
         variant=replace(AWQ, model=quoted),
         verdict=Verdict.ERROR,
-        budgets=(broken, failed),
+        budgets=(broken, failed, told, sure, replace(failed, delta=found)),
         outcomes=tuple(outcomes),
         mishaps=(mishap,),
         log_evidence=900.0,
         quantization_note=text,
+        measurements=(replace(measurement, candidate=silent, variant=quoted, tags=(quoted,)),),
+        readings=tuple(
+            reading(name, found if change else None, note=note)
+            for name in (quoted, "divergence")
+            for change in (True, False)
+            for note in (text, quoted[:40])
+        ),
+        notes=(text, quoted),
     )
-    return GateReport(baseline=BASELINE, candidates=(candidate,), provenance={"note": quoted})
+    provenance = {"note": quoted, "sequential": {**SEQUENTIAL, "look": quoted}}
+    return GateReport(baseline=BASELINE, candidates=(candidate,), provenance=provenance)
 
 
 def saying(text):

@@ -164,7 +164,15 @@ def test_a_budget_has_its_numbers(written, make):
         row["cohort"], row["check"], row["max_drop"], row["verdict"],
     ) == ("tool-calling", "tool_call", 0.1, "fail")  # fmt: skip
     assert (160, list(range(31)), 0) == (row["cases"], row["regressed"], row["improved"])
-    assert row["delta"] == {"value": pytest.approx(0.19375), "low": 0.136, "high": 0.264, "n": 160}
+    assert row["delta"] == {
+        "value": pytest.approx(0.19375),
+        "low": 0.136,
+        "high": 0.264,
+        "n": 160,
+        "unit": "points",
+        "best": None,
+        "worst": None,
+    }
     assert (row["baseline_rate"], row["candidate_rate"]) == (1.0, 0.80625)
     assert 12.9 < row["log_evidence"] < 13
 

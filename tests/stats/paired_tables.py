@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from statistics import NormalDist
 
 from pytest_quantguard import stats
@@ -29,38 +30,56 @@ def random_tables(seed: int, number: int) -> Iterator[PairedCounts]:
         yield table(lost, differ - lost, n)
 
 
+def most_lost(n: int, passes: Callable[[PairedCounts], bool]) -> list[int]:
+    """For each number of gained cases, the most lost cases of n with which a table passes, or -1.
+
+    One more gained case allows at least as many lost ones, up to the n there are.
+    """
+    most, found = -1, []
+    for gained in range(n + 1):
+        most = min(most, n - gained)
+        while most < n - gained and passes(table(most + 1, gained, n)):
+            most += 1
+        while most >= 0 and not passes(table(most, gained, n)):
+            most -= 1
+        found.append(most)
+    return found
+
+
+@cache
+def passing_tables(n: int, max_drop: float) -> list[int]:
+    """For each number of gained cases, the most lost ones with which the budget is passed."""
+    return most_lost(n, lambda counts: stats.loss_upper(counts) < max_drop)
+
+
 def chance_of_pass(n: int, max_drop: float, drop: float, psi: float) -> float:
-    """Exact probability of PASS: the sum over all tables that pass of their trinomial chance."""
-    chances = ((psi + drop) / 2, (psi - drop) / 2, 1 - psi)
-    logs = [math.log(p) if p > 0 else -math.inf for p in chances]
-    total = 0.0
-    for lost, gained in passing_tables(n, max_drop):
-        cells = (lost, gained, n - lost - gained)
-        if any(k and log == -math.inf for k, log in zip(cells, logs, strict=True)):
-            continue
-        ways = math.lgamma(n + 1) - sum(math.lgamma(k + 1) for k in cells)
-        total += math.exp(ways + sum(k * log for k, log in zip(cells, logs, strict=True) if k))
-    return total
+    """Exact probability of PASS under a true drop and share of differences."""
+    return chance_of(passing_tables(n, max_drop), n, drop, psi)
 
 
-_passing: dict[tuple[int, float], list[tuple[int, int]]] = {}
+def chance_of(most: list[int], n: int, drop: float, psi: float) -> float:
+    """Sum of the trinomial chances of all tables with at most so many lost cases."""
+    lost_share, gained_share = (psi + drop) / 2, (psi - drop) / 2
+    chances = zip(most, binomial(n, gained_share), range(n, -1, -1), strict=True)
+    rest = lost_share / (1 - gained_share)
+    return sum(
+        chance * sum(binomial(left, min(1.0, rest))[: lost + 1])
+        for lost, chance, left in chances
+        if chance > 1e-15 and lost >= 0
+    )
 
 
-def passing_tables(n: int, max_drop: float) -> list[tuple[int, int]]:
-    """All (lost, gained) of n cases whose upper bound is below the budget."""
-    key = (n, max_drop)
-    if key not in _passing:
-        _passing[key] = [
-            (lost, gained)
-            for lost in range(n + 1)
-            for gained in range(n + 1 - lost)
-            # z < -z_alpha at the budget is the same as a bound below it, see the test above
-            if lost - gained < n * max_drop
-            and stats.tango_z(table(lost, gained, n), max_drop) < -Z95
-        ]
-    return _passing[key]
+def binomial(n: int, p: float) -> list[float]:
+    """Chances of 0, 1 ... n hits in n trials."""
+    if p in (0, 1):
+        return [float(k == n * p) for k in range(n + 1)]
+    log_p, log_q, top = math.log(p), math.log1p(-p), math.lgamma(n + 1)
+    return [
+        math.exp(top - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * log_p + (n - k) * log_q)
+        for k in range(n + 1)
+    ]
 
 
-def psi_grid(drop: float) -> list[float]:
+def psi_grid(drop: float, points: int = 24) -> list[float]:
     """From pure losses to cases that all differ, dense where sizes peak."""
-    return [drop + (1 - drop) * (step / 24) ** 2 for step in range(25)]
+    return [drop + (1 - drop) * (step / points) ** 2 for step in range(points + 1)]

@@ -185,3 +185,97 @@ def test_equal_candidates_hardly_ever_reach_a_hundred_to_one() -> None:
         alarms += worst >= math.log(100)
 
     assert alarms <= 6
+
+
+# --- means ----------------------------------------------------------------------------------
+
+
+def test_evidence_of_means_equals_that_of_signs_for_yes_no_outcomes() -> None:
+    """Where every difference is -1, 0 or 1, its size is its sign."""
+    differences = [1, 0, -1, 1, 1, 0, 1]
+    expected = stats.sign_evidence(differences).log_e
+
+    assert pytest.approx(expected) == stats.mean_evidence(differences).log_e
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([], Fraction(1)),
+        ([0, 0.0], Fraction(1)),
+        ([0.5], Fraction(5, 4)),  # 1 + mean of lambda / 2
+        ([0.5, -0.5], 1 - Fraction(19, 60) / 4),  # 1 - mean of lambda^2 / 4
+    ],
+)
+def test_evidence_of_means_equals_hand_calculation(
+    differences: list[float], expected: Fraction
+) -> None:
+    """A few bets can be multiplied out by hand."""
+    assert pytest.approx(float(expected)) == stats.mean_evidence(differences).e
+
+
+def test_evidence_of_means_is_fair_where_that_of_signs_is_not() -> None:
+    """Nine cases a little worse for one much better: the mean is 0, most signs are positive."""
+    outcomes = [(0.9, 0.1), (0.1, -0.9)]  # chance, difference
+    for cases in (1, 5, 30):
+        expectation = sum(
+            math.comb(cases, k)
+            * outcomes[0][0] ** k
+            * outcomes[1][0] ** (cases - k)
+            * stats.mean_evidence([0.1] * k + [-0.9] * (cases - k)).e
+            for k in range(cases + 1)
+        )
+        assert pytest.approx(1, rel=1e-9) == expectation
+
+    unfair = [0.1] * 90 + [-0.9] * 10
+    assert stats.sign_evidence(unfair).e > 1e10
+    assert stats.mean_evidence(unfair).e < 1
+
+
+def test_evidence_of_means_refuses_what_is_no_difference() -> None:
+    """A difference that cannot be is refused with its place and value."""
+    with pytest.raises(ValueError, match=r"differences\[0\] is nan"):
+        stats.mean_evidence([math.nan])
+
+
+# --- Holm -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("p_values", "rejected"),
+    [
+        ({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, {"d", "a"}),  # .03 > .05 / 2 stops it
+        ({"a": 0.05}, {"a"}),
+        ({"a": 0.0126, "b": 0.0126, "c": 0.0126, "d": 0.0126}, set()),
+        ({"a": 0.0125, "b": 0.0126, "c": 0.02, "d": 0.05}, {"a", "b", "c", "d"}),
+        ({}, set()),
+    ],
+)
+def test_holm_equals_hand_calculation(p_values: dict[str, float], rejected: set[str]) -> None:
+    """The k-th smallest of m is held against alpha / (m + 1 - k); the first failure ends it."""
+    assert rejected == stats.holm(p_values, alpha=0.05)
+
+
+def test_holm_equals_closed_testing() -> None:
+    """On random p-values it names what Bonferroni's test of every subset names."""
+    draw = random.Random(41)
+    for _ in range(300):
+        p_values = {name: draw.random() ** 4 for name in "abcde"[: draw.randint(1, 5)]}
+        kept = {
+            name
+            for size in range(1, len(p_values) + 1)
+            for subset in combinations(p_values, size)
+            if min(p_values[member] for member in subset) > 0.05 / size
+            for name in subset
+        }
+
+        assert p_values.keys() - kept == stats.holm(p_values, alpha=0.05)
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.1, math.nan])
+def test_holm_refuses_what_is_no_p_value(bad: float) -> None:
+    """The group whose p-value cannot be is named."""
+    with pytest.raises(ValueError, match=f"p-value of 'tools' is {bad}"):
+        stats.holm({"chat": 0.5, "tools": bad}, alpha=0.05)
+    with pytest.raises(ValueError, match="alpha is 1"):
+        stats.holm({"chat": 0.5}, alpha=1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from statistics import NormalDist
 
 import pytest
-from paired_tables import BAD_NUMBERS, Z95, random_tables, table
+from paired_tables import BAD_NUMBERS, Z95, binomial, random_tables, table
 
 from pytest_quantguard import stats
 from pytest_quantguard.stats import PairedCounts, paired_counts
@@ -256,6 +257,125 @@ def test_hypothesis_out_of_range_is_named(bad: float) -> None:
         stats.tango_z(table(1, 1, 10), bad)
 
 
+# --- the bound of PASS and the evidence about a budget ------------------------------------
+
+
+def test_bound_of_pass_is_tangos_unless_a_cell_is_empty() -> None:
+    """With a gained and an unchanged case the published bound stands; it is never undercut."""
+    for counts in random_tables(seed=31, number=150):
+        unchanged = counts.n - counts.lost - counts.gained
+        if min(counts.gained, unchanged) >= 1:
+            assert stats.tango_upper(counts) == stats.loss_upper(counts)
+        else:
+            assert stats.tango_upper(counts) <= stats.loss_upper(counts)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
+def test_empty_cells_are_bounded_by_exact_tails(alpha: float) -> None:
+    """Without gained cases the lost ones are binomial, without unchanged ones a loaded coin."""
+    for lost, n in ((0, 20), (3, 40), (11, 90)):
+        only_lost = max(
+            stats.tango_upper(table(lost, 0, n), alpha),
+            solved(lambda d, lost=lost, n=n: sum(binomial(n, d)[: lost + 1]), alpha),
+        )
+        all_differ = max(
+            stats.tango_upper(table(lost, n - lost, n), alpha),
+            solved(lambda d, lost=lost, n=n: sum(binomial(n, (1 + d) / 2)[: lost + 1]), alpha),
+        )
+
+        assert pytest.approx(only_lost, abs=1e-9) == stats.loss_upper(table(lost, 0, n), alpha)
+        if lost:
+            differ = stats.loss_upper(table(lost, n - lost, n), alpha)
+            assert pytest.approx(all_differ, abs=1e-9) == differ
+
+
+def solved(chance: Callable[[float], float], alpha: float) -> float:
+    """The drop at which a chance that falls in it is alpha."""
+    low, high = -1.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = middle <= 0 or chance(middle) > alpha  # every bound asked for is above 0
+        low, high = (middle, high) if below else (low, middle)
+    return high
+
+
+def test_faultless_cases_are_bounded_as_in_an_exact_test() -> None:
+    """Nothing differs in n cases: the bound is 1 - alpha^(1/n); all lost: it is 1."""
+    assert pytest.approx(1 - 0.05 ** (1 / 59), abs=1e-12) == stats.loss_upper(table(0, 0, 59))
+    assert stats.loss_upper(table(7, 0, 7)) == 1
+    assert stats.loss_upper(table(0, 0, 1)) == pytest.approx(0.95)
+
+
+def test_bound_of_pass_makes_no_step() -> None:
+    """A hundredth of a gained case moves the bound of n cases by at most 0.02 / n."""
+    for lost, n in ((0, 60), (2.5, 60), (9, 300)):
+        bounds = [stats.loss_upper(table(lost, k / 100, n)) for k in range(121)]
+
+        assert all(0 <= one - other <= 0.0201 / n for one, other in pairwise(bounds))
+
+
+def test_bound_of_pass_follows_the_evidence() -> None:
+    """Another lost case raises it, another gained or unchanged one and a larger alpha lower it."""
+    for counts in random_tables(seed=32, number=60):
+        lost, gained, n = counts.lost, counts.gained, counts.n
+        upper = stats.loss_upper(counts)
+
+        assert upper <= stats.loss_upper(table(lost + 1, gained, n + 1)) + 1e-12
+        assert upper >= stats.loss_upper(table(lost, gained + 1, n + 1)) - 1e-12
+        assert upper >= stats.loss_upper(counts, alpha=0.1)
+        assert upper >= counts.drop
+
+
+def test_interval_of_the_loss_mirrors_and_holds_its_bounds() -> None:
+    """A loss from one side is a gain from the other; 90 % is 5 % on either side."""
+    low, high = stats.loss_interval(table(3, 0, 50))
+
+    assert (-high, -low) == stats.loss_interval(table(0, 3, 50))
+    assert high == stats.loss_upper(table(3, 0, 50))
+    assert stats.loss_interval(table(3, 0, 50), confidence=0.98)[1] > high
+
+
+def test_evidence_about_a_budget_never_exceeds_what_tails_allow() -> None:
+    """Neither Tango's normal tail nor the exact tail of the lost cases is undercut."""
+    for counts in random_tables(seed=33, number=60):
+        for max_drop in (0.0, 0.02, 0.1):
+            p = stats.loss_p(counts, max_drop)
+            tail = sum(binomial(int(counts.n), max_drop)[int(counts.lost) :])
+
+            assert 0 <= p <= 1
+            assert p >= NormalDist().cdf(-stats.tango_z(counts, max_drop)) - 1e-12
+            if counts.drop > max_drop:
+                assert p >= tail - 1e-9
+
+
+def test_evidence_about_a_budget_follows_the_losses() -> None:
+    """More lost cases speak against the budget, a larger budget is harder to exceed."""
+    by_lost = [stats.loss_p(table(k, 3, 120), 0.05) for k in range(60)]
+    by_budget = [stats.loss_p(table(14, 3, 120), step / 200) for step in range(60)]
+
+    assert by_lost == sorted(by_lost, reverse=True)
+    assert by_budget == sorted(by_budget)
+    assert by_lost[59] < 1e-9 < 0.5 <= by_lost[9]
+
+
+@pytest.mark.parametrize("bad", [-0.01, 1.01, 5, *BAD_NUMBERS])
+def test_evidence_needs_a_budget_that_can_be(bad: float) -> None:
+    """5 is not 5 points; 0 asks whether there is any loss at all."""
+    assert stats.loss_p(table(20, 0, 50), 0) < 1e-4
+    with pytest.raises(ValueError, match=f"max_drop is {bad}"):
+        stats.loss_p(table(1, 1, 10), bad)
+
+
+@pytest.mark.parametrize("bad", [0, 0.5, 1, -0.1, *BAD_NUMBERS])
+def test_bound_of_pass_needs_an_alpha(bad: float) -> None:
+    """An alpha of a half or more would put the bound below the estimate."""
+    with pytest.raises(ValueError, match=f"alpha is {bad}"):
+        stats.loss_upper(table(1, 1, 10), bad)
+
+
+# --- McNemar ------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("lost", "gained", "two_sided", "digits"),
     [(6, 16, 0.052479, 6), (16, 6, 0.052479, 6), (1, 7, 0.0703, 4), (0, 0, 1.0, 12)],
@@ -292,3 +412,37 @@ def test_mcnemar_needs_whole_counts(bad: float) -> None:
     """Moment-matched counts have no exact test."""
     with pytest.raises(ValueError, match=f"gained is {bad}"):
         stats.mcnemar_exact(3, bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "expected", "digits"),
+    [(6, 16, 0.034690, 6), (16, 6, 0.034690, 6), (1, 7, 0.0391, 4), (2, 2, 1 - 6 / 32, 12)],
+)
+def test_midp_equals_published_values(lost: int, gained: int, expected: float, digits: int) -> None:
+    """Cavo 2012 and Bentur 2009; with equal counts it is 1 less half the table's own chance."""
+    assert expected == round(stats.mcnemar_midp(lost, gained), digits)
+    assert stats.mcnemar_midp(lost, gained) < stats.mcnemar_exact(lost, gained)[1]
+
+
+def test_midp_without_differences_is_one() -> None:
+    """Nothing that differs is no evidence."""
+    assert stats.mcnemar_midp(0, 0) == 1
+
+
+def test_asymptotic_mcnemar_equals_published_values() -> None:
+    """Cavo 2012: z = -2.132, two-sided p = 0.033006; without differences z is 0."""
+    z = stats.mcnemar_z(6, 16)
+
+    assert round(z, 3) == -2.132
+    assert round(2 * NormalDist().cdf(z), 6) == 0.033006
+    assert pytest.approx(stats.tango_z(table(6, 16, 161), 0)) == z
+    assert stats.mcnemar_z(0, 0) == 0
+
+
+@pytest.mark.parametrize("bad", [-1, *BAD_NUMBERS])
+def test_other_mcnemar_tests_need_counts(bad: float) -> None:
+    """A count is never negative or missing."""
+    with pytest.raises(ValueError, match=f"lost is {bad}"):
+        stats.mcnemar_midp(bad, 3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f"lost is {bad}"):
+        stats.mcnemar_z(bad, 3)

@@ -1,7 +1,8 @@
 """Write the golden set of the embedded model: python tools/golden/make_golden.py
 
 300 cases of the cohorts that vary most and 150 of the others, from the generator's held-out split,
-with seeds that the training never uses.
+with seeds that the training never uses. The reference of a case is the answer that the training
+would have taught, word for word.
 Before anything is written the whole training stream is generated again, and a prompt found in both
 is an error. Two runs write the same bytes.
 """
@@ -79,6 +80,7 @@ def golden_file(cohort: str, samples: list[Sample]) -> str:
         lines.append(f"    prompt: {json.dumps(sample.prompt, ensure_ascii=False)}")
         if number <= SMOKE:
             lines.append("    tags: [smoke]")
+        lines.append(f"    reference: {json.dumps(sample.answer, ensure_ascii=False)}")
         lines.append("    expect:")
         for check in sample.expect:
             ((name, wanted),) = check.items()

@@ -22,6 +22,9 @@ ALPHA = 0.05
 CONFIDENCE = 1 - 2 * ALPHA
 """Of the two-sided intervals, so that either end is the one-sided bound."""
 NOTHING = "nothing was measured"
+LARGEST = 1e12
+"""A number of seconds, tokens or money beyond it is no measurement; nor is a duration below its
+inverse. So every ratio is finite."""
 MOST_CASES = 1_000_000
 """No floor is above it: a budget that needs more can be decided by nobody."""
 
@@ -169,14 +172,14 @@ def fewest(bound: Callable[[int], float], limit: float) -> int:
     return enough
 
 
-def known(value: float | None, most: float = math.inf) -> float | None:
-    """Return a finite value from 0 to ``most``; None for anything else a server may have said."""
-    return value if value is not None and math.isfinite(value) and 0 <= value <= most else None
+def known(value: float | None, most: float = LARGEST) -> float | None:
+    """Return a value from 0 to ``most``; None for anything else that a server may have said."""
+    return value if value is not None and 0 <= value <= most else None
 
 
 def positive(value: float | None) -> float | None:
-    """Return a finite value above 0, as ratios need; None for anything else."""
-    return known(value) or None
+    """Return a value that a ratio can be made of; None for anything else."""
+    return value if value is not None and 1 / LARGEST <= value <= LARGEST else None
 
 
 def pairs_of(

@@ -31,7 +31,7 @@ from pytest_quantguard.verdicts import (
     Unit,
 )
 
-SHAPE_CASES = 1000
+SHAPE_CASES = 500
 """Of more cases, so many evenly chosen ones are looked at for the shape: it takes long."""
 SHAPE_DRAWS = 999
 SHAPE_P = 0.01

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,18 +18,23 @@ import httpx
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers import _wire
+from pytest_quantguard.providers._reference import CannotError, References
 from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall, Variant
 
 _CONNECT_S = 5.0
 _RETRIED_STATUSES = (408, 409, 425, 429)
 
+Read = Callable[[httpx.Response, "Deadline"], Any]
+"""Makes something of a response, within what is left of the time."""
+
 
 class OpenAIConnection:
     """One keep-alive connection; `complete` is one streamed exchange."""
 
-    def __init__(self, variant: Variant, url: httpx.URL, key: str) -> None:
+    def __init__(self, variant: Variant, url: httpx.URL, key: str, references: References) -> None:
         self._variant = variant
-        self._endpoint = below(url, "chat/completions")
+        self._url = url
+        self._references = references
         self._who = f"variant {variant.name!r} at {shown(url)}"
         self._secrets = (key,) if len(key) >= 8 else ()  # "none" or "x" would blot out the text
         self._client = new_client(key)
@@ -46,16 +51,22 @@ class OpenAIConnection:
         A body that drips is cut at the deadline; one that falls silent after it began may take
         as long again as was left when it began.
 
+        A request with a reference is a few short exchanges instead, none of them streamed.
+
         Raises:
             TransportError: worth another attempt.
-            RefusedError: the server said no.
+            RefusedError: the server said no, or cannot tell how likely a reference is.
         """
-        content = self._encode(request)
         with self._exchange_lock:
+            deadline = Deadline(self._variant.timeout_s)
             try:
-                with suppress(_StaleConnectionError):
-                    return self._exchange(content)
-                return self._exchange(content)
+                if request.reference is not None:
+                    return self._refer(request, deadline)
+                endpoint = below(self._url, "chat/completions")
+                found: Completion = self._send(
+                    endpoint, self._encode(request), self._read, deadline
+                )
+                return found
             finally:
                 if self._closed:
                     self._client.close()
@@ -77,26 +88,33 @@ class OpenAIConnection:
             "model": self._variant.model,
             **request.body(),
             **self._variant.options.get("extra_body", {}),
-            "stream": True,
-            "stream_options": {"include_usage": True},
         }
-        return json.dumps(body, separators=(",", ":")).encode("ascii")
+        # llama.cpp refuses to stream log-probs beside tools.
+        if not (body.get("logprobs") and body.get("tools")):
+            body.update(stream=True, stream_options={"include_usage": True})
+        return _encoded(body)
 
-    def _exchange(self, content: bytes) -> Completion:
+    def _send(self, url: httpx.URL, content: bytes | None, read: Read, deadline: Deadline) -> Any:
+        with suppress(_StaleConnectionError):
+            return self._exchange(url, content, read, deadline)
+        return self._exchange(url, content, read, deadline)
+
+    def _exchange(
+        self, url: httpx.URL, content: bytes | None, read: Read, deadline: Deadline
+    ) -> Any:
         if self._closed:
             raise TransportError(f"{self._who}: the connection was closed")
-        deadline = Deadline(self._variant.timeout_s)
         connects, began = self._connects, False
         self._sent_at = time.perf_counter()
         try:
             with self._client.stream(
-                "POST",
-                self._endpoint,
+                "GET" if content is None else "POST",
+                url,
                 content=content,
                 extensions={"trace": self._trace, "timeout": deadline},
             ) as response:
                 began = True
-                return self._read(response, deadline)
+                return read(response, deadline)
         except httpx.TimeoutException as error:
             raise self._too_late(isinstance(error, httpx.ConnectTimeout)) from None
         except httpx.HTTPError as error:
@@ -185,6 +203,48 @@ class OpenAIConnection:
             with suppress(OSError, AttributeError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    # --- references ---------------------------------------------------------------------
+
+    def _refer(self, request: CompletionRequest, deadline: Deadline) -> Completion:
+        start = time.perf_counter()
+
+        def ask(path: str, body: Json | None) -> Json:
+            root = path.startswith("/")
+            url = at_root(self._url, path) if root else below(self._url, path)
+            content = None if body is None else _encoded(body)
+            found: Json = self._send(url, content, self._read_json, deadline)
+            return found
+
+        try:
+            found = self._references.tell(ask, request)
+        except CannotError as error:
+            raise RefusedError(f"{self._who}: {self._said(str(error), 400)}", status=501) from None
+        except RefusedError as error:
+            error.final = False  # ordinary requests may be welcome all the same
+            raise
+        return self._scrubbed(replace(found, latency_s=time.perf_counter() - start))
+
+    def _read_json(self, response: httpx.Response, deadline: Deadline) -> Json:
+        """Return a JSON object; the answer to a question about the server may be missing."""
+        asked_about_itself = response.request.method == "GET"
+        if not response.is_success:
+            if asked_about_itself:
+                return {}
+            error = self._refusal(response)
+            if response.status_code in (500, 501):  # not busy: it fails at this very question
+                error = RefusedError(str(error), status=response.status_code)
+            raise error
+        text = b"".join(self._chunks(response, deadline)).decode("utf-8", "replace")
+        try:
+            value = _wire.json_object(text)
+        except _wire.MalformedError as error:
+            if asked_about_itself:
+                return {}
+            raise CannotError(f"the answer cannot be used: {error}") from None
+        if value.get("error"):
+            raise CannotError(_wire.error_text(text.encode()))
+        return value
+
     # --- what went wrong ----------------------------------------------------------------
 
     def _said(self, text: str, limit: int = 300) -> str:
@@ -256,7 +316,8 @@ class OpenAIConnection:
         )
         names = ("text", "finish_reason", "refusal", "served_as", "fingerprint")
         texts = {name: clean(getattr(completion, name)) for name in names}
-        return replace(completion, tool_calls=tuple(calls), **texts)
+        # Without tokens: the key may be cut among them.
+        return replace(completion, tool_calls=tuple(calls), tokens=(), **texts)
 
 
 class _StaleConnectionError(Exception):
@@ -283,6 +344,11 @@ class Deadline(dict[str, float]):
 def below(url: httpx.URL, path: str) -> httpx.URL:
     """Return the address with ``path`` added; a query, such as ``api-version``, stays."""
     return url.copy_with(path=f"{url.path.rstrip('/')}/{path}")
+
+
+def at_root(url: httpx.URL, path: str) -> httpx.URL:
+    """Return the address of what llama.cpp serves beside ``/v1``."""
+    return url.copy_with(path=url.path.removesuffix("/").removesuffix("/v1") + path)
 
 
 def shown(url: httpx.URL) -> str:
@@ -314,6 +380,10 @@ def body_of(response: httpx.Response) -> Iterator[bytes]:
     """
     encoding = response.headers.get("content-encoding", "").strip().lower()
     return _wire.bounded(response.iter_raw(), encoding)
+
+
+def _encoded(body: Json) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def _target(response: httpx.Response) -> str:

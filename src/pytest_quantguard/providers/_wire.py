@@ -17,7 +17,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.types import Completion, Json, ToolCall, Usage
+from pytest_quantguard.providers import _logprobs
+from pytest_quantguard.types import Completion, Json, Token, ToolCall, Usage
 
 MAX_BODY = 32 * 2**20
 """Longest answer that is read, in bytes after decompression."""
@@ -126,6 +127,7 @@ class Draft:
         self._usage = Usage()
         self._model: str | None = None
         self._fingerprint: str | None = None
+        self._tokens: list[Token] | None = []
         self._chosen = False
 
     def add(self, data: str) -> bool:
@@ -135,7 +137,7 @@ class Draft:
             MalformedError: it is no piece of a chat completion.
             ReportedError: it is the server's error.
         """
-        piece = _object(data)
+        piece = json_object(data)
         if piece.get("error") or piece.get("object") == "error":
             raise ReportedError(error_text(data.encode()), _status_of(piece))
         self._usage = _usage(piece.get("usage")) or self._usage
@@ -164,6 +166,7 @@ class Draft:
             ttft_s=ttft_s,
             served_as=self._model,
             fingerprint=self._fingerprint,
+            tokens=tuple(self._tokens or ()),
         )
 
     def _add_choice(self, choice: Json | None) -> bool:
@@ -184,7 +187,21 @@ class Draft:
             raise MalformedError("'tool_calls' is no list")
         for call in calls:
             self._add_call(call, whole)
+        self._add_tokens(choice.get("logprobs"))
         return bool(text or refusal or calls)
+
+    def _add_tokens(self, logprobs: Any) -> None:
+        """Keep log-probs; one that cannot be read takes all with it, but never the answer."""
+        content = logprobs.get("content") if isinstance(logprobs, dict) else None
+        if content is None or self._tokens is None:
+            return
+        try:
+            self._tokens += _logprobs.tokens(content)
+        except _logprobs.LogprobError:
+            self._tokens = None
+        else:
+            if len(self._tokens) > _logprobs.MAX_TOKENS:
+                self._tokens = None
 
     def _add_call(self, piece: Any, whole: bool) -> None:
         function = piece.get("function") or {} if isinstance(piece, dict) else None
@@ -225,7 +242,12 @@ class Draft:
         return None if other_id or other_name else call
 
 
-def _object(data: str) -> Json:
+def json_object(data: str) -> Json:
+    """Parse one JSON object.
+
+    Raises:
+        MalformedError: it is something else.
+    """
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

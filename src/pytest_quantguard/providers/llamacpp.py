@@ -74,9 +74,8 @@ class LlamaCppProvider:
             url = self._variant.base_url or self._launch()
             # Reusing a prompt's cache changes the last bits, and with them an answer now and then.
             extra = {"cache_prompt": False, **self._variant.options.get("extra_body", {})}
-            self._http = OpenAIProvider(
-                replace(self._variant, base_url=url, options={"extra_body": extra})
-            )
+            options = {"extra_body": extra, "reference": "llamacpp"}
+            self._http = OpenAIProvider(replace(self._variant, base_url=url, options=options))
             self._http.start()
         return str(self._http.start())
 

@@ -15,19 +15,24 @@ from pytest_quantguard.providers import _wire
 from pytest_quantguard.providers._connection import (
     Deadline,
     OpenAIConnection,
+    at_root,
     below,
     body_of,
     new_client,
 )
+from pytest_quantguard.providers._reference import DIALECTS, References
 from pytest_quantguard.types import Connection, Json, ServedAs, Variant
 
 _ASK_S = 5.0
-_OPTIONS = ("extra_body",)
+_OPTIONS = ("extra_body", "reference")
 _OURS = frozenset(("messages", "model", "stream", "stream_options", "tools"))
 
 
 class OpenAIProvider:
     """The way to a running server; ``options.extra_body`` is merged into every request.
+
+    ``options.reference`` says how the server is asked how likely it finds a reference answer:
+    ``llamacpp``, ``vllm``, or ``auto``, which looks at the server.
 
     Raises:
         ValueError: an option that is not known, or has no usable value.
@@ -38,6 +43,7 @@ class OpenAIProvider:
         self._variant = variant
         self._url: httpx.URL | None = None
         self._key = ""
+        self._references = References(variant)
 
     def start(self) -> str:
         """Check the address and read the API key; returns the base URL.
@@ -69,20 +75,19 @@ class OpenAIProvider:
         """Return a new connection; nothing is sent yet."""
         if self._url is None:
             raise LaunchError(f"variant {self._variant.name!r}: start() was not called")
-        return OpenAIConnection(self._variant, self._url, self._key)
+        return OpenAIConnection(self._variant, self._url, self._key, self._references)
 
     def served_as(self) -> ServedAs:
         """Ask ``/models``, and llama.cpp's ``/props``; what neither tells is None."""
         if self._url is None:
             return ServedAs()
         url = self._url
-        root = url.copy_with(path=url.path.removesuffix("/").removesuffix("/v1") + "/props")
         with new_client(self._key) as client:
             models = _ask(client, below(url, "models")).get("data")
             model = _pick_model(models, self._variant.model)
             meta = model.get("meta")
             ftype = meta.get("ftype") if isinstance(meta, dict) else None
-            props = _ask(client, root)
+            props = _ask(client, at_root(url, "/props"))
         return ServedAs(
             model=_short(model.get("id")),
             quantization=_short(ftype) or _short(props.get("model_ftype")),
@@ -105,6 +110,11 @@ def check_options(variant: Variant, known: tuple[str, ...]) -> None:
             raise ValueError(f"unknown option {name!r}; {did_you_mean(name, known)}")
     if not isinstance(variant.options.get("extra_body", {}), dict):
         raise ValueError("option 'extra_body' must be a map of request fields")
+    dialect = variant.options.get("reference", "auto")
+    if dialect not in DIALECTS:
+        raise ValueError(
+            f"option 'reference' cannot be {dialect!r:.40}; {did_you_mean(str(dialect), DIALECTS)}"
+        )
     for name in _OURS.intersection(variant.options.get("extra_body", {})):
         raise ValueError(f"option 'extra_body' must not set {name!r}")
 

@@ -6,15 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
-from pytest_quantguard.reporters._words import allowance, interval, label, percent, points, why
+from pytest_quantguard.reporters._words import (
+    budget_of,
+    change,
+    interval,
+    label,
+    row_levels,
+    why,
+)
 from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport
 
 WIDE = ("cohort", "check", "n", "baseline", "candidate", "worse by", "90% interval", "budget")
 NARROW = ("cohort", "check", "n", "base", "cand", "worse by", "90% interval", "budget")
 TIGHT = ("cohort", "check", "n", "base", "cand", "worse", "90% interval", "budget")
 DENSE = ("cohort", "check", "n", "base%", "cand%", "worse", "90% interval", "max")
+MIXED = ("cohort", "check", "n", "base", "cand", "worse", "90% interval", "max")
+"""As `DENSE`, where not every level is in percent."""
 _LABELS = 2
 """Leading columns that hold names: set left, all others right."""
+_BASE, _CAND = WIDE.index("baseline"), WIDE.index("candidate")
 _WORSE = WIDE.index("worse by")
 _READABLE = 36
 """Columns that the verdict and its reason need to stand in one column."""
@@ -35,9 +45,14 @@ class _Row:
     verdict: str
     reason: str
 
+    @property
+    def shares(self) -> bool:
+        """True where both levels are in percent, or not known."""
+        return all(not cell or cell.endswith("%") for cell in self.cells[_BASE : _CAND + 1])
+
 
 def table(candidate: CandidateReport, width: int) -> list[Line]:
-    """Lay out one row per budget: in one line, else with the reason below, else stacked."""
+    """Lay out one row per budget: in one line, else with the reason below, stacked, or told."""
     rows = [_row(verdict, candidate) for verdict in candidate.budgets]
     if not rows:
         return []
@@ -45,12 +60,16 @@ def table(candidate: CandidateReport, width: int) -> list[Line]:
         return _wide(rows, width)
     tight = [replace(row, cells=_without_unit(row.cells)) for row in rows]
     word = max(len(row.verdict) for row in rows)
-    dense = [replace(row, cells=_without_units(row.cells)) for row in rows]
-    layouts = ((NARROW, rows, 2), (NARROW, rows, 1), (TIGHT, tight, 1), (DENSE, dense, 1))
+    shares = all(row.shares for row in rows)
+    dense = [replace(row, cells=_without_units(row.cells, shares=shares)) for row in rows]
+    last = DENSE if shares else MIXED
+    layouts = ((NARROW, rows, 2), (NARROW, rows, 1), (TIGHT, tight, 1), (last, dense, 1))
     for heads, shown, gap in layouts:
         if _total(heads, shown, gap) + word <= width:
             return _narrow(heads, shown, width, gap)
-    return _stacked(tight, width)
+    if 2 + _total(TIGHT[_LABELS:], _numbers(tight), gap=1) + word <= width:
+        return _stacked(tight, width)
+    return _told(rows, width)
 
 
 def _without_unit(cells: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,11 +77,12 @@ def _without_unit(cells: tuple[str, ...]) -> tuple[str, ...]:
     return (*cells[:_WORSE], worse, *cells[_WORSE + 1 :])
 
 
-def _without_units(cells: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(
-        cell.removesuffix(" pt").removesuffix("%") if i > _LABELS else cell
-        for i, cell in enumerate(cells)
-    )
+def _without_units(cells: tuple[str, ...], *, shares: bool) -> tuple[str, ...]:
+    """Leave out the units that heads can tell; those of levels only where all are shares."""
+    short = [cell.removesuffix(" pt") if i > _CAND else cell for i, cell in enumerate(cells)]
+    if shares:
+        short[_BASE], short[_CAND] = (short[i].removesuffix("%") for i in (_BASE, _CAND))
+    return tuple(short)
 
 
 def _row(verdict: BudgetVerdict, candidate: CandidateReport) -> _Row:
@@ -70,11 +90,10 @@ def _row(verdict: BudgetVerdict, candidate: CandidateReport) -> _Row:
     cells = (
         *(label(name) for name in verdict.group),
         str(verdict.cases),
-        percent(verdict.baseline_rate),
-        percent(verdict.candidate_rate),
-        points(delta.value, signed=True) if delta else "",
+        *row_levels(verdict),
+        change(delta) if delta else "",
         interval(delta) if delta else "",
-        allowance(verdict.max_drop),
+        budget_of(verdict),
     )
     return _Row(cells, verdict.verdict.name, why(verdict, candidate))
 
@@ -121,14 +140,32 @@ def _narrow(heads: Sequence[str], rows: Sequence[_Row], width: int, gap: int) ->
 def _stacked(rows: Sequence[_Row], width: int) -> list[Line]:
     """Names in a line of their own, for names that leave no room for numbers."""
     heads = TIGHT[_LABELS:]
-    widths = _widths(TIGHT, rows)[_LABELS:]
+    widths = _widths(heads, _numbers(rows))
     lines = [Line("cohort / check"), Line(f"  {_aligned(heads, widths, 1, labels=0)}verdict")]
     for row in rows:
-        name = " / ".join(row.cells[:_LABELS])
-        lines += [Line(piece) for piece in _wrapped(name, width)]
+        lines += _name(row, width)
         lines.append(Line(f"  {_aligned(row.cells[_LABELS:], widths, 1, labels=0)}", row.verdict))
         lines += _below(row.reason, width)
     return lines
+
+
+def _told(rows: Sequence[_Row], width: int) -> list[Line]:
+    """Each number with its head, for terminals that are too narrow for columns."""
+    lines: list[Line] = []
+    for row in rows:
+        told = [f"{head} {cell}" for head, cell in zip(WIDE, row.cells, strict=True) if cell]
+        lines += [*_name(row, width), Line("  ", row.verdict)]
+        lines += _below(", ".join(told[_LABELS:]), width)
+        lines += _below(row.reason, width)
+    return lines
+
+
+def _numbers(rows: Sequence[_Row]) -> list[_Row]:
+    return [replace(row, cells=row.cells[_LABELS:]) for row in rows]
+
+
+def _name(row: _Row, width: int) -> list[Line]:
+    return [Line(piece) for piece in _wrapped(" / ".join(row.cells[:_LABELS]), width)]
 
 
 def _below(reason: str, width: int) -> list[Line]:

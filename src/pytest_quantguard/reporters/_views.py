@@ -6,10 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import (
+    BudgetVerdict,
+    CandidateReport,
+    Mishap,
+    PairedOutcome,
+    Verdict,
+)
 
 Finding = Literal["fail", "tolerated", "pass"]
 """One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed."""
+_ANSWERED = ("CheckError", "NotComparable")
+"""Kinds of mishaps of requests that were answered all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +39,15 @@ def cohorts(candidate: CandidateReport) -> list[str]:
 
 
 def findings(candidate: CandidateReport) -> list[tuple[PairedOutcome, Finding]]:
-    """Pair each outcome with what it means: a critical one may not regress at all."""
+    """Pair each outcome with what it means: a critical one may not regress, once confirmed."""
     failed = {_key(o) for row in candidate.budgets if _failed(row) for o in row.regressed}
 
     def finding(outcome: PairedOutcome) -> Finding:
+        if outcome.critical and outcome.confirmed:
+            return "fail"
         if not outcome.regressed:
             return "pass"
-        return "fail" if outcome.critical or _key(outcome) in failed else "tolerated"
+        return "fail" if _key(outcome) in failed else "tolerated"
 
     return [(outcome, finding(outcome)) for outcome in candidate.outcomes]
 
@@ -45,12 +55,27 @@ def findings(candidate: CandidateReport) -> list[tuple[PairedOutcome, Finding]]:
 def failed_rows(candidate: CandidateReport) -> list[BudgetVerdict]:
     """Return the failed budgets, those of the smallest groups first."""
     rows = [row for row in candidate.budgets if _failed(row)]
-    return sorted(rows, key=lambda row: (row.cohort is None) + (row.check is None))
+    return sorted(rows, key=lambda r: (r.cohort is None) + (r.check is None) + (r.tag is None))
 
 
 def worst_first(outcomes: Iterable[PairedOutcome]) -> list[PairedOutcome]:
     """Put critical cases first, then the largest losses."""
     return sorted(outcomes, key=lambda o: (not o.critical, -o.difference))
+
+
+def unconfirmed(outcome: PairedOutcome) -> bool:
+    """Tell whether a critical case regressed, but not in two of three runs."""
+    return outcome.critical and outcome.regressed and not outcome.confirmed
+
+
+def unanswered(row: BudgetVerdict, candidate: CandidateReport) -> int:
+    """Count the requests of a row's group that got no answer; a case's checks share one."""
+    mishaps = (m for m in candidate.mishaps if m.kind not in _ANSWERED and _of_row(row, m))
+    return len({(m.case, m.role) for m in mishaps})
+
+
+def _of_row(row: BudgetVerdict, mishap: Mishap) -> bool:
+    return row.cohort in (None, mishap.cohort) and row.check in (None, mishap.check)
 
 
 def unexplained(candidate: CandidateReport) -> bool:
@@ -61,17 +86,20 @@ def unexplained(candidate: CandidateReport) -> bool:
 def routes(candidate: CandidateReport) -> tuple[Route, ...]:
     """Send a cohort to the candidate only where each of its own budgets passed.
 
-    Budgets over all cohorts do not count, except that an ERROR among them spoils everything.
+    Those on metrics and tags of the cohort count too, but one of them must be on the checks of the
+    whole cohort: to be fast enough is no reason. Budgets over all cohorts do not count, except
+    that an ERROR among them spoils everything.
     """
     untrusted = candidate.verdict is Verdict.ERROR and unexplained(candidate)
     if untrusted or any(r.cohort is None and r.verdict is Verdict.ERROR for r in candidate.budgets):
         return tuple(_to_baseline(cohort, "error") for cohort in cohorts(candidate))
-    critical = {o.cohort for o in candidate.outcomes if o.critical and o.regressed}
+    critical = {o.cohort for o in candidate.outcomes if o.critical and o.confirmed}
     return tuple(_route(cohort, candidate, cohort in critical) for cohort in cohorts(candidate))
 
 
 def _route(cohort: str, candidate: CandidateReport, critical: bool) -> Route:
-    found = {row.verdict for row in candidate.budgets if row.cohort == cohort}
+    rows = [row for row in candidate.budgets if row.cohort == cohort]
+    found = {row.verdict for row in rows}
     for verdict, reason in (
         (Verdict.ERROR, "error"),
         (Verdict.FAIL, "fail"),
@@ -83,6 +111,8 @@ def _route(cohort: str, candidate: CandidateReport, critical: bool) -> Route:
         return _to_baseline(cohort, "a critical case regressed")
     if not found:
         return _to_baseline(cohort, "no budget of its own")
+    if all(row.metric is not None or row.tag is not None for row in rows):
+        return _to_baseline(cohort, "no budget on the checks of the whole cohort")
     return Route(cohort=cohort, to="candidate")
 
 

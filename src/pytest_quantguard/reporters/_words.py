@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.reporters._views import unconfirmed
 from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
     Delta,
+    Group,
     Mishap,
     PairedOutcome,
+    Unit,
     Verdict,
 )
 
@@ -45,15 +48,79 @@ def points(share: float, *, signed: bool = False) -> str:
     return f"{value:+.1f} pt" if signed and value else f"{value:.1f} pt"
 
 
+def ratio(value: float) -> str:
+    """Return candidate / baseline: ``x0.68``."""
+    return f"x{_ratio(value)}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if 0.1 <= value < 100 else digits(value, 3)
+
+
+def digits(value: float, count: int = 4) -> str:
+    """Return a number with up to ``count`` significant digits, without exponent up to 1e9."""
+    text = f"{value:.{count}g}"
+    return f"{float(text):.0f}" if "e+" in text and abs(value) < 1e9 else text
+
+
 def interval(delta: Delta) -> str:
-    """Return the ends of the interval in percentage points."""
+    """Return the ends of the interval, in percentage points or as ratios."""
+    if delta.unit == "ratio":
+        return f"[{_ratio(delta.low)}, {_ratio(delta.high)}]"
     low, high = (round(100 * end, 1) + 0.0 for end in (delta.low, delta.high))
     return f"[{low:.1f}, {high:.1f}]"
 
 
-def allowance(max_drop: float | None) -> str:
-    """Return a budget in percentage points, or nothing where a row has none."""
-    return "" if max_drop is None else f"{round(100 * max_drop, 2):g} pt"
+def change(delta: Delta) -> str:
+    """Return how much worse the candidate is: ``+1.2 pt`` or ``x0.68``."""
+    return ratio(delta.value) if delta.unit == "ratio" else points(delta.value, signed=True)
+
+
+def allowance(
+    max_drop: float | None, max_ratio: float | None = None, *, relative: bool = False
+) -> str:
+    """Return a budget: ``2 pt``, relative ``5 %``, ``x1.10``, or nothing where a row has none."""
+    if max_ratio is not None:
+        fine = round(max_ratio, 2) != max_ratio
+        return f"x{digits(max_ratio)}" if fine else f"x{max_ratio:.2f}"
+    if max_drop is None:
+        return ""
+    return f"{round(100 * max_drop, 2):g} {'%' if relative else 'pt'}"
+
+
+def budget_of(row: BudgetVerdict) -> str:
+    """Return a row's budget, as `allowance` does."""
+    return allowance(row.max_drop, row.max_ratio, relative=row.relative)
+
+
+def levels(
+    metric: str | None, unit: Unit, baseline: float | None, candidate: float | None
+) -> tuple[str, str]:
+    """Return both arms' levels in the metric's own unit; empty where they are not known.
+
+    Shares are in percent, times in s or ms, the same for both arms; tokens, characters and money
+    have up to four significant digits.
+    """
+    if metric is None or unit == "points":
+        return percent(baseline), percent(candidate)
+    tail, factor, count = "", 1.0, 4
+    if metric.startswith(("latency_", "ttft_")):
+        short = max(value or 0.0 for value in (baseline, candidate)) < 1
+        tail, factor, count = (" ms", 1000.0, 3) if short else (" s", 1.0, 3)
+    elif metric == "tokens_per_second":
+        tail = "/s"
+    one, other = (
+        "" if value is None else f"{digits(factor * value, count)}{tail}"
+        for value in (baseline, candidate)
+    )
+    return one, other
+
+
+def row_levels(row: BudgetVerdict) -> tuple[str, str]:
+    """Return the levels of a row, as `levels` does."""
+    guess: Unit = "points" if row.max_ratio is None else "ratio"
+    unit = row.delta.unit if row.delta else guess
+    return levels(row.metric, unit, row.baseline_rate, row.candidate_rate)
 
 
 def odds(log_evidence: float) -> str:
@@ -82,7 +149,7 @@ def group_name(row: BudgetVerdict) -> str:
 
 def why(row: BudgetVerdict, candidate: CandidateReport) -> str:
     """Return what stands behind a verdict, as short as can be; nothing for a budget's PASS."""
-    if row.verdict is Verdict.PASS and row.max_drop is not None:
+    if row.verdict is Verdict.PASS and budget_of(row):
         return ""
     if row.verdict is not Verdict.FAIL or row.log_evidence is None:
         return sentence(row.reason)
@@ -99,20 +166,34 @@ def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = 
     """
     if verdict.verdict is Verdict.ERROR or verdict.delta is None:
         return sentence(verdict.reason) or f"{verdict.verdict.value}, without a reason"
+    if verdict.metric is not None:
+        return _metric_sentence(verdict)
     value = verdict.delta.value
-    change = f"worse by {points(value)}" if value >= 0 else f"better by {points(-value)}"
-    text = f"{_counts(verdict, candidate)}; {change}"
-    if verdict.max_drop is not None:
-        text += f", budget {allowance(verdict.max_drop)}"
+    loss = f"worse by {points(value)}" if value >= 0 else f"better by {points(-value)}"
+    text = f"{_counts(verdict, candidate)}; {loss}"
+    if budget := budget_of(verdict):
+        text += f", budget {budget}" + (" of the baseline" if verdict.relative else "")
     if verdict.verdict is Verdict.INCONCLUSIVE:
         text += f"; {verdict.reason}"
     return sentence(text)
 
 
+def _metric_sentence(row: BudgetVerdict) -> str:
+    """Levels, budget, and the judge's own words, which hold the delta."""
+    both = row_levels(row)
+    parts = (
+        f"from {both[0]} to {both[1]} in {row.cases} cases" if all(both) else "",
+        f"budget {budget_of(row)}" if budget_of(row) else "",
+        row.reason or row.verdict.value,
+    )
+    return sentence("; ".join(part for part in parts if part))
+
+
 def _counts(verdict: BudgetVerdict, candidate: CandidateReport | None) -> str:
     total = f"{verdict.cases}"
     if verdict.check is None and candidate is not None:
-        pairs = sum(verdict.cohort in (None, o.cohort) for o in candidate.outcomes)
+        group = Group(verdict.cohort, verdict.check, verdict.tag)
+        pairs = sum(map(group.takes, candidate.outcomes))
         if pairs > verdict.cases:
             total = f"{pairs} checks"
     return f"{len(verdict.regressed)} of {total} regressed, {verdict.improved} improved"
@@ -135,7 +216,8 @@ def outcome_sentence(outcome: PairedOutcome, baseline: str) -> str:
             f"{check}: {outcome.baseline.value:.2f} in {names[0]}, "
             f"{outcome.candidate.value:.2f} in {names[1]}"
         )
-    return sentence(f"{text} ({violation(outcome)})")
+    once = "failed once, but not in two of three runs; " if unconfirmed(outcome) else ""
+    return sentence(f"{once}{text} ({violation(outcome)})")
 
 
 def mishap_sentence(mishap: Mishap) -> str:

@@ -17,6 +17,14 @@ from uuid import UUID, uuid5
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.reporters._excerpts import Completions, spoken
 from pytest_quantguard.reporters._files import write_whole
+from pytest_quantguard.reporters._measured import (
+    delta_from,
+    delta_to,
+    measurement_from,
+    measurement_to,
+    reading_from,
+    reading_to,
+)
 from pytest_quantguard.reporters._views import Finding, findings, routes, unexplained
 from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
@@ -31,7 +39,6 @@ from pytest_quantguard.types import Completion, Json, Price, Quantization, Sourc
 from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
-    Delta,
     GateReport,
     Mishap,
     PairedOutcome,
@@ -135,13 +142,17 @@ def _milliseconds(seconds: Any) -> int:
 def _candidate(candidate: CandidateReport) -> Json:
     """Everything but outcomes and mishaps, which stand with their tests."""
     index = {outcome: i for i, outcome in enumerate(candidate.outcomes)}
+    name = candidate.variant.name
     return {
         "variant": asdict(candidate.variant),
         "verdict": candidate.verdict.value,
         "log_evidence": candidate.log_evidence,
         "quantization_note": candidate.quantization_note,
+        "notes": list(candidate.notes),
         "routes": [asdict(route) for route in routes(candidate)],
         "budgets": [_budget(row, index) for row in candidate.budgets],
+        "readings": [reading_to(reading) for reading in candidate.readings],
+        "measurements": [measurement_to(m, name) for m in candidate.measurements],
     }
 
 
@@ -149,10 +160,14 @@ def _budget(row: BudgetVerdict, index: dict[PairedOutcome, int]) -> Json:
     return {
         "cohort": row.cohort,
         "check": row.check,
+        "tag": row.tag,
+        "metric": row.metric,
         "max_drop": row.max_drop,
+        "max_ratio": row.max_ratio,
+        "relative": row.relative,
         "verdict": row.verdict.value,
         "reason": row.reason,
-        "delta": asdict(row.delta) if row.delta else None,
+        "delta": delta_to(row.delta),
         "cases": row.cases,
         "baseline_rate": row.baseline_rate,
         "candidate_rate": row.candidate_rate,
@@ -243,6 +258,7 @@ def _texts(report: GateReport, completions: Completions) -> Json:
         else:
             room -= size
             kept[key] = completion.to_dict()
+            del kept[key]["tokens"]  # many times the text, and nothing is rendered from them
     return {"completions": kept, "completions_left_out": left_out}
 
 
@@ -302,14 +318,19 @@ def _checked(document: Any) -> Json:
 def _candidate_from(
     data: Json, outcomes: list[PairedOutcome], mishaps: list[Mishap]
 ) -> CandidateReport:
+    variant = _variant_from(data["variant"])
+    measured = data.get("measurements", ())
     return CandidateReport(
-        variant=_variant_from(data["variant"]),
+        variant=variant,
         verdict=Verdict(data["verdict"]),
         budgets=tuple(_budget_from(row, outcomes) for row in data["budgets"]),
         outcomes=tuple(outcomes),
         mishaps=tuple(mishaps),
         log_evidence=data["log_evidence"],
         quantization_note=data["quantization_note"],
+        measurements=tuple(measurement_from(each, variant.name) for each in measured),
+        readings=tuple(reading_from(reading) for reading in data.get("readings", ())),
+        notes=tuple(data.get("notes", ())),
     )
 
 
@@ -317,9 +338,8 @@ def _budget_from(data: Json, outcomes: list[PairedOutcome]) -> BudgetVerdict:
     regressed = tuple(
         outcomes[o] if isinstance(o, int) else PairedOutcome.from_dict(o) for o in data["regressed"]
     )
-    delta = Delta(**data["delta"]) if data["delta"] else None
-    row = {**data, "verdict": Verdict(data["verdict"]), "regressed": regressed, "delta": delta}
-    return BudgetVerdict(**row)
+    delta, verdict = delta_from(data["delta"]), Verdict(data["verdict"])
+    return BudgetVerdict(**{**data, "verdict": verdict, "regressed": regressed, "delta": delta})
 
 
 def _variant_from(data: Json) -> Variant:

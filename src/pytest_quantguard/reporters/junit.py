@@ -18,7 +18,13 @@ from junit_xml import TestCase, TestSuite
 
 from pytest_quantguard.reporters._excerpts import Completions, budget_details, case_block
 from pytest_quantguard.reporters._files import write_whole
-from pytest_quantguard.reporters._views import Finding, cohorts, findings, unexplained
+from pytest_quantguard.reporters._views import (
+    Finding,
+    cohorts,
+    findings,
+    unconfirmed,
+    unexplained,
+)
 from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
     budget_sentence,
@@ -180,7 +186,8 @@ class _Writer:
             return case
         message = outcome_sentence(outcome, self.report.baseline.name)
         if finding == "tolerated":
-            case.stdout = f"regressed, but no budget failed over it: {message}"
+            known = "" if unconfirmed(outcome) else "regressed, but no budget failed over it: "
+            case.stdout = f"{known}{message}"
         else:
             block = "\n".join(case_block(outcome, self.completions, width=100))
             case.add_failure_info(message, self.details(message, block, CASE_LIMIT), "regressed")

@@ -14,8 +14,20 @@ from pytest_quantguard.reporters._excerpts import (
     case_line,
     side_by_side,
 )
+from pytest_quantguard.reporters._summary import (
+    also_measured,
+    every_reading,
+    facts,
+    sequential,
+)
 from pytest_quantguard.reporters._table import table
-from pytest_quantguard.reporters._views import failed_rows, routes, unexplained, worst_first
+from pytest_quantguard.reporters._views import (
+    failed_rows,
+    routes,
+    unconfirmed,
+    unexplained,
+    worst_first,
+)
 from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
     budget_sentence,
@@ -33,6 +45,8 @@ CASES_SHOWN = 10
 """Regressed cases named per failed budget."""
 MISHAPS_SHOWN = 5
 """Mishaps named per kind."""
+MEASURED_LINES = 3
+"""Most lines of what was measured without a budget."""
 _COLOURS = {"PASS": "32", "FAIL": "31;1", "INCONCLUSIVE": "33", "ERROR": "31;1"}
 
 
@@ -91,6 +105,8 @@ def render(
             texts = completions if verbosity >= 1 else None
             lines += [""] if lines else []
             lines += candidate_lines(candidate, report.baseline.name, style, texts)
+    run = sequential(report.provenance) if verbosity >= 0 else ""
+    lines += ["", *style.hang(run, 0)] if run else []
     return [style.finish(line) for line in lines]
 
 
@@ -114,19 +130,20 @@ def candidate_lines(
     """Return everything about one candidate: table, evidence, mishaps, cases, route."""
     word = candidate.verdict.name
     title = f" quantguard: {label(candidate.variant.name)} against {label(baseline)} "
-    lines = [style.paint(title.center(style.width, "="), word)]
+    heads = [title] if len(title) <= style.width else style.hang(title.strip(), 0)
+    lines = [style.paint(head.center(style.width, "="), word) for head in heads]
     lines += [
         f"{line.text}{style.paint(line.verdict, line.verdict)}{line.after}"
         for line in table(candidate, style.width)
     ]
-    lines += ["", *summary_lines(candidate, style)]
+    lines += ["", *summary_lines(candidate, style), *measured_lines(candidate, style, texts)]
     lines += mishap_lines(candidate.mishaps, style)
     lines += regressed_lines(candidate, style, texts)
     return [*lines, *route_lines(candidate, baseline, style)]
 
 
 def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
-    """Return the verdict on the candidate, the evidence of the run, and what the server says."""
+    """Return the verdict, the evidence of the run, what was found, and what the server says."""
     word = candidate.verdict.name
     if candidate.outcomes:
         passed = candidate.verdict is Verdict.PASS
@@ -137,8 +154,27 @@ def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
         found = "nothing was compared"
     lines = style.hang(f"{word}  {label(candidate.variant.name)}: {found}", 0)
     lines[0] = style.paint(word, word) + lines[0].removeprefix(word)
+    for text in facts(candidate):
+        lines += style.hang(text, 0)
     if candidate.quantization_note:
         lines += style.hang(f"Quantization: {sentence(candidate.quantization_note)}", 0)
+    return lines
+
+
+def measured_lines(
+    candidate: CandidateReport, style: _Style, texts: Completions | None
+) -> list[str]:
+    """Return in few lines what no budget asked about; all of it where texts are shown too."""
+    if texts is not None:
+        told = [line for text in every_reading(candidate) for line in style.hang(text, 2)]
+        return ["Measured over all cases:", *told] if told else []
+    parts = also_measured(candidate)
+    lines: list[str] = []
+    for shown in range(len(parts), 0, -1):
+        rest = [f"{len(parts) - shown} more with -v"] if shown < len(parts) else []
+        lines = style.hang(f"Also measured: {'; '.join([*parts[:shown], *rest])}", 0)
+        if len(lines) <= MEASURED_LINES:
+            break
     return lines
 
 
@@ -162,12 +198,17 @@ def mishap_lines(mishaps: Sequence[Mishap], style: _Style) -> list[str]:
 def regressed_lines(
     candidate: CandidateReport, style: _Style, texts: Completions | None
 ) -> list[str]:
-    """Return the regressed cases of the failed budgets, then the critical; each is named once."""
+    """Return the regressed cases of the failed budgets, then the critical; each is named once.
+
+    Budgets on metrics have no regressed cases. Critical cases that further runs did not confirm
+    come last, since somebody may want to know which they are.
+    """
     lines: list[str] = []
     named: set[tuple[str, str]] = set()
-    critical = tuple(o for o in candidate.outcomes if o.critical and o.regressed)
+    critical = tuple(o for o in candidate.outcomes if o.critical and o.confirmed)
+    rows = [row for row in failed_rows(candidate) if row.metric is None]
     sections = [
-        *((f"in {group_name(r)}", r.regressed, r.check is None) for r in failed_rows(candidate)),
+        *((f"in {group_name(r)}", r.regressed, r.check is None) for r in rows),
         ("although critical", critical, True),
     ]
     for head, regressed, check in sections:
@@ -183,7 +224,20 @@ def regressed_lines(
             lines += style.hang(f"{name}  {violation(outcome)}", 2)
             lines += _text_lines(outcome, style, texts)
         lines += _more(len(fresh) - CASES_SHOWN, 2)
-    return lines
+    return lines + _unconfirmed_lines(candidate, style)
+
+
+def _unconfirmed_lines(candidate: CandidateReport, style: _Style) -> list[str]:
+    found = [outcome for outcome in candidate.outcomes if unconfirmed(outcome)]
+    if not found:
+        return []
+    head = f"Critical, failed once, but not in two of three runs: {len(found)}"
+    lines = ["", *style.hang(head, 0)]
+    for outcome in found[:CASES_SHOWN]:
+        held = outcome.confirmation or (0, 0)
+        runs = f"held in {held[0]} of 3 runs of the baseline, {held[1]} of the candidate"
+        lines += style.hang(f"{case_line(outcome)}  {runs}", 2)
+    return lines + _more(len(found) - CASES_SHOWN, 2)
 
 
 def _text_lines(outcome: PairedOutcome, style: _Style, texts: Completions | None) -> list[str]:

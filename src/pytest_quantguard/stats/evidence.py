@@ -66,7 +66,7 @@ def mean_evidence(differences: Iterable[float]) -> EValue:
     gives e = 1. Raises ValueError for another difference or NaN.
 
     >>> round(mean_evidence([0.5, 0.5, -1, 0]).e, 4)
-    0.6083
+    0.7062
     """
     values = [value for value in checked_differences(differences) if value]
     wealth = [math.fsum(math.log1p(bet * value) for value in values) for bet in _BETS]

@@ -35,8 +35,8 @@ def agresti_min_interval(counts: PairedCounts, confidence: float = 0.95) -> tupl
 
     Raises ValueError unless 0 < confidence < 1.
 
-    >>> [round(x, 4) for x in agresti_min_interval(PairedCounts(lost=16, gained=8, n=86))]
-    [-0.0197, 0.2069]
+    >>> [round(x, 4) for x in agresti_min_interval(PairedCounts(lost=6, gained=16, n=161))]
+    [-0.1182, -0.0045]
     """
     return _wald(counts.lost + 0.5, counts.gained + 0.5, counts.n + 2, confidence)
 

@@ -73,7 +73,7 @@ def median_ratio_p(
     P(Bin(n, 1/2) >= number of ratios above the limit); one that equals it counts as not above.
     Raises ValueError as `median_ratio` does, and unless the limit is finite and above 0.
 
-    >>> median_ratio_p([1, 1, 2, 2, 4], [1.1, 1.2, 2.6, 2.2, 4.1], limit=1)
+    >>> round(median_ratio_p([1, 1, 2, 2, 4], [1.1, 1.2, 2.6, 2.2, 4.1], limit=1), 5)
     0.03125
     """
     _check_limit(limit, side)
@@ -115,10 +115,11 @@ def quantile_ratio(
     ours, theirs = sorted(baseline), sorted(candidate)
     if len(ours) < quantile_floor(q, alpha):
         return None
+    inverse = _quantiles_apart(theirs, ours, q, alpha)
     return Estimate(
         value=sample_quantile(theirs, q) / sample_quantile(ours, q),
         low=_quantiles_apart(ours, theirs, q, alpha),
-        high=1 / _quantiles_apart(theirs, ours, q, alpha),
+        high=1 / inverse if inverse else math.inf,
         n=len(ours),
     )
 
@@ -276,11 +277,11 @@ def _success_cost(
 
 def _quantiles_apart(ours: list[float], theirs: list[float], q: float, alpha: float) -> float:
     """Lower bound of Q(theirs) / Q(ours); 0 where the cases are too few for one."""
-    n = len(ours)
-    need_upper, need_lower = q**n, (1 - q) ** n  # no smaller error is possible with n cases
+    n, round_up = len(ours), 1 + 1e-9
+    need_upper, need_lower = q**n * round_up, (1 - q) ** n * round_up  # no smaller error with n
     upper_error = max(need_upper, min(alpha / 2, alpha - need_lower))
     lower_error = alpha - upper_error
-    if lower_error < need_lower or upper_error > alpha:
+    if lower_error < need_lower:
         return 0.0
     return quantile_lower(theirs, q, lower_error) / quantile_upper(ours, q, upper_error)
 

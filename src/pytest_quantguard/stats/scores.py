@@ -22,7 +22,7 @@ from operator import itemgetter, mul, neg
 from typing import TYPE_CHECKING
 
 from ._domain import between, checked_differences, checked_weights
-from ._special import first_true, student_t, student_tail
+from ._special import first_true, student_t, student_tail, z_alpha
 
 if TYPE_CHECKING:
     from random import Random
@@ -36,18 +36,23 @@ def mean_upper(
     """Upper confidence bound of the mean difference, one-sided, in [-1, 1]: for PASS.
 
     Student's t bound, mean + t_alpha (standard error), of the cases **and one more that broke
-    completely**, D = 1. Below 10 (effective) cases Hoeffding's (1963) bound, valid for any
-    distribution: the b at which n KL(mean, b) = ln(1 / alpha), KL being the divergence of yes-no
-    outcomes with the chances (1 + mean) / 2 and (1 + b) / 2.
+    completely**: D = 1, with the weight of ln(1 / alpha) / (1 + z_alpha) cases, 1.13 at 0.05, so
+    that n cases without a difference are bounded by ln(1 / alpha) / n, as in an exact test. Below
+    10 (effective) cases Hoeffding's (1963) bound, valid for any distribution: the b at which
+    n KL(mean, b) = ln(1 / alpha), KL being the divergence of yes-no outcomes with the chances
+    (1 + mean) / 2 and (1 + b) / 2.
 
-    @SIZE@
+    For a candidate that breaks 5 points of the cases completely, and else differs little, Student's
+    bound of the cases alone is below the true mean in 36 % of samples of 20 cases and 19 % of 60.
+    With the added case that is at most 5.8 %, exactly, for yes-no differences, any psi up to 0.9
+    and means of 1 to 20 points.
 
     Weights, in any unit and equal when left out: W normalised to sum 1, n = 1 / sum W^2 (Kish) and
     the squared standard error sum W^2 (D - mean)^2 n / (n - 1). Raises ValueError unless each case
     has a difference in [-1, 1] and a finite weight >= 0, one of them above 0, and 0 < alpha < 0.5.
 
     >>> round(mean_upper([0.0] * 100), 4)
-    0.0263
+    0.0298
     """
     between("alpha", alpha, 0, 0.5)
     values = checked_differences(differences)
@@ -55,7 +60,8 @@ def mean_upper(
     sample = _sample(values, scale)
     if sample.n < _FEWEST:
         return _hoeffding_upper(sample, alpha)
-    worse = _sample([*values, 1.0], [*scale, math.fsum(scale) / sample.n])
+    unseen = -math.log(alpha) / (1 + z_alpha(alpha)) * math.fsum(scale) / sample.n
+    worse = _sample([*values, 1.0], [*scale, unseen])
     return min(1.0, worse.mean + student_t(alpha, worse.n - 1) * worse.error)
 
 
@@ -87,7 +93,10 @@ def mean_p(
 
     Student's t test, P(T >= (mean - limit) / (standard error)). With fewer than 10 (effective)
     cases, or where all differences are equal, Hoeffding's exp(-n KL(mean, limit)), valid for any
-    distribution. @PSIZE@ Raises ValueError as `mean_upper` does, and unless -1 <= limit <= 1.
+    distribution. Exact size for yes-no differences and limits of 0 to 5 points: at most 6.7 % at
+    0.05 and 1.9 % at 0.01, for symmetric noise below the nominal. It is exceeded where many cases
+    get a little worse and few much better: `mean_evidence` holds there too. Raises ValueError as
+    `mean_upper` does, and unless -1 <= limit <= 1.
     """
     if not -1 <= limit <= 1:
         raise ValueError(f"limit is {limit}; it must lie between -1 and 1")
@@ -150,7 +159,7 @@ def swap_permutation_p(differences: Iterable[float], draws: int = 2000, seed: in
     unless draws is at least 1.
 
     >>> swap_permutation_p([0.2, 0.1, 0.3, 0.1, 0.2, 0.4, 0.1, 0.2], draws=999)
-    0.006
+    0.007
     """
     from random import Random  # loads hashlib and more: only when needed
 

@@ -34,7 +34,7 @@ def looks_alpha(
     0 < alpha < 0.5, looks is a whole number from 1 to 100 and the spending is one of the two.
 
     >>> [round(-normal_quantile(a), 2) for a in looks_alpha(0.05, 5)]
-    [4.23, 2.89, 2.3, 1.97, 1.74]
+    [4.23, 2.89, 2.3, 1.96, 1.74]
     """
     between("alpha", alpha, 0, 0.5)
     if not (1 <= looks <= 100 and looks % 1 == 0):
