@@ -6,6 +6,7 @@ cases. So each table is decided once, and chances are sums over all tables: exac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
@@ -17,24 +18,39 @@ from scenarios import REPEATED, REPEATS, Size, one_budget
 from world import Draw, Drop, World, draw
 
 from pytest_quantguard import stats
-from pytest_quantguard._decide import ALPHA_PASS, Cases, decide
+from pytest_quantguard._decide import ALPHA_PASS, Cases, EvidenceRule, decide
 from pytest_quantguard.verdicts import Budget, Group, Verdict
 
+OURS: Mapping[str, EvidenceRule] = {
+    "quantguard": "dual",
+    "quantguard, evidence: strict": "strict",
+}
 _SUITE = Group()
 
 
 @lru_cache(maxsize=200_000)
 def verdict(
-    lost: int, gained: int, n: int, max_drop: float, alpha_pass: float = ALPHA_PASS
+    lost: int,
+    gained: int,
+    n: int,
+    max_drop: float,
+    alpha_pass: float = ALPHA_PASS,
+    evidence: EvidenceRule = "dual",
 ) -> Verdict:
     """Return the package's verdict on one budget, for a table of outcomes."""
     differences = [1.0] * lost + [-1.0] * gained + [0.0] * (n - lost - gained)
-    return _verdict(Cases(differences, [1.0] * n), max_drop, alpha_pass)
+    return _verdict(Cases(differences, [1.0] * n), max_drop, alpha_pass, evidence)
 
 
-def _verdict(cases: Cases, max_drop: float, alpha_pass: float = ALPHA_PASS) -> Verdict:
+def _verdict(
+    cases: Cases,
+    max_drop: float,
+    alpha_pass: float = ALPHA_PASS,
+    evidence: EvidenceRule = "dual",
+) -> Verdict:
     budget = Budget(max_drop=max_drop)
-    return decide([budget], {_SUITE: cases}, alpha_pass=alpha_pass)[_SUITE].verdict
+    decisions = decide([budget], {_SUITE: cases}, alpha_pass=alpha_pass, evidence=evidence)
+    return decisions[_SUITE].verdict
 
 
 # --- exact ------------------------------------------------------------------------------------
@@ -165,8 +181,11 @@ def verdict_shares(
     """Return per rule the shares of FAIL and of PASS, one budget alone."""
     found = draw(world, rng, runs=size.single, cases=n, drop=drop)
     counts = count(found, [n])
-    ours = [verdict(*pair, n, max_drop) for pair in _pairs(counts.lost, counts.gained)]
-    shares = {"quantguard": tuple(ours.count(v) / len(ours) for v in (Verdict.FAIL, Verdict.PASS))}
+    shares: dict[str, tuple[float, float]] = {}
+    for name, evidence in OURS.items():
+        pairs = _pairs(counts.lost, counts.gained)
+        ours = [verdict(*pair, n, max_drop, evidence=evidence) for pair in pairs]
+        shares[name] = (ours.count(Verdict.FAIL) / len(ours), ours.count(Verdict.PASS) / len(ours))
     for rule, fails in PEERS.items():
         share = float(fails(counts, max_drop).mean())
         shares[rule] = (share, 1 - share)

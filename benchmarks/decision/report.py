@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 
+import passes
 from alarms import OURS, Alarms
 from goals import Exact, Found, Goal, in_every_world, in_world
 from rules import PEERS, wilson
@@ -50,8 +51,8 @@ def write(
 def _head(worlds: Mapping[str, World], size: Size, seed: int) -> str:
     most = wilson(0, size.alarms)[1]
     text = (
-        "Written by `python benchmarks/decision/run.py`; the README beside `benchmarks/` says how "
-        f"to read it. Seed {seed}. Monte Carlo error, 95 %: false alarms {size.alarms:,} runs per "
+        "Written by `python benchmarks/decision/run.py`; `benchmarks/README.md` says how to "
+        f"read it. Seed {seed}. Monte Carlo error, 95 %: false alarms {size.alarms:,} runs per "
         f"setting (0 seen: at most {_percent(most, 2)}; 1 % seen: {_span(0.01, size.alarms)}), "
         f"losses {size.losses:,} runs (50 % seen: {_span(0.5, size.losses)}), one budget "
         f"{size.single:,} runs (5 % seen: {_span(0.05, size.single)}); exact figures say so."
@@ -173,7 +174,7 @@ def _one_budget(found: Found, size: Size) -> list[str]:
     parts = ["### One budget alone: FAIL / PASS in %, the rest is INCONCLUSIVE"]
     for budget in SINGLE_BUDGETS:
         rows = []
-        for rule in (OURS, *PEERS):
+        for rule in (*passes.OURS, *PEERS):
             row = [rule]
             for truth, _, _ in TRUTHS:
                 shares = [found.one_budget[truth, n, budget][rule] for n in SINGLE_SIZES]

@@ -24,8 +24,8 @@ SECOND = World(
 
 LOOKS = (20, 30, 50, 75, 100, 200, 350, 500, 750, 1000)
 """Ten looks at a growing golden set, in cases per cohort."""
-DENSE_LOOKS = tuple(sorted({*range(4, 34), *(round(33 * 1.03**k) for k in range(116)), 1000}))
-"""After every case at first, then each time the cases have grown by 3 %."""
+DENSE_LOOKS = tuple(sorted({*range(4, 34), *(round(33 * 1.04**k) for k in range(87)), 1000}))
+"""After every case at first, then each time the cases have grown by 4 %."""
 GATE_LOOKS = tuple(500 * look // GATE for look in range(1, GATE + 1))
 """The looks that a run with early stopping takes at 500 cases per cohort."""
 FIXED_SIZES = (20, 30, 50, 75, 100, 125, 150, 200, 250, 300, 350, 400, 500, 600, 750, 850, 1000)
@@ -64,7 +64,7 @@ class Size:
     """Runs of one budget alone: cheap ones."""
 
 
-FULL = Size(alarms=2000, losses=300, single=4000)
+FULL = Size(alarms=2000, losses=200, single=4000)
 QUICK = Size(alarms=100, losses=20, single=200)
 
 

@@ -106,7 +106,15 @@ def judge(
     alpha_pass = stats.looks_alpha(ALPHA_PASS, look[1])[look[0] - 1]
     rows = _rate_rows(budgets, cases, outcomes, mishaps, evidence=evidence, alpha_pass=alpha_pass)
     measured = [budget for budget in budgets if budget.metric is not None]
-    rows += metric_rows(measured, measurements, outcomes, metrics, look=look)
+    rows += metric_rows(
+        measured,
+        measurements,
+        outcomes,
+        metrics,
+        evidence=evidence,
+        max_errors=max_errors,
+        look=look,
+    )
     if any(row.verdict is Verdict.ERROR for row in grounds):
         # What was measured is kept, but nothing is concluded from evidence that is not sound.
         reason = "not judged: the evidence itself is in error"

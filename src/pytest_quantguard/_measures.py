@@ -1,8 +1,9 @@
 """Budgets on metrics: what was measured beside the checks, judged at the end of the run.
 
-Every metric has a p-value for "not over the limit"; FAIL takes proof that a limit is exceeded, with
-Holm's correction over all metric budgets of the run, so that they add at most `ALPHA_FAIL` to the
-false alarms of the run.
+FAIL takes a p-value, with Holm's correction over all metric budgets of the run, so that they add at
+most `ALPHA_FAIL` to its false alarms. For a share or score it is that of "no worse than the baseline",
+and the estimate has to be over the limit, as for checks; under ``strict``, and for ratios (no two
+servers are equally fast), it is that of "not over the limit".
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_quantguard import stats
-from pytest_quantguard._decide import ALPHA_FAIL
+from pytest_quantguard._decide import ALPHA_FAIL, EvidenceRule
 from pytest_quantguard.verdicts import (
     Budget,
     BudgetVerdict,
@@ -31,9 +32,13 @@ def metric_rows(
     outcomes: Sequence[PairedOutcome],
     metrics: Mapping[str, Metric],
     *,
+    evidence: EvidenceRule = "dual",
+    max_errors: float = 0.0,
     look: tuple[int, int] = (1, 1),
 ) -> list[BudgetVerdict]:
     """Judge the budgets that name a metric.
+
+    ``max_errors`` is the share of references, in [0, 1], that may go without a probability.
 
     At one of several looks FAIL takes its share of the error (Bonferroni), and PASS waits for the
     last one: these tests are made for evidence of a fixed size.
@@ -47,14 +52,15 @@ def metric_rows(
         theirs = [o for o in outcomes if group.takes(o)]
         try:
             metric = metrics[str(budget.metric)]
-            p_values[group] = metric.p_over(mine, theirs, _limit(budget))
+            dual = evidence == "dual" and metric.unit == "points"
+            p_values[group] = metric.p_over(mine, theirs, 0.0 if dual else _limit(budget))
             reading = metric.read(group, mine, theirs)
             notes[group] = reading.note
             rows[group] = _row(budget, metric, reading)
         except Exception as error:  # a metric of the user's: an error with a name, never a pass
             text = f"the metric {budget.metric!r} broke: {type(error).__name__}: {error}"
             rows[group] = _bare_row(budget, Verdict.ERROR, text)
-        unscored = _unscored(mine) if budget.metric == "reference" else ""
+        unscored = _unscored(mine, max_errors) if budget.metric == "reference" else ""
         if unscored:
             rows[group] = _bare_row(budget, Verdict.ERROR, unscored)
     over = stats.holm(p_values, ALPHA_FAIL / look[1]) if p_values else frozenset()
@@ -64,11 +70,11 @@ def metric_rows(
     ]
 
 
-def _unscored(measurements: Sequence[PairedMeasurement]) -> str:
+def _unscored(measurements: Sequence[PairedMeasurement], max_errors: float) -> str:
     """Say how many references a server could not judge: what is not known has not been kept."""
     asked = [m for m in measurements if m.baseline.reference_p is not None or _error_of(m)]
     broken = [m for m in asked if _error_of(m)]
-    if not broken:
+    if len(broken) <= max_errors * len(asked):
         return ""
     return f"{len(broken)} of {len(asked)} references got no probability: {_error_of(broken[0])}"
 
@@ -80,12 +86,19 @@ def _error_of(measurement: PairedMeasurement) -> str:
 def _final(row: BudgetVerdict, over: bool, note: str, *, last: bool) -> BudgetVerdict:
     if row.verdict is Verdict.ERROR:
         return row
-    if over and row.delta is not None:
-        said = f"{_said(row.delta, row.delta.value)}, shown to be over the limit"
+    if over and row.delta is not None and _exceeds(row, row.delta.value):
+        said = f"{_said(row.delta, row.delta.value)}, more than is allowed"
         return replace(row, verdict=Verdict.FAIL, reason=f"{said}; {note}" if note else said)
     if row.verdict is Verdict.PASS and not last:
         return replace(row, verdict=Verdict.INCONCLUSIVE, reason="judged at the last look")
     return row
+
+
+def _exceeds(row: BudgetVerdict, value: float) -> bool:
+    """Tell whether an estimate is over its limit, in the direction that the evidence is about."""
+    if row.max_ratio is not None:  # its p-value is about the limit itself, on either side
+        return True
+    return abs(value) > (row.max_drop or 0.0)
 
 
 def readings(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from junitparser import JUnitXml
 
 SMOKE = ["-k", "smoke"]
@@ -90,3 +91,39 @@ def test_a_model_file_that_is_missing_is_an_error(helpdesk):
     assert run.code == 4, run.output
     assert run.has("quantguard.yaml:", "cannot read the model", "nowhere.gguf", "No such file")
     assert "Traceback" not in run.output
+
+
+def test_the_probability_of_right_answers_warns_early(helpdesk):
+    """A good 4-bit build, on 140 cases: its answers show nothing yet, its log-probs do.
+
+    One forced decode per case and arm; q8_0, asked the same, stays silent.
+    """
+    budgets = [{"max_drop": "5 pt"}, {"metric": "reference", "max_drop": "3 pt"}]
+    helpdesk.data["budgets"] = budgets
+    helpdesk.write("quantguard.yaml", yaml.safe_dump(helpdesk.data, sort_keys=False))
+    run = helpdesk.run(*SMOKE, "--quant-candidate=awq-int4", candidate="q8_0")
+    found = {
+        candidate["variant"]["name"]: {
+            row["metric"] or row["check"] or "all": row["verdict"] for row in candidate["budgets"]
+        }
+        for candidate in run.report["candidates"]
+    }
+
+    assert run.code == 1, run.output
+    assert found["q8_0"]["reference"] == "pass"
+    assert found["awq-int4"]["reference"] == "fail"
+    assert found["awq-int4"]["all"] != "fail"
+    assert run.has("early warning: the model is less sure of the right answer")
+    requests = run.report["provenance"]["requests"]
+    assert {counts["sent"] for counts in requests.values()} == {2 * CASES}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_broken_build_is_stopped_at_the_first_look(helpdesk, workers):
+    """3-bit rounding, asked in batches: a fifth of the cases is enough."""
+    run = helpdesk.run(*SMOKE, "--quant-sequential", *workers, candidate="rtn3")
+
+    assert run.code == 1, run.output
+    assert run.verdicts == {"rtn3": "fail"}
+    requests = run.report["provenance"]["requests"]
+    assert {counts["sent"] for counts in requests.values()} == {CASES // 5}

@@ -106,9 +106,15 @@ def test_nothing_measured_shows_nothing(key):
 @pytest.mark.parametrize("key", BUDGETABLE)
 @pytest.mark.parametrize("limit", [0.0, -0.1, float("nan"), float("inf")])
 def test_a_limit_that_no_budget_can_have_is_refused(key, limit):
-    """Whatever was measured, and before anything was."""
+    """Whatever was measured, and before anything was.
+
+    In points, 0 is no budget, but it is a hypothesis: "no worse than the baseline".
+    """
     with pytest.raises(ValueError, match="the limit is"):
         load(key).floor(limit)
+    if limit == 0 and load(key).unit == "points":
+        assert Evidence().p_over(key, limit) == 1.0
+        return
     with pytest.raises(ValueError, match="the limit is"):
         Evidence().p_over(key, limit)
 

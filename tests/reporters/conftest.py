@@ -204,14 +204,9 @@ def realistic():
 
 
 SEQUENTIAL = {
-    "look": 1,
-    "looks": 5,
-    "stopped_early": True,
-    "cases": 60,
-    "cases_planned": 300,
-    "requests_saved": 480,
-    "requests_planned": 600,
-}
+    "look": 1, "looks": 5, "stopped_early": True, "cases": 60, "cases_planned": 300,
+    "requests_saved": 480, "requests_planned": 600,
+}  # fmt: skip
 
 
 def delta(value, low, high, **more):
@@ -222,9 +217,9 @@ def delta(value, low, high, **more):
 def metric_row(metric, verdict, reason, found, levels, **more):
     """A row of a budget on a metric, as the judge writes it."""
     return BudgetVerdict(
-        cohort=more.pop("cohort", None), check=None, metric=metric, verdict=verdict, reason=reason,
-        delta=found, cases=300, baseline_rate=levels[0], candidate_rate=levels[1],
-        **{"max_drop": None, **more},
+        check=None, metric=metric, verdict=verdict, reason=reason, delta=found, cases=300,
+        baseline_rate=levels[0], candidate_rate=levels[1],
+        **{"cohort": None, "max_drop": None, **more},
     )  # fmt: skip
 
 
@@ -234,7 +229,7 @@ def measured_rows(outcomes):
     evidence, suite, faq, *_ = realistic_rows(outcomes)
     bounded = replace(suite.delta, best=0.041, worst=0.082)
     nested = row(outcomes, cohort="tool-calling", check=None, max_drop=0.05, verdict=unsure,
-                 reason="needs about 90 more cases, or a budget of 7.1 %", delta=(-0.01, 0.071))
+                 reason="needs about 90 more cases", delta=(-0.01, 0.071))  # fmt: skip
     return (
         evidence,
         replace(suite, delta=bounded),
@@ -310,9 +305,8 @@ def measured():
         budgets=measured_rows(outcomes),
         measurements=measurements(),
         readings=measured_readings(),
-        notes=("39 of 560 checks got worse and 2 better: 7.3 % differ; "
-               "two runs of the baseline differ on 2.1 %",),
-    )  # fmt: skip
+        notes=("39 of 560 checks got worse and 2 better: 7.3 % differ",),
+    )
     provenance = {**PROVENANCE, "sequential": SEQUENTIAL}
     return replace(report, candidates=(candidate,), provenance=provenance)
 
@@ -337,26 +331,21 @@ def hostile(text):
     )
     mishap = replace(realistic_mishaps()[0], message=text, kind=quoted or "TransportError")
     found = delta(0.1, 0.05, 0.2, best=0.05, worst=0.2)
-    told = metric_row(quoted or "m", Verdict.FAIL, text, found, (0.5, 0.6), tag=quoted or "t",
-                      max_drop=0.01)  # fmt: skip
-    sure = replace(told, metric="reference", cohort=quoted or "c", delta=found)
+    told = metric_row(quoted or "m", Verdict.INCONCLUSIVE, text, found, (0.5, 0.6),
+                      tag=quoted or "t", max_drop=0.01)  # fmt: skip
+    sure = replace(told, metric="reference", cohort=quoted or "c", reason=quoted)
     measurement = measurements()[1]
     silent = replace(measurement.candidate, reference_error=text)
     candidate = CandidateReport(
         variant=replace(AWQ, model=quoted),
         verdict=Verdict.ERROR,
-        budgets=(broken, failed, told, sure, replace(failed, delta=found)),
+        budgets=(broken, replace(failed, delta=found), told, sure),
         outcomes=tuple(outcomes),
         mishaps=(mishap,),
         log_evidence=900.0,
         quantization_note=text,
         measurements=(replace(measurement, candidate=silent, variant=quoted, tags=(quoted,)),),
-        readings=tuple(
-            reading(name, found if change else None, note=note)
-            for name in (quoted, "divergence")
-            for change in (True, False)
-            for note in (text, quoted[:40])
-        ),
+        readings=(reading(quoted, found, note=quoted[:40]), reading("divergence", None, note=text)),
         notes=(text, quoted),
     )
     provenance = {"note": quoted, "sequential": {**SEQUENTIAL, "look": quoted}}

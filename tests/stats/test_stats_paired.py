@@ -276,11 +276,11 @@ def test_empty_cells_are_bounded_by_exact_tails(alpha: float) -> None:
     for lost, n in ((0, 20), (3, 40), (11, 90)):
         only_lost = max(
             stats.tango_upper(table(lost, 0, n), alpha),
-            solved(lambda d, lost=lost, n=n: sum(binomial(n, d)[: lost + 1]), alpha),
+            solved(lambda d, lost=lost, n=n: sum(binomial(n, d)[: lost + 1]), alpha, 0),
         )
         all_differ = max(
             stats.tango_upper(table(lost, n - lost, n), alpha),
-            solved(lambda d, lost=lost, n=n: sum(binomial(n, (1 + d) / 2)[: lost + 1]), alpha),
+            solved(lambda d, lost=lost, n=n: sum(binomial(n, (1 + d) / 2)[: lost + 1]), alpha, -1),
         )
 
         assert pytest.approx(only_lost, abs=1e-9) == stats.loss_upper(table(lost, 0, n), alpha)
@@ -289,13 +289,12 @@ def test_empty_cells_are_bounded_by_exact_tails(alpha: float) -> None:
             assert pytest.approx(all_differ, abs=1e-9) == differ
 
 
-def solved(chance: Callable[[float], float], alpha: float) -> float:
-    """The drop at which a chance that falls in it is alpha."""
-    low, high = -1.0, 1.0
+def solved(chance: Callable[[float], float], alpha: float, low: float) -> float:
+    """The drop, above low, at which a chance that falls in it is alpha."""
+    high = 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        below = middle <= 0 or chance(middle) > alpha  # every bound asked for is above 0
-        low, high = (middle, high) if below else (low, middle)
+        low, high = (middle, high) if chance(middle) > alpha else (low, middle)
     return high
 
 

@@ -45,7 +45,8 @@ class Points(Paired):
         return weighted_mean(values, weights)
 
     def _check(self, limit: float) -> None:
-        check_share(limit)
+        if limit != 0:  # no budget, but a hypothesis: "the candidate is no worse"
+            check_share(limit)
 
 
 class Share(Points):
@@ -62,7 +63,7 @@ class Share(Points):
         Raises:
             ValueError: unless the limit is a share in (0, 1].
         """
-        self._check(limit)
+        check_share(limit)
         return stats.pass_floor(limit, ALPHA)
 
     def _share(self, measurement: Measurement) -> float | None:
@@ -98,7 +99,7 @@ class Score(Points):
         Raises:
             ValueError: unless the limit is a share in (0, 1].
         """
-        self._check(limit)
+        check_share(limit)
         return fewest(lambda cases: stats.mean_upper([0.0] * cases, None, ALPHA), limit)
 
     def _delta(self, pairs: Sequence[Pair]) -> Delta:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from textwrap import wrap
 
 from pytest_quantguard.reporters._words import (
     budget_of,
     change,
+    folded,
     interval,
     label,
     row_levels,
@@ -173,4 +173,4 @@ def _below(reason: str, width: int) -> list[Line]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return wrap(text, max(width, 20), break_on_hyphens=False)
+    return folded(text, max(width, 20))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from textwrap import wrap
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.reporters._views import unconfirmed
@@ -24,6 +26,9 @@ LABEL_LIMIT = 100
 NO_CANDIDATE = "no candidate was judged"
 STRONG_EVIDENCE = math.log(100)
 """Natural logarithm of the odds that a FAIL takes."""
+_TOGETHER = re.compile(r"(?<=\d) (?=(?:pt|%|ms|s)(?!\w))|(?<=\d,) (?=[-.\dinf]+\])")
+"""Blanks inside a number with its unit, or inside an interval."""
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
 def sentence(text: str, limit: int = MESSAGE_LIMIT) -> str:
@@ -35,6 +40,13 @@ def sentence(text: str, limit: int = MESSAGE_LIMIT) -> str:
 def label(text: str) -> str:
     """Return a name as all reports show it; names that fit the rules stay as they are."""
     return sentence(text, LABEL_LIMIT) or "(unnamed)"
+
+
+def folded(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    """Break a line at blanks, but not those inside of numbers; indents count in the width."""
+    kept = _TOGETHER.sub(_UNBROKEN, text)
+    lines = wrap(kept, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    return [line.replace(_UNBROKEN, " ") for line in lines]
 
 
 def percent(share: float | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from textwrap import wrap
 
 from pytest_quantguard._sanitize import neutral
 from pytest_quantguard.reporters._excerpts import (
@@ -31,6 +30,7 @@ from pytest_quantguard.reporters._views import (
 from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
     budget_sentence,
+    folded,
     group_name,
     label,
     odds,
@@ -65,14 +65,7 @@ class _Style:
 
     def hang(self, text: str, indent: int = 2) -> list[str]:
         """Wrap a sentence; its further lines are set in by two more columns."""
-        first, rest = " " * indent, " " * (indent + 2)
-        return wrap(
-            text,
-            self.width,
-            initial_indent=first,
-            subsequent_indent=rest,
-            break_on_hyphens=False,
-        )
+        return folded(text, self.width, " " * indent, " " * (indent + 2))
 
     def finish(self, line: str) -> str:
         """Make sure that no line commands a CI system and that the terminal can encode it."""
