@@ -12,7 +12,7 @@ import yaml
 from pytest_quantguard import _budgets, stats
 from pytest_quantguard._auto import LARGEST, auto_budgets, levels, propose, yaml_lines
 from pytest_quantguard._budgets import Census
-from pytest_quantguard._noticed import _log_evidence, noticed
+from pytest_quantguard._noticed import noticed
 from pytest_quantguard._plan import Asked, Outset, make_plan, plan_row
 from pytest_quantguard._prior import churn_prior, disagreement, largest_psi, weight_bits
 from pytest_quantguard.commands._plan_text import percent, render
@@ -242,7 +242,7 @@ def test_evidence_of_whole_cases_is_that_of_the_statistics():
     """The planner's formula goes on between whole numbers; on them it is the same."""
     for lost, gained in ((0, 0), (5, 1), (30, 12), (2, 9)):
         exact = stats.sign_evidence([1] * lost + [-1] * gained).log_e
-        assert pytest.approx(exact) == _log_evidence(lost, gained)
+        assert pytest.approx(exact) == stats.sign_evidence_of(lost, gained).log_e
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_a_noticed_loss_fails_in_four_runs_of_five(n, psi, share, max_drop):
         sides = [draw.random() for _ in range(n)]
         lost = sum(u < psi / 2 + loss for u in sides)
         gained = sum(u > 1 - psi / 2 for u in sides)
-        real = _log_evidence(lost, gained) >= math.log(100 / share)
+        real = stats.sign_evidence_of(lost, gained).log_e >= math.log(100 / share)
         fails += real and (lost - gained) / n > max_drop
 
     assert pytest.approx(0.8, abs=0.06) == fails / runs

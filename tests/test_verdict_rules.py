@@ -375,3 +375,18 @@ def test_flips_and_noise_are_told():
     assert "3 of 100 checks got worse and 2 better: 5.0 % differ" in note
     assert "two runs of the baseline differ on 1.3 %" in note
     assert math.isfinite(report.log_evidence)
+
+
+def test_a_loss_that_could_be_chance_says_how_many_cases_would_settle_it():
+    """At the same rates, that many further cases make it a FAIL; a few fewer do not."""
+    found = pairs(lost=30, gained=12, n=300)
+    report = judge(found, [Budget(max_drop=0.05)])
+    assert Verdict.INCONCLUSIVE is row(report).verdict
+    (text,) = [word for word in row(report).reason.split() if word.isdigit()]
+
+    def with_cases(n):
+        lost, gained = round(30 * n / 300), round(12 * n / 300)
+        return row(judge(pairs(lost=lost, gained=gained, n=n), [Budget(max_drop=0.05)])).verdict
+
+    assert Verdict.FAIL is with_cases(300 + int(1.1 * int(text)))
+    assert Verdict.INCONCLUSIVE is with_cases(300 + int(0.8 * int(text)))

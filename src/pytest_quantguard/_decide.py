@@ -52,6 +52,8 @@ class Family:
 
     log_evidence: float = 0.0
     log_of: Mapping[Group, float] | None = None
+    share_of: Mapping[Group, float] | None = None
+    """Part that each group has in the evidence, in (0, 1]."""
     strongest: Group | None = None
     rejected: frozenset[Group] = frozenset()
 
@@ -109,6 +111,8 @@ def decide(
         group = budget.group
         blamed = group in proven if evidence == "strict" else family.blames(group)
         verdict, reason = _verdict(counts, limit, blamed, alpha_pass)
+        if verdict is Verdict.INCONCLUSIVE and counts.drop >= limit and evidence == "dual":
+            reason = _open(group, cases, family)
         low, high = stats.loss_interval(counts, confidence=1 - 2 * ALPHA_PASS)
         decisions[group] = Decision(
             verdict,
@@ -152,6 +156,26 @@ def _verdict(
     )
 
 
+def _open(group: Group, cases: Mapping[Group, Cases], family: Family) -> str:
+    """Say how many further cases of the group would settle it, if all rates went on."""
+    text = "over the budget, but this could still be chance"
+    shares = family.share_of or {}
+    groups = {g: (shares[g], *_signs(found.differences)) for g, found in cases.items()}
+    needed = math.log(1 / ALPHA_FAIL)
+    if family.log_evidence >= needed:  # the loss is real; whether it is this group's is open
+        text = "over the budget, but the evidence is about other groups"
+        groups, needed = {group: groups[group]}, needed - math.log(shares[group])
+    stretch = stats.stretch_to_evidence(groups, needed)
+    if stretch is None:
+        return f"{text}: nearly as many cases got better as worse"
+    more = math.ceil((stretch - 1) * len(cases[group].differences))
+    return f"{text}: needs about {max(1, more)} more cases"
+
+
+def _signs(differences: Sequence[float]) -> tuple[int, int]:
+    return sum(d > 0 for d in differences), sum(d < 0 for d in differences)
+
+
 # --- the family of evidence -----------------------------------------------------------------
 
 
@@ -170,9 +194,11 @@ def weigh(cases: Mapping[Group, Cases]) -> Family:
     }
     if not groups:
         return Family()
+    total = math.fsum(weight for weight, _ in groups.values())
     return Family(
         stats.family_evidence(groups).log_e,
         {group: log_e for group, (_, log_e) in groups.items()},
+        {group: weight / total for group, (weight, _) in groups.items()},
         max(groups, key=lambda g: math.log(groups[g][0]) + groups[g][1]),
         frozenset(stats.closure_rejects(groups, alpha=ALPHA_FAIL)),
     )

@@ -130,7 +130,7 @@ def judge(
         quantization_note=quantization_note,
         measurements=tuple(measurements),
         readings=readings(measurements, outcomes, metrics),
-        notes=_notes(outcomes, noise),
+        notes=_notes(outcomes, cases, noise),
     )
 
 
@@ -284,7 +284,10 @@ def _cases_of(members: Iterable[PairedOutcome]) -> Cases:
     return grouped(replace(o, cohort="", check="") for o in members)[Group()]
 
 
-def _notes(outcomes: Sequence[PairedOutcome], noise: float | None) -> tuple[str, ...]:
+def _notes(
+    outcomes: Sequence[PairedOutcome], cases: Mapping[Group, Cases], noise: float | None
+) -> tuple[str, ...]:
+    """Say how much differs, in both directions: everything hangs on it."""
     if not outcomes:
         return ()
     worse, better = sum(o.regressed for o in outcomes), sum(o.improved for o in outcomes)
@@ -292,4 +295,7 @@ def _notes(outcomes: Sequence[PairedOutcome], noise: float | None) -> tuple[str,
     text = f"{worse} of {len(outcomes)} checks got worse and {better} better: {share:.1f} % differ"
     if noise is not None:
         text += f"; two runs of the baseline differ on {100 * noise:.1f} %"
-    return (text,)
+    suite = cases[Group()]
+    counts = stats.paired_counts(suite.differences, suite.weights)
+    chance = 100 * stats.noise_limit(counts.psi, counts.n)
+    return (f"{text}; a loss below {chance:.1f} pt over all could be chance",)

@@ -1,9 +1,9 @@
 """Budgets on metrics: what was measured beside the checks, judged at the end of the run.
 
 FAIL takes a p-value, with Holm's correction over all metric budgets of the run, so that they add at
-most `ALPHA_FAIL` to its false alarms. For a share or score it is that of "no worse than the baseline",
-and the estimate has to be over the limit, as for checks; under ``strict``, and for ratios (no two
-servers are equally fast), it is that of "not over the limit".
+most `ALPHA_FAIL` to its false alarms. For a share or score it is that of "no worse than the
+baseline", and the estimate has to be over the limit, as for checks; under ``strict``, and for
+ratios (no two servers are equally fast), it is that of "not over the limit".
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+from pytest_quantguard import stats
 from pytest_quantguard._decide import ALPHA_FAIL
 
-_BETS = tuple(tenth / 10 for tenth in range(1, 10))  # those of `stats.sign_evidence`
 _LARGEST = 0.999
 
 
@@ -37,7 +37,8 @@ def noticed(
         slope = n * loss * (1 - differing) / variance
         either = max(net, n * differing + slope * (net - n * loss))
         return (
-            net > n * max_drop and _log_evidence((either + net) / 2, (either - net) / 2) >= needed
+            net > n * max_drop
+            and stats.sign_evidence_of((either + net) / 2, (either - net) / 2).log_e >= needed
         )
 
     low, high = max_drop, _LARGEST
@@ -47,10 +48,3 @@ def noticed(
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
-
-
-def _log_evidence(lost: float, gained: float) -> float:
-    """Return `stats.sign_evidence` of broken numbers of cases."""
-    wealth = [lost * math.log1p(bet) + gained * math.log1p(-bet) for bet in _BETS]
-    best = max(wealth)
-    return best + math.log(math.fsum(math.exp(w - best) for w in wealth) / len(_BETS))

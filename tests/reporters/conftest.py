@@ -227,12 +227,11 @@ def measured_rows(outcomes):
     """Budgets of every kind: on checks, a tag, a cohort's tag, relative, points and ratios."""
     fail, passed, unsure = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE
     evidence, suite, faq, *_ = realistic_rows(outcomes)
-    bounded = replace(suite.delta, best=0.041, worst=0.082)
     nested = row(outcomes, cohort="tool-calling", check=None, max_drop=0.05, verdict=unsure,
                  reason="needs about 90 more cases", delta=(-0.01, 0.071))  # fmt: skip
     return (
         evidence,
-        replace(suite, delta=bounded),
+        replace(suite, delta=replace(suite.delta, best=0.041, worst=0.082)),
         replace(suite, tag="pii", verdict=passed, max_drop=0.1, reason="at most 8.9 pt worse"),
         faq,
         replace(nested, tag="nested", relative=True),
@@ -259,10 +258,9 @@ def reading(metric, found, levels=(None, None), note="", cases=300):
 
 def measured_readings():
     """Metrics with and without a budget, some of which show nothing."""
-    parted = "same likeliest token 97.2 %, KL divergence 0.031 nats, lost lead 0.12 nats a token"
     times = (1.25, 2.5)
     return (
-        reading("divergence", None, note=parted),
+        reading("divergence", None, note="same likeliest token 97.2 %, KL divergence 0.031 nats"),
         reading("errors", delta(0.0, -0.009, 0.009), (0.0, 0.0)),
         reading("latency_p50", delta(0.68, 0.61, 0.77, unit="ratio"), (0.92, 0.6314)),
         reading("latency_p95", delta(0.91, 0.55, math.inf, unit="ratio"), times),
@@ -307,8 +305,8 @@ def measured():
         readings=measured_readings(),
         notes=("39 of 560 checks got worse and 2 better: 7.3 % differ",),
     )
-    provenance = {**PROVENANCE, "sequential": SEQUENTIAL}
-    return replace(report, candidates=(candidate,), provenance=provenance)
+    report = replace(report, provenance={**PROVENANCE, "sequential": SEQUENTIAL})
+    return replace(report, candidates=(candidate,))
 
 
 def hostile(text):

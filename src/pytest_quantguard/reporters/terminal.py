@@ -142,7 +142,8 @@ def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
         passed = candidate.verdict is Verdict.PASS
         found = "every budget is shown to hold; " if passed else ""
         found += f"evidence of a loss, whole run: {odds(candidate.log_evidence)}"
-        found += " (a FAIL takes 100 : 1)"
+        by_metric = any(row.metric is not None for row in failed_rows(candidate))
+        found += f" (a FAIL {'on checks ' if by_metric else ''}takes 100 : 1)"
     else:
         found = "nothing was compared"
     lines = style.hang(f"{word}  {label(candidate.variant.name)}: {found}", 0)

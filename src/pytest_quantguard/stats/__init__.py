@@ -17,6 +17,8 @@ from .evidence import (
     holm,
     mean_evidence,
     sign_evidence,
+    sign_evidence_of,
+    stretch_to_evidence,
 )
 from .intervals import (
     agresti_min_interval,
@@ -109,6 +111,8 @@ __all__ = [
     "quantile_ratio",
     "quantile_ratio_p",
     "sign_evidence",
+    "sign_evidence_of",
+    "stretch_to_evidence",
     "success_cost_ratio",
     "success_cost_ratio_p",
     "swap_permutation_p",

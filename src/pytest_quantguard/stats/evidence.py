@@ -20,6 +20,7 @@ from ._domain import between, checked_differences
 Group = TypeVar("Group")  # whatever the caller names groups by
 
 _BETS = tuple(tenth / 10 for tenth in range(1, 10))
+_FARTHEST = 128  # times as many cases: beyond that nobody collects them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +51,53 @@ def sign_evidence(differences: Iterable[float]) -> EValue:
     0.9583
     """
     values = checked_differences(differences)
-    worse = sum(value > 0 for value in values)
-    better = sum(value < 0 for value in values)
+    return sign_evidence_of(sum(value > 0 for value in values), sum(value < 0 for value in values))
+
+
+def sign_evidence_of(worse: float, better: float) -> EValue:
+    """`sign_evidence` of that many cases that got worse and better; planning may break them.
+
+    Raises ValueError unless both are finite and >= 0.
+    """
+    for name, value in (("worse", worse), ("better", better)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} is {value}; a number of cases is finite and >= 0")
     wealth = [worse * math.log1p(bet) + better * math.log1p(-bet) for bet in _BETS]
     return EValue(log_e=_log_sum_exp(wealth) - math.log(len(_BETS)))
+
+
+def stretch_to_evidence(
+    groups: Mapping[Group, tuple[float, float, float]], log_e: float
+) -> float | None:
+    """How many times as many cases would reach an e-value, if the observed rates went on.
+
+    groups: group -> (weight, number that got worse, number that got better), stretched alike until
+    their `family_evidence` is at least log_e (a natural logarithm). 1 where it is; found to 0.1 %.
+    None where 128 times as many would not do: at such rates the bets lose. Raises ValueError as
+    `sign_evidence_of` and `family_evidence` do.
+
+    >>> round(stretch_to_evidence({"all": (1, 9, 1)}, log_e=math.log(100)), 2)
+    1.48
+    """
+
+    def reached(stretch: float) -> bool:
+        found = {
+            name: (weight, sign_evidence_of(worse * stretch, better * stretch).log_e)
+            for name, (weight, worse, better) in groups.items()
+        }
+        return family_evidence(found).log_e >= log_e
+
+    if reached(1.0):
+        return 1.0
+    low, high = 1.0, 2.0
+    while not reached(high):
+        low, high = high, 2 * high
+        if high > _FARTHEST:
+            return None
+    while high - low > 1e-3 * low:
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
 
 
 def mean_evidence(differences: Iterable[float]) -> EValue:

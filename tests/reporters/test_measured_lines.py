@@ -1,0 +1,305 @@
+"""What was measured beside the checks, as the terminal tells it: rows, numbers, sentences."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+
+from pytest_quantguard.reporters import _summary, _table, _words, terminal
+from pytest_quantguard.verdicts import Verdict
+
+
+def nothing(key):
+    return None
+
+
+def shown(report, *, width=160, verbosity=0):
+    lines = terminal.render(
+        report, width=width, colour=False, unicode=True, verbosity=verbosity, completions=nothing
+    )
+    return "\n".join(lines)
+
+
+def unwrapped(text):
+    """One line, so that a sentence is found wherever it was broken."""
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.fixture
+def candidate(make):
+    (found,) = make.measured().candidates
+    return found
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+def test_metrics_have_rows_in_their_own_units(make):
+    """Levels as money, time, length and share; deltas and budgets as ratios or points."""
+    text = shown(make.measured())
+
+    for row in (
+        "all                  cost_per_success  300  0.0004124  0.0001938     x0.47  [0.45, 0.49]"
+        "   x1.00  PASS\n",
+        "all                  latency_p50       300     920 ms     631 ms     x0.68  [0.61, 0.77]"
+        "   x1.10  PASS\n",
+        "all                  length            300      142.2      156.5     x1.10  [1.05, 1.15]"
+        "  x1.125  INCONCLUSIVE (between x1.05 and x1.15: needs more cases)\n",
+        "all                  reference         300      62.0%      57.9%   +4.1 pt    [2.6, 5.6]"
+        "    2 pt  FAIL (+4.1 pt, shown to be over the limit)\n",
+        "regulated            ttft_p95          300      1.5 s     2.25 s                        "
+        "   x1.50  INCONCLUSIVE (the answers came from the cache)\n",
+    ):
+        assert row in text
+
+
+def test_tags_and_relative_budgets_have_names_of_their_own(make):
+    """``#tag``, ``cohort#tag``, and a percentage that is not one of points."""
+    text = shown(make.measured())
+
+    assert re.search(r"^#pii +all +560 .* 10 pt  PASS$", text, re.MULTILINE)
+    assert re.search(r"^tool-calling#nested +all +160 .* 5 %  INCONCLUSIVE", text, re.MULTILINE)
+
+
+def test_mixed_units_fit_into_80_columns(make):
+    """Names above the numbers, reasons below; every number stays."""
+    text = shown(make.measured(), width=80)
+
+    assert (
+        "all / latency_p50\n"
+        "  300    920 ms    631 ms x0.68 [0.61, 0.77]  x1.10 PASS\n"
+        "all / length\n"
+        "  300     142.2     156.5 x1.10 [1.05, 1.15] x1.125 INCONCLUSIVE\n"
+        "    between x1.05 and x1.15: needs more cases\n" in text
+    )
+
+
+def heads(candidate, *names):
+    """The first lines of a table of these budgets, in every layout."""
+    rows = tuple(row for row in candidate.budgets if row.group[1] in names)
+    found = (_table.table(replace(candidate, budgets=rows), width) for width in range(60, 161))
+    return {re.sub(" +", " ", lines[0].text) for lines in found}
+
+
+def test_a_dense_table_keeps_the_units_of_levels_that_differ(candidate):
+    """A head that says percent would make 142 tokens a rate."""
+    shares = heads(candidate, "reference", "contains")
+    mixed = heads(candidate, "reference", "latency_p50")
+
+    assert "cohort check n base% cand% worse 90% interval max verdict" in shares
+    assert "cohort check n base cand worse 90% interval max verdict" in mixed
+    assert not any("base%" in head for head in mixed)
+
+
+def test_a_terminal_too_narrow_for_columns_is_told_each_number(make):
+    """Every number with its head."""
+    text = shown(make.measured(), width=50)
+
+    assert (
+        "all / latency_p50\n"
+        "  PASS\n"
+        "    n 300, baseline 920 ms, candidate 631 ms,\n"
+        "    worse by x0.68, 90% interval [0.61, 0.77],\n"
+        "    budget x1.10\n" in text
+    )
+
+
+@pytest.mark.parametrize("verbosity", [0, 1])
+@pytest.mark.parametrize("kind", ["realistic", "measured", "long names"])
+def test_no_line_is_wider_than_the_terminal_from_40_to_200_columns(make, kind, verbosity):
+    """In every layout, and whatever the names."""
+    report = make.realistic() if kind == "realistic" else make.measured()
+    (candidate,) = report.candidates
+    few = {o for row in candidate.budgets for o in row.regressed[:2]}
+    rows = [replace(r, regressed=tuple(o for o in r.regressed if o in few))
+            for r in candidate.budgets]  # fmt: skip
+    if kind == "long names":
+        rows[-1] = replace(rows[-1], cohort="x" * 50, tag="t" * 40, metric="latency_" + "y" * 80)
+        candidate = replace(candidate, variant=replace(candidate.variant, name="v" * 90))
+    candidate = replace(candidate, budgets=tuple(rows), outcomes=tuple(few))
+    report = replace(report, candidates=(candidate,))
+
+    for width in range(40, 201):
+        text = shown(report, width=width, verbosity=verbosity)
+        assert max(map(len, text.split("\n"))) <= width
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "levels", "text"),
+    [
+        ("latency_p50", (0.92, 0.6314), ("920 ms", "631 ms")),
+        ("latency_p99", (0.92, 1.0), ("0.92 s", "1 s")),
+        ("ttft_p95", (0.0834, None), ("83.4 ms", "")),
+        ("tokens_per_second", (31.254, 1234.5), ("31.25/s", "1234/s")),
+        ("length", (142.25, 123_456.0), ("142.2", "123500")),
+        ("cost_per_success", (0.00041237, 1.5e-7), ("0.0004124", "1.5e-07")),
+        ("mine", (2e12, 0.0), ("2e+12", "0")),
+        ("mine", (math.inf, math.nan), ("inf", "nan")),
+    ],
+)
+def test_levels_of_ratios(metric, levels, text):
+    """Both arms in one unit; up to four significant digits."""
+    assert text == _words.levels(metric, "ratio", *levels)
+
+
+def test_levels_in_points_are_percent():
+    """Whatever the metric."""
+    assert _words.levels("latency_p50", "points", 0.5, None) == ("50.0%", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.68, "x0.68"),
+        (1, "x1.00"),
+        (0.004, "x0.004"),
+        (0, "x0"),
+        (99.5, "x99.50"),
+        (1234, "x1230"),
+    ],
+)
+def test_ratios(value, text):
+    """Two decimals where these say something."""
+    assert text == _words.ratio(value)
+
+
+def test_budgets():
+    """A limit is never rounded to another one."""
+    assert _words.allowance(None, 1.1) == "x1.10"
+    assert _words.allowance(None, 1.105) == "x1.105"
+    assert _words.allowance(0.05, relative=True) == "5 %"
+
+
+def test_numbers_keep_their_units_when_a_sentence_is_folded():
+    """Neither an interval nor a number with its unit is torn apart."""
+    lines = _words.folded("a 4.1 pt b [0.5, 1.2] c", 12)
+
+    assert lines == ["a 4.1 pt b", "[0.5, 1.2] c"]
+
+
+# --- below the table ----------------------------------------------------------------------------
+
+
+def test_notes_and_missing_answers_and_the_early_warning(make):
+    """What no row says, each in its own sentence, in this order."""
+    text = unwrapped(shown(make.measured(), width=80))
+    said = (
+        "(a FAIL on checks takes 100 : 1)",
+        "8 requests had no answer: the loss could be between +4.1 pt and +8.2 pt",
+        "Early warning: the model is less sure of the right answer: its probability fell by "
+        "4.1 pt [2.6, 5.6], from 62.0% to 57.9%",
+        "39 of 560 checks got worse and 2 better: 7.3 % differ",
+        "Divergence: same likeliest token 97.2 %, KL divergence 0.031 nats",
+        "Quantization: int4 awq, confirmed by the server",
+        "Also measured: truncation +2.0 pt",
+    )
+
+    places = [text.index(each) for each in said]
+    assert places == sorted(places)
+    assert [1] * len(said) == [text.count(each) for each in said]
+
+
+def test_missing_answers_of_a_group_name_it(candidate):
+    """Where no budget is about the whole suite."""
+    rows = [replace(r, cohort="regulated") for r in candidate.budgets if r.delta and r.delta.best]
+
+    assert _summary.missing_answers(replace(candidate, budgets=tuple(rows))) == (
+        "1 request in regulated / all had no answer: the loss could be between +4.1 pt and +8.2 pt"
+    )
+    assert _summary.missing_answers(replace(candidate, budgets=candidate.budgets[2:])) == ""
+
+
+def test_the_early_warning_takes_a_shown_drop_or_a_fail(candidate):
+    """Of a budget or of none; the widest group first; never from evidence that is in error."""
+    reference = next(r for r in candidate.budgets if r.metric == "reference")
+    spoilt = replace(candidate, budgets=(replace(reference, verdict=Verdict.ERROR),))
+    held = replace(reference, verdict=Verdict.PASS, delta=replace(reference.delta, low=-0.01))
+    groups = [replace(reference, cohort=f"c{i}", tag="t") for i in range(5)]
+
+    def warned(**changes):
+        return _summary.early_warning(replace(candidate, **changes))
+
+    assert " fell by 4.1 pt [2.6, 5.6], from 62.0% to 57.9%" in warned(budgets=())
+    assert warned(budgets=(held,), readings=()) == ""
+    assert warned(budgets=spoilt.budgets, verdict=Verdict.ERROR) == ""
+    assert re.search(
+        r" fell by 4\.1 pt .*; in c0#t by .*; in c1#t by .*; and in 3 more groups$",
+        warned(budgets=tuple(groups)),
+    )
+
+
+def test_what_no_budget_asks_about_is_told_in_three_lines(make):
+    """What is shown to be worse first; what is equal, empty or in the table not at all."""
+    report = make.measured()
+    (candidate,) = report.candidates
+
+    assert _summary.also_measured(candidate) == [
+        "truncation +2.0 pt [0.4, 3.6]",
+        "tokens_per_second x0.66 [0.60, 0.75]",
+        "latency_p95 x0.91 [0.55, inf]",
+        "refusals 0.0 pt [-1.1, 1.1] (3 cases newly refused, 3 no longer)",
+    ]
+    for width in (40, 60, 80):
+        lines = shown(report, width=width).split("\n")
+        start = next(i for i, line in enumerate(lines) if line.startswith("Also measured"))
+        told = lines[start : lines.index("", start)]
+        assert len(told) <= 3
+    assert unwrapped(shown(report, width=40)).count("2 more with -v") == 1
+
+
+def test_the_verbose_report_has_every_reading(make):
+    """One line each, with levels and notes."""
+    text = shown(make.measured(), verbosity=1)
+
+    assert "Also measured" not in text
+    assert (
+        "Measured over all cases:\n"
+        "  divergence: 300 cases; same likeliest token 97.2 %, KL divergence 0.031 nats\n"
+        "  errors: 0.0 pt [-0.9, 0.9], from 0.0% to 0.0%, 300 cases\n"
+        "  latency_p50: x0.68 [0.61, 0.77], from 920 ms to 631 ms, 300 cases\n" in text
+    )
+    assert "  ttft_p50: from 1.25 s to 2.5 s, 300 cases; latency is judged only when" in text
+
+
+def test_a_report_without_measurements_says_nothing_of_them(make):
+    """As before there were any."""
+    text = shown(make.realistic()) + shown(make.realistic(), verbosity=1)
+
+    for word in ("measured", "Measured", "Early", "Sequential", "Divergence", "no answer: the"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_run_that_stopped_early_says_what_it_saved(make, two_candidates, width):
+    """Once for the whole run, however many candidates."""
+    provenance = make.measured().provenance
+    text = unwrapped(shown(replace(two_candidates, provenance=provenance), width=width))
+
+    said = (
+        "Sequential: stopped at look 1 of 5: 60 of 300 cases were asked, "
+        "480 of 600 requests were not needed"
+    )
+    assert text.count(said) == 1
+    assert text.endswith(said)
+
+
+def test_a_run_in_looks_that_did_not_stop(make):
+    """To the end, or to where it was cut short."""
+    full = {**make.SEQUENTIAL, "stopped_early": False, "look": 5}
+
+    assert _summary.sequential({"sequential": full}) == "Sequential: all 5 looks were needed"
+    assert _summary.sequential({"sequential": {**full, "look": 3, "cases": 300}}) == (
+        "Sequential: ended at look 3 of 5, with 300 of 300 cases"
+    )
+
+
+@pytest.mark.parametrize("found", [None, [], "x", {}, {"look": 1}, {"look": "\x1b", "looks": 5}])
+def test_numbers_of_looks_that_are_none_are_left_out(found):
+    """A report may have been edited."""
+    assert _summary.sequential({"sequential": found}) == ""
