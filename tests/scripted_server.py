@@ -178,12 +178,13 @@ def piece(delta: Any = None, finish: str | None = None, **more: Any) -> dict[str
 
 
 def told(text: str) -> list[str]:
-    """Return the events of a good answer."""
+    """Return the events of a good answer; a token is a word, and one ends the answer."""
+    usage = {**USAGE, "completion_tokens": len(text.split()) + 1}
     return [
         event(piece({"role": "assistant", "content": None})),
         event(piece({"content": text})),
         event(piece({}, "stop")),
-        event({"model": "scripted", "choices": [], "usage": USAGE}),
+        event({"model": "scripted", "choices": [], "usage": usage}),
         event("[DONE]"),
     ]
 

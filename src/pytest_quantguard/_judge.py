@@ -297,5 +297,7 @@ def _notes(
         text += f"; two runs of the baseline differ on {100 * noise:.1f} %"
     suite = cases[Group()]
     counts = stats.paired_counts(suite.differences, suite.weights)
-    chance = 100 * stats.noise_limit(counts.psi, counts.n)
-    return (f"{text}; a loss below {chance:.1f} pt over all could be chance",)
+    if counts.psi:
+        chance = 100 * stats.noise_limit(counts.psi, counts.n)
+        text += f"; a loss below {chance:.1f} pt over all could be chance"
+    return (text,)

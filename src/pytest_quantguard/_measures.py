@@ -142,6 +142,7 @@ def _row(budget: Budget, metric: Metric, reading: Reading) -> BudgetVerdict:
     verdict, reason = _inside(budget, metric, reading)
     return replace(
         _bare_row(budget, verdict, reason),
+        both_ways=metric.both_ways,
         delta=reading.delta,
         cases=reading.cases,
         baseline_rate=reading.baseline,

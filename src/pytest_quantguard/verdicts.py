@@ -292,6 +292,8 @@ class BudgetVerdict:
     metric: str | None = None
     max_ratio: float | None = None
     relative: bool = False
+    both_ways: bool = False
+    """True for a metric of which a shift in either direction is a loss."""
     delta: Delta | None = None
     cases: int = 0
     baseline_rate: float | None = None

@@ -60,24 +60,24 @@ def chance_of_pass(n: int, max_drop: float, drop: float, psi: float) -> float:
 def chance_of(most: list[int], n: int, drop: float, psi: float) -> float:
     """Sum of the trinomial chances of all tables with at most so many lost cases."""
     lost_share, gained_share = (psi + drop) / 2, (psi - drop) / 2
-    chances = zip(most, binomial(n, gained_share), range(n, -1, -1), strict=True)
-    rest = lost_share / (1 - gained_share)
+    rest = min(1.0, lost_share / (1 - gained_share))
     return sum(
-        chance * sum(binomial(left, min(1.0, rest))[: lost + 1])
-        for lost, chance, left in chances
+        chance * sum(binomial(n - gained, rest, lost))
+        for gained, (lost, chance) in enumerate(zip(most, binomial(n, gained_share), strict=True))
         if chance > 1e-15 and lost >= 0
     )
 
 
-def binomial(n: int, p: float) -> list[float]:
-    """Chances of 0, 1 ... n hits in n trials."""
+LOG_FACTORIAL = [math.lgamma(k + 1) for k in range(3001)]
+
+
+def binomial(n: int, p: float, most: int | None = None) -> list[float]:
+    """Chances of 0, 1 ... hits in n trials, up to all or to the most asked for."""
+    hits = range((n if most is None else most) + 1)
     if p in (0, 1):
-        return [float(k == n * p) for k in range(n + 1)]
-    log_p, log_q, top = math.log(p), math.log1p(-p), math.lgamma(n + 1)
-    return [
-        math.exp(top - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * log_p + (n - k) * log_q)
-        for k in range(n + 1)
-    ]
+        return [float(k == n * p) for k in hits]
+    top, odds = LOG_FACTORIAL[n] + n * math.log1p(-p), math.log(p) - math.log1p(-p)
+    return [math.exp(top - LOG_FACTORIAL[k] - LOG_FACTORIAL[n - k] + k * odds) for k in hits]
 
 
 def psi_grid(drop: float, points: int = 24) -> list[float]:

@@ -101,8 +101,9 @@ def allowance(
 
 
 def budget_of(row: BudgetVerdict) -> str:
-    """Return a row's budget, as `allowance` does."""
-    return allowance(row.max_drop, row.max_ratio, relative=row.relative)
+    """Return a row's budget, as `allowance` does; ``+-`` where both directions count."""
+    text = allowance(row.max_drop, row.max_ratio, relative=row.relative)
+    return f"+-{text}" if text and row.both_ways else text
 
 
 def levels(

@@ -165,6 +165,7 @@ def _budget(row: BudgetVerdict, index: dict[PairedOutcome, int]) -> Json:
         "max_drop": row.max_drop,
         "max_ratio": row.max_ratio,
         "relative": row.relative,
+        "both_ways": row.both_ways,
         "verdict": row.verdict.value,
         "reason": row.reason,
         "delta": delta_to(row.delta),

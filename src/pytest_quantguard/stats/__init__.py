@@ -50,6 +50,7 @@ from .planning import (
     pass_power,
 )
 from .ratios import (
+    MEAN_FLOOR,
     Estimate,
     Side,
     mean_log_ratio,
@@ -75,6 +76,7 @@ from .sequential import looks_alpha
 __all__ = [
     "EValue",
     "Estimate",
+    "MEAN_FLOOR",
     "PairedCounts",
     "Side",
     "agresti_min_interval",
