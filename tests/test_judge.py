@@ -270,6 +270,16 @@ def test_a_budget_that_cannot_be_decided_is_named_with_the_cases_it_needs():
     assert [] == _budgets.undecidable([budget], enough)
 
 
+def test_weights_are_told_where_they_are_why_a_budget_is_refused():
+    """One case of weight 100 among 100: hardly more than one case."""
+    cases = {("a", "b"): set(map(str, range(101)))}
+    census = _budgets.Census(cases, weights={"0": 100.0})
+
+    (sentence,) = _budgets.undecidable([Budget(max_drop=0.1)], census)
+
+    assert "101 cases, which by their weights count as 4, cannot decide" in sentence
+
+
 def test_one_regressed_critical_case_fails_the_candidate():
     """Whatever the budgets say; without a regressed one the row passes."""
     sound = [replace(o, critical=True) for o in outcomes("a")]

@@ -141,7 +141,7 @@ def undecidable(
     """
     found = []
     for budget in budgets:
-        cases = len(census.cases(budget.group))
+        cases, effective = len(census.cases(budget.group)), census.effective(budget.group)
         if budget.metric is not None:
             floor = metrics[budget.metric].floor(_limit(budget)) if metrics else 0
             if cases < floor:
@@ -152,17 +152,19 @@ def undecidable(
             stats.pass_cases(limit, PRIOR_NOISE, power=power, alpha=ALPHA_PASS)
             for power in (0.5, 0.8)
         )
-        if census.effective(budget.group) + 1e-6 < accepted:
+        if effective + 1e-6 < accepted:
             found.append(
-                f"{_refused(budget, cases)}; at {100 * PRIOR_NOISE:g} % serving noise "
+                f"{_refused(budget, cases, effective)}; at {100 * PRIOR_NOISE:g} % serving noise "
                 f"{accepted} are accepted, about {advised} are advised"
             )
     return found
 
 
-def _refused(budget: Budget, cases: int) -> str:
+def _refused(budget: Budget, cases: int, effective: float | None = None) -> str:
     place = f"{budget.source}: " if budget.source else ""
     count = f"{cases} case{'s' * (cases != 1)}" if cases else "none of its cases is selected: 0"
+    if effective is not None and round(effective) < cases:
+        count += f", which by their weights count as {effective:.0f},"
     return f"{place}{name(budget.group)}: {count} cannot decide a budget of {allowance(budget)}"
 
 

@@ -149,9 +149,14 @@ def _neutral(delta: Delta) -> float:
 
 
 def _equal(reading: Reading, delta: Delta) -> bool:
-    """Tell whether nothing differs, not even in two directions that make up for each other."""
+    """Tell whether nothing differs, not even in two directions that make up for each other.
+
+    What is shown to be equal to the last printed digit is equal.
+    """
     same = delta.value == _neutral(delta) and reading.baseline == reading.candidate
-    return same and not _COUNTED.search(reading.note)
+    digit = 0.005 if delta.unit == "ratio" else 0.0005
+    shown = all(abs(end - _neutral(delta)) < digit for end in (delta.low, delta.high))
+    return (same or shown) and not _COUNTED.search(reading.note)
 
 
 def _rank(delta: Delta) -> int:
