@@ -29,6 +29,7 @@ def sequential(run):
 
 
 def project_of(tmp_path, server, n=200, **config):
+    (tmp_path / "tmp").mkdir()
     project = GateProject(tmp_path, server)
     project.config(server.url, **config)
     project.golden(n)
@@ -51,9 +52,10 @@ def test_a_clear_loss_stops_at_the_first_look(tmp_path, workers):
     """A fifth of the requests is enough to see that half of the answers are wrong."""
     with ScriptedServer(default=speaks(broken)) as server:
         project = project_of(tmp_path, server)
-        run = project.run("--quant-sequential", *workers)
+        run = project.run("--quant-sequential", *workers, TMPDIR=str(tmp_path / "tmp"))
 
         assert 1 == run.code, run.output
+        assert [] == list((tmp_path / "tmp").glob("quantguard-*")), "nothing is left behind"
         assert {"cand": "fail"} == run.verdicts
         assert 120 == server.requests, "60 of 300 cases, on two arms"
         assert {

@@ -322,6 +322,39 @@ def test_a_metric_that_breaks_is_an_error_with_its_name():
     assert "the metric 'fixed' broke: ZeroDivisionError: no tokens" == found.reason
 
 
+@pytest.mark.parametrize("p", [math.nan, 1.0001, -1, None, "low"])
+def test_a_metric_whose_p_value_is_none_is_an_error(p):
+    """What is no probability is no evidence; it must not end the run without a report."""
+    found = judged_metric(Fixed(ratio(1.0, 0.9, 1.05), p))
+
+    assert Verdict.ERROR is found.verdict
+    assert "the metric 'fixed' broke" in found.reason
+
+
+def test_a_metric_whose_delta_is_not_a_number_is_an_error():
+    """NaN is neither inside nor over a limit."""
+    assert Verdict.ERROR is judged_metric(Fixed(ratio(math.nan, 0.9, 1.05))).verdict
+
+
+def test_references_that_the_baseline_would_never_give_show_nothing():
+    """From almost nothing, nothing can fall: such a budget could not be broken."""
+    measured = [
+        PairedMeasurement(
+            variant="",
+            case=f"a-{i}",
+            cohort="a",
+            baseline=Measurement(reference_p=1e-12),
+            candidate=Measurement(reference_p=1e-15),
+        )
+        for i in range(300)
+    ]
+    budgets = [Budget(metric="reference", max_drop=0.02)]
+
+    report = judge(pairs(n=300), budgets, measurements=measured)
+
+    assert Verdict.INCONCLUSIVE is row(report, metric="reference").verdict
+
+
 def test_metrics_pass_at_the_last_look_only():
     """Their tests are made for evidence of a fixed size; a FAIL takes its share at each look."""
     inside, over = Fixed(ratio(1.0, 0.9, 1.05)), Fixed(ratio(1.5, 1.4, 1.6), 0.005)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -75,16 +76,21 @@ class Looks:
         with suppress(OSError):
             (self.folder / _STOP).touch()
 
+    def remove(self) -> None:
+        """Stop, and remove the folder; whoever still waits notices that."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     @property
     def stopped(self) -> bool:
         """Whether `stop` was called."""
-        return (self.folder / _STOP).exists()
+        return (self.folder / _STOP).exists() or not self.folder.exists()
 
     def wait(self, look: int) -> bool:
         """Wait until a look is open; False when the run stops before."""
         while not (self.folder / f"look-{look}").exists():
             orphaned = os.getppid() != self._parent  # whoever would open it is gone
-            if self.stopped or orphaned or not self.folder.exists():
+            if self.stopped or orphaned:
                 return False
             time.sleep(_POLL_S)
         return not self.stopped

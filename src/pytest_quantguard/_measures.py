@@ -8,6 +8,7 @@ ratios (no two servers are equally fast), it is that of "not over the limit".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -52,11 +53,13 @@ def metric_rows(
         theirs = [o for o in outcomes if group.takes(o)]
         try:
             metric = metrics[str(budget.metric)]
-            dual = evidence == "dual" and metric.unit == "points"
-            p_values[group] = metric.p_over(mine, theirs, 0.0 if dual else _limit(budget))
             reading = metric.read(group, mine, theirs)
-            notes[group] = reading.note
+            dual = evidence == "dual" and metric.unit == "points"
+            p_value = float(metric.p_over(mine, theirs, 0.0 if dual else _limit(budget)))
+            if not 0 <= p_value <= 1:
+                raise ValueError(f"p_over returned {p_value}, which is no probability")
             rows[group] = _row(budget, metric, reading)
+            p_values[group], notes[group] = p_value, reading.note
         except Exception as error:  # a metric of the user's: an error with a name, never a pass
             text = f"the metric {budget.metric!r} broke: {type(error).__name__}: {error}"
             rows[group] = _bare_row(budget, Verdict.ERROR, text)
@@ -157,6 +160,15 @@ def _inside(budget: Budget, metric: Metric, reading: Reading) -> tuple[Verdict, 
         # Silence is no evidence: a budget that nothing was measured for has not been kept.
         return Verdict.INCONCLUSIVE, reading.note or "nothing was measured"
     note = f"; {reading.note}" if reading.note else ""
+    if any(math.isnan(end) for end in (delta.value, delta.low, delta.high)):
+        raise ValueError("its delta is not a number")
+    falls = budget.metric == "reference" and reading.baseline is not None
+    if falls and (reading.baseline or 0.0) <= limit:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"the baseline gives its references {100 * (reading.baseline or 0.0):.1f} % on average: "
+            "it could not fall by more than is allowed; are these answers that it would give?",
+        )
     inside = delta.high < limit
     if metric.both_ways:
         inside = inside and delta.low > (1 / limit if delta.unit == "ratio" else -limit)

@@ -181,5 +181,5 @@ class LookKeeper:
         }
 
     def pytest_unconfigure(self) -> None:
-        """Let nobody wait for what will not come."""
-        self.looks.stop()
+        """Let nobody wait for what will not come, and leave nothing behind."""
+        self.looks.remove()

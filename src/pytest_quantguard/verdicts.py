@@ -354,7 +354,10 @@ class Metric(Protocol):
         outcomes: Sequence[PairedOutcome],
         limit: float,
     ) -> float:
-        """Return the p-value of "the true delta is not above the limit"; 1 where unknown."""
+        """Return the p-value, in [0, 1], of "the true delta is not above the limit".
+
+        1 where unknown. In points a limit of 0 asks whether the candidate is worse at all.
+        """
         ...
 
     def floor(self, limit: float) -> int:
