@@ -423,3 +423,45 @@ def test_a_loss_that_could_be_chance_says_how_many_cases_would_settle_it():
 
     assert Verdict.FAIL is with_cases(300 + int(1.1 * int(text)))
     assert Verdict.INCONCLUSIVE is with_cases(300 + int(0.8 * int(text)))
+
+
+def test_a_loss_that_equals_the_budget_to_the_last_digit_is_told_as_such():
+    """Graded values make a loss a hair below the budget: no number of cases is promised."""
+    found = pairs(n=200)
+    graded = [replace(o, candidate=Outcome(value=0.9)) for o in found[:60]] + found[60:]
+
+    report = judge(graded, [Budget(max_drop=0.03 + 1e-9)])
+
+    assert Verdict.INCONCLUSIVE is row(report).verdict
+    assert "as large as the budget" in row(report).reason
+
+
+def test_rounding_makes_no_loss():
+    """0.1 + 0.2 - 0.3 is not zero for a computer; it is no evidence either."""
+    found = []
+    for i in range(100):
+        arms = {"a": (0.1, 0.0), "b": (0.2, 0.0), "c": (0.0, 0.3)}
+        found += [
+            replace(
+                pairs(n=1, check=check)[0],
+                case=str(i),
+                baseline=Outcome(value=b),
+                candidate=Outcome(value=c),
+            )
+            for check, (b, c) in arms.items()
+        ]
+
+    assert set(_judge.grouped(found)[Group()].differences) == {0.0}
+
+
+def test_company_blames_only_for_what_the_company_lost():
+    """The suite lost 2 points for certain; a small cohort is 10 points down by chance."""
+    wide = pairs("wide", lost=24, n=1000)
+    small = pairs("small", lost=3, gained=0, n=30)
+    budgets = [Budget(max_drop=0.1), Budget(cohort="small", max_drop=0.08)]
+
+    report = judge(wide + small, budgets)
+
+    assert report.log_evidence > math.log(100)
+    assert Verdict.INCONCLUSIVE is row(report, cohort="small").verdict
+    assert "the evidence is about other groups" in row(report, cohort="small").reason

@@ -9,6 +9,8 @@ in a minute that everything runs; its figures are rough, and it keeps off the pu
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
@@ -97,7 +99,12 @@ class _Simulated:
     def _start(self, task: Callable[..., object], *given: object) -> Future:
         self._started += 1
         rng = np.random.default_rng([*self._seed, self._started])
-        return self._pool.submit(task, *given, rng)
+        future = self._pool.submit(task, *given, rng)
+        name, started = f"{task.__name__} {self._seed[-1] + 1}-{self._started}", time.monotonic()
+        future.add_done_callback(
+            lambda _: print(f"{time.monotonic() - started:5.0f} s {name}", file=sys.stderr)
+        )
+        return future
 
     def result(self) -> goals.Found:
         """Wait for all."""

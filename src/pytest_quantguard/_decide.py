@@ -55,13 +55,21 @@ class Family:
     share_of: Mapping[Group, float] | None = None
     """Part that each group has in the evidence, in (0, 1]."""
     strongest: Group | None = None
+    strongest_drop: float = 0.0
+    """Estimated loss of the strongest group, a share of its cases."""
     rejected: frozenset[Group] = frozenset()
 
-    def blames(self, group: Group) -> bool:
-        """Tell whether the run is evidence enough, and this group a source of it."""
+    def blames(self, group: Group, limit: float) -> bool:
+        """Tell whether the run is evidence enough, and this group a source of it.
+
+        A member of the strongest group is to blame by its company only where that company as a
+        whole lost more than the member's ``limit``: evidence that many cases lost a little is none
+        that some few lost much.
+        """
         if self.strongest is None or self.log_evidence < math.log(1 / ALPHA_FAIL):
             return False
-        return group in self.rejected or _within(group, self.strongest)
+        company = self.strongest_drop > limit and _within(group, self.strongest)
+        return group in self.rejected or company
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ def decide(
     decisions: dict[Group, Decision] = {}
     for budget, limit, counts in tables:
         group = budget.group
-        blamed = group in proven if evidence == "strict" else family.blames(group)
+        blamed = group in proven if evidence == "strict" else family.blames(group, limit)
         verdict, reason = _verdict(counts, limit, blamed, alpha_pass)
         if verdict is Verdict.INCONCLUSIVE and counts.drop >= limit and evidence == "dual":
             reason = _open(group, cases, family)
@@ -150,9 +158,14 @@ def _verdict(
         )
     more = stats.cases_to_pass(counts, limit)
     enough = math.ceil(1000 * upper + 1e-9) / 10  # rounded up: a budget that would really pass
+    if more is None:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"as large as the budget; a budget of {enough:.1f} pt would pass",
+        )
     return (
         Verdict.INCONCLUSIVE,
-        f"needs about {max(1, more or 1)} more cases, or a budget of {enough:.1f} pt",
+        f"needs about {max(1, more)} more cases, or a budget of {enough:.1f} pt",
     )
 
 
@@ -195,11 +208,14 @@ def weigh(cases: Mapping[Group, Cases]) -> Family:
     if not groups:
         return Family()
     total = math.fsum(weight for weight, _ in groups.values())
+    strongest = max(groups, key=lambda g: math.log(groups[g][0]) + groups[g][1])
+    found = cases[strongest]
     return Family(
         stats.family_evidence(groups).log_e,
         {group: log_e for group, (_, log_e) in groups.items()},
         {group: weight / total for group, (weight, _) in groups.items()},
-        max(groups, key=lambda g: math.log(groups[g][0]) + groups[g][1]),
+        strongest,
+        stats.paired_counts(found.differences, found.weights).drop,
         frozenset(stats.closure_rejects(groups, alpha=ALPHA_FAIL)),
     )
 

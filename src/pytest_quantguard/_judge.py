@@ -169,22 +169,40 @@ def grouped(outcomes: Iterable[PairedOutcome], wanted: Iterable[Group] = ()) -> 
 
     A case's checks are averaged, so that a case is one piece of evidence however often it is read.
     """
-    tagged = [group for group in dict.fromkeys(wanted) if group.tag is not None]
+    groups_of = _Sorter(wanted)
     sums: dict[Group, dict[str, list[float]]] = {}
     for o in outcomes:
-        groups = [Group(o.cohort, o.check), Group(o.cohort), Group(None, o.check), Group()]
-        groups += [group for group in tagged if group.takes(o)]
-        for group in groups:
+        difference, held = o.difference, o.baseline.value
+        for group in groups_of(o):
             case = sums.setdefault(group, {}).setdefault(o.case, [0.0, 0.0, 0, o.weight])
-            case[0] += o.difference
-            case[1] += o.baseline.value
+            case[0] += difference
+            case[1] += held
             case[2] += 1
     return {group: _cases(found.values()) for group, found in sums.items()}
 
 
+class _Sorter:
+    """Tells to which groups an outcome belongs; thousands of outcomes share a few answers."""
+
+    def __init__(self, wanted: Iterable[Group]) -> None:
+        self._tagged = [group for group in dict.fromkeys(wanted) if group.tag is not None]
+        self._known: dict[tuple[str, str, tuple[str, ...]], list[Group]] = {}
+
+    def __call__(self, o: PairedOutcome) -> list[Group]:
+        key = (o.cohort, o.check, o.tags)
+        groups = self._known.get(key)
+        if groups is None:
+            groups = [Group(o.cohort, o.check), Group(o.cohort), Group(None, o.check), Group()]
+            groups += [group for group in self._tagged if group.takes(o)]
+            self._known[key] = groups
+        return groups
+
+
 def _cases(found: Iterable[list[float]]) -> Cases:
     found = list(found)
-    differences = tuple(max(-1.0, min(1.0, total / count)) for total, _, count, _ in found)
+    # Rounded, since 0.1 + 0.2 - 0.3 is no loss; a sign counts however small the number.
+    means = (round(total / count, 12) for total, _, count, _ in found)
+    differences = tuple(max(-1.0, min(1.0, mean)) for mean in means)
     baseline = tuple(total / count for _, total, count, _ in found)
     weights = tuple(weight for *_, weight in found)
     return Cases(differences, baseline, weights if len(set(weights)) > 1 else None)
@@ -205,8 +223,13 @@ def _rate_rows(
     mine = [budget for budget in budgets if budget.metric is None]
     judged = [budget for budget in mine if budget.group in cases]
     decisions = decide(judged, cases, evidence=evidence, alpha_pass=alpha_pass)
+    members: dict[Group, list[PairedOutcome]] = {}
+    groups_of = _Sorter(budget.group for budget in mine)
+    for outcome in outcomes:
+        for group in groups_of(outcome):
+            members.setdefault(group, []).append(outcome)
     return [
-        _rate_row(budget, decisions[budget.group], cases[budget.group], outcomes, mishaps)
+        _rate_row(budget, decisions[budget.group], cases[budget.group], members, mishaps)
         if budget.group in decisions
         else BudgetVerdict(
             cohort=budget.cohort,
@@ -224,10 +247,10 @@ def _rate_row(
     budget: Budget,
     decision: Decision,
     cases: Cases,
-    outcomes: Sequence[PairedOutcome],
+    members_of: Mapping[Group, Sequence[PairedOutcome]],
     mishaps: Sequence[Mishap],
 ) -> BudgetVerdict:
-    members = [o for o in outcomes if budget.group.takes(o)]
+    members = members_of[budget.group]
     return BudgetVerdict(
         cohort=budget.cohort,
         check=budget.check,

@@ -166,8 +166,8 @@ def _inside(budget: Budget, metric: Metric, reading: Reading) -> tuple[Verdict, 
     if falls and (reading.baseline or 0.0) <= limit:
         return (
             Verdict.INCONCLUSIVE,
-            f"the baseline gives its references {100 * (reading.baseline or 0.0):.1f} % on average: "
-            "it could not fall by more than is allowed; are these answers that it would give?",
+            f"the baseline's mean is {100 * (reading.baseline or 0.0):.1f} %, which cannot fall by "
+            "more than is allowed; are the references answers that it would give?",
         )
     inside = delta.high < limit
     if metric.both_ways:

@@ -41,8 +41,11 @@ class PairedOutcome:
 
     @property
     def difference(self) -> float:
-        """Baseline value minus candidate value, in [-1, 1]; positive = candidate worse."""
-        return self.baseline.value - self.candidate.value
+        """Baseline value minus candidate value, in [-1, 1]; positive = candidate worse.
+
+        Rounded to 12 digits: two means of the same repeats must not differ by their last bit.
+        """
+        return round(self.baseline.value - self.candidate.value, 12)
 
     @property
     def regressed(self) -> bool:

@@ -16,6 +16,7 @@ from .paired import PairedCounts, edges_exclude, score_variance, tango_z
 
 _EXACT_DISCORDANT = 20_000  # differing cases up to which every table is summed, in about 10 ms
 _SMOOTH_DISCORDANT = 40  # from so many on, power between neighbouring n wavers by under a point
+_FARTHEST = 1e6  # times as many cases as there are: nobody collects them
 _TINY = 1e-12  # shares of exactly 0 and 1 have no logarithm
 
 
@@ -107,7 +108,8 @@ def cases_to_pass(counts: PairedCounts, max_drop: float, alpha: float = 0.05) ->
     """How many further cases would PASS the budget if the observed rates went on; 0 if it does.
 
     The smallest whole number after which `loss_upper` of the table, grown at its rates, is below
-    the budget m. None when the estimate is at or above the budget: more of the same would not help.
+    the budget m. None when the estimate is at or above the budget, or so near below it that more
+    than a million times as many cases would be needed: more of the same would not help.
     The unit is that of ``counts.n``. Raises ValueError unless 0 < m <= 1 and 0 < alpha < 0.5.
 
     >>> cases_to_pass(PairedCounts(lost=5, gained=0, n=160), 0.05)
@@ -115,7 +117,7 @@ def cases_to_pass(counts: PairedCounts, max_drop: float, alpha: float = 0.05) ->
     """
     check_max_drop(max_drop)
     z, limit = tango_z(counts, max_drop), z_alpha(alpha)
-    if z >= 0:
+    if z >= 0 or (limit / z) ** 2 > _FARTHEST:
         return None
 
     def enough(further: int) -> bool:
