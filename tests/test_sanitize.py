@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pytest_quantguard import _sanitize
@@ -49,3 +51,31 @@ def test_no_line_of_a_block_is_a_command(text):
 def test_the_longest_secret_is_scrubbed_first():
     """A key that holds another key leaves no rest."""
     assert "[secret] [secret]" == _sanitize.scrub("abc abcdef", ("abc", "abcdef", ""))
+
+
+SECRET = 'sk-a"b\\c-0123456789'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"key {SECRET}!", "key [secret]!"),
+        (f"key {SECRET.upper()}!", "key [secret]!"),
+        (json.dumps({"key": SECRET}), '{"key": "[secret]"}'),
+        (f"key {SECRET!r}", "key '[secret]'"),
+        (f"key {SECRET[:-1]}", "key [secret]"),
+        (f"key {json.dumps(SECRET)[1:-4].lower()}", "key [secret]"),
+        (f"{SECRET[:9]} {SECRET[:9]}", f"{SECRET[:9]} [secret]"),
+        (f"key {SECRET[:8]}", "key [secret]"),
+        (f"key {SECRET[:7]}", f"key {SECRET[:7]}"),
+        (SECRET[1:], SECRET[1:]),
+    ],
+)
+def test_a_secret_is_found_however_it_is_written(text, expected):
+    """In capitals, as JSON or Python writes it, and cut off at the end of the text."""
+    assert expected == _sanitize.scrub(text, (f"{SECRET}\n",))
+
+
+def test_a_short_secret_is_replaced_as_it_stands():
+    """`EMPTY` is what local servers are given: it does not blot out every `empty`."""
+    assert "empty [secret] EMPT" == _sanitize.scrub("empty EMPTY EMPT", ("EMPTY",))

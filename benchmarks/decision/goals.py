@@ -76,7 +76,8 @@ def in_every_world(exact: Exact) -> list[Goal]:
         Goal(
             key="M6",
             wanted=f"PASS in <= {100 * TOP:.0f} % at a loss of the budget, <= 1 % at twice the "
-            "budget, for every size, budget and share of differing outcomes",
+            "budget, for every size and budget, with up to 3 points of outcomes that differ beyond "
+            "the loss (docs/statistics.md has all shares)",
             figure=f"worst {_percent(edge.chance, 2)} ({_at(edge)}); "
             f"worst {_percent(double.chance, 2)} at twice ({_at(double)}); exact",
             met=edge.chance <= TOP and double.chance <= 0.01,

@@ -6,6 +6,7 @@ process goes through here first.
 
 from __future__ import annotations
 
+import json
 import re
 
 # Everything XML 1.0 forbids, plus the C1 controls, which terminals obey: one rule for all reports.
@@ -17,6 +18,8 @@ _UNSAFE = re.compile(
 # What CI systems read as a command: GitHub (`::name::`, `##[`), Azure (`##vso[`), TeamCity.
 _COMMAND = re.compile(r"^(\s*)(::|##)", re.MULTILINE)
 _BRACKET = re.compile(r"##(?=\w*\[)")
+_MARK = "[secret]"
+_FLOOR = 8  # characters of a secret: fewer may be a word
 
 
 def clean(text: str, limit: int | None = None) -> str:
@@ -51,9 +54,30 @@ def neutral(text: str) -> str:
 
 
 def scrub(text: str, secrets: tuple[str, ...]) -> str:
-    """Replace every secret (longest first) by ``[secret]``."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "[secret]")
+    """Replace every secret (longest first) by ``[secret]``; scrub first, cut after.
+
+    One of 8 characters and more is found in capitals, as JSON or Python writes it, and by its first
+    8 at the end of a text, which may be cut there. A shorter one, such as ``EMPTY``, as it stands.
+    """
+    bare = {secret.strip() for secret in secrets}  # one read from a file ends with a newline
+    forms = {form for one in bare for form in (one, json.dumps(one)[1:-1], repr(one)[1:-1])}
+    for form in sorted(filter(None, forms), key=len, reverse=True):
+        if len(form) < _FLOOR:
+            text = text.replace(form, _MARK)
+            continue
+        if form.lower() in text.lower():
+            text = re.sub(re.escape(form), _MARK, text, flags=re.IGNORECASE)
+        text = _without_beginning(text, form.lower())
+    return text
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Replace the beginning of a secret that is the end of a text."""
+    tail = text[-len(secret) :].lower()
+    if secret[:_FLOOR] in tail:
+        for size in range(len(tail), _FLOOR - 1, -1):
+            if tail.endswith(secret[:size]):
+                return text[:-size] + _MARK
     return text
 
 

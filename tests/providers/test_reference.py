@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from pytest_quantguard.errors import RefusedError, TransportError
+from pytest_quantguard.providers import _reference
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import Completion, CompletionRequest, Connection, Variant
 from scripted_server import Reply, ScriptedServer, answers, says
@@ -152,6 +153,7 @@ NOT_LAST = "the prompt's last tokens are not those of the reference"
         (vllm(*PROMPT, *SAID[:-1], (".", None)), "a log-prob is None, no number"),
         (vllm(*PROMPT, *SAID[:-1], (".", "-1")), "a log-prob is '-1', no number"),
         (vllm(*PROMPT, *SAID[:-1], (".", True)), "a log-prob is True, no number"),
+        (vllm(*PROMPT, *SAID[:-1], (".", [[-1]])), "a log-prob is a list, no number"),
         (vllm(*PROMPT, *SAID[:-1], (".", math.nan)), "a log-prob is nan"),
         (vllm(*PROMPT, *SAID[:-1], (".", -math.inf)), "a log-prob is -inf"),
         (vllm(*PROMPT, *SAID[:-1], (".", 1e-5)), "a log-prob is 1e-05"),
@@ -181,6 +183,45 @@ def test_vllm_anything_else_is_refused(
 
 def _ordinary() -> CompletionRequest:
     return CompletionRequest(messages=ASKED.messages)
+
+
+@pytest.mark.parametrize("reference", ["\nThe", "The ", "\u2003The", " \n"])
+def test_vllm_outer_white_space_is_refused(
+    server: ScriptedServer, connect: Callable[..., Connection], reference: str
+) -> None:
+    """A template that trims would have its own line end taken for the reference's."""
+    connection = connect("vllm")
+    asked = CompletionRequest(messages=ASKED.messages, reference=reference)
+    with pytest.raises(RefusedError, match="begins or ends with white space") as caught:
+        connection.complete(asked)
+
+    assert (0, False) == (server.requests, caught.value.final)
+    server.replies.append(sends(vllm(*PROMPT, *SAID)))
+    assert connection.complete(ASKED).tokens  # the next one is asked all the same
+
+
+class Counted(str):
+    """A text that counts how much of it is copied."""
+
+    copied: ClassVar[list[int]] = []
+
+    def __getitem__(self, key: Any) -> Counted:
+        found = Counted(super().__getitem__(key))
+        self.copied.append(len(found))
+        return found
+
+
+def test_a_long_reference_is_not_copied_for_each_token() -> None:
+    """It would take the square of its length."""
+    tokens = [f" {n:09}" for n in range(1000)]
+    reference = Counted("".join(tokens))
+    listed: list[Any] = [
+        {"7": {"decoded_token": text, "logprob": -1.0}} for text in ["<|x|>", *tokens]
+    ]
+    found = _reference._trailing([None, *listed], reference)
+
+    assert tokens == [token.text for token in found]
+    assert sum(Counted.copied) < 10 * len(reference)
 
 
 def test_a_probability_of_zero_is_a_number(

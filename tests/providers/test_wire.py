@@ -46,6 +46,13 @@ def test_events_do_not_depend_on_how_the_bytes_are_cut(size: int, end: str) -> N
     assert list(_wire.events(chunks)) == ["ä", "b\nc"]
 
 
+def test_an_empty_line_is_not_lost_between_chunks() -> None:
+    """The LF of a CRLF may come alone; the next one is a line of its own."""
+    chunks = [b"data: a\r", b"\n", b"\n", b"data: b\r", b"", b"\n", b"\r\n"]
+
+    assert list(_wire.events(chunks)) == ["a", "b"]
+
+
 def test_last_event_counts_without_its_empty_line() -> None:
     """Some servers end with the data of the last event."""
     assert list(_wire.events([b"data: x"])) == ["x"]
@@ -93,6 +100,45 @@ def test_compressed_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_tool_calls_in_pieces(pieces: list[Any], expected: list[tuple[str, str]]) -> None:
     """Repeated, missing and shared indexes, repeated and cut names, arguments as an object."""
     assert calls(*pieces) == expected
+
+
+def test_calls_are_found_by_their_id_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many calls without an index, in turns: each piece looks at its own call, not at all."""
+    looks = []
+
+    class Watched(_wire._Call):
+        def __getattribute__(self, name: str) -> Any:
+            looks.append(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(_wire, "_Call", Watched)
+    turns = [
+        part(None, "f" if end == "{" else "", end, id=str(n)) for end in "{}" for n in range(400)
+    ]
+
+    assert [("f", "{}")] * 400 == calls(*turns)
+    assert len(looks) < 20 * len(turns)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_no_answer_has_a_thousand_calls(whole: bool) -> None:
+    """More is nonsense that would take long to put together."""
+    many = [part(n, "f", "{}") for n in range(1001)]
+    ends = {"message" if whole else "delta": {"tool_calls": many[:-1]}}
+
+    assert len(draft({"choices": [ends]}).tool_calls) == 1000
+    many_more = {"choices": [{"message" if whole else "delta": {"tool_calls": many}}]}
+    with pytest.raises(_wire.MalformedError, match="more than 1000 tool calls"):
+        draft(many_more)
+
+
+@pytest.mark.parametrize("names", [["n" * 5000], [*"ab"] * 2500])
+def test_no_tool_has_an_endless_name(names: list[str]) -> None:
+    """Whole or letter by letter: putting it together would take the square of its length."""
+    with pytest.raises(_wire.MalformedError, match="name is longer than 4096 characters"):
+        draft(piece({"tool_calls": [part(0, name) for name in names]}))
+
+    assert calls(part(0, "n" * 4096)) == [("n" * 4096, "")]
 
 
 def test_whole_message_is_read_like_a_stream() -> None:
@@ -230,6 +276,15 @@ def test_what_is_no_completion_is_malformed(data: str) -> None:
     """Wrong types and absurd JSON never raise anything else."""
     with pytest.raises(_wire.MalformedError):
         _wire.Draft().add(data)
+
+
+@pytest.mark.parametrize("data", ['{"a": "' + "x" * 200, '["' + "x" * 200 + '"]'])
+def test_what_is_malformed_is_told_uncut(data: str) -> None:
+    """Whoever tells it takes secrets out first: one that is cut is not found any more."""
+    with pytest.raises(_wire.MalformedError) as caught:
+        _wire.json_object(data)
+
+    assert data in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers import _wire
+from pytest_quantguard.providers._http import (
+    CONNECT_S,
+    Deadline,
+    at_root,
+    below,
+    body_of,
+    hold,
+    is_new_stream,
+    new_client,
+    secrets_of,
+    shown,
+)
 from pytest_quantguard.providers._reference import CannotError, References
 from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall, Variant
 
-_CONNECT_S = 5.0
 _RETRIED_STATUSES = (408, 409, 425, 429)
 
-Read = Callable[[httpx.Response, "Deadline"], Any]
+Read = Callable[[httpx.Response, Deadline], Any]
 """Makes something of a response, within what is left of the time."""
 
 
@@ -36,9 +46,10 @@ class OpenAIConnection:
         self._url = url
         self._references = references
         self._who = f"variant {variant.name!r} at {shown(url)}"
-        self._secrets = (key,) if len(key) >= 8 else ()  # "none" or "x" would blot out the text
+        self._secrets = secrets_of(key)
         self._client = new_client(key)
         self._exchange_lock = threading.Lock()
+        self._deadline = Deadline(variant.timeout_s)
         self._stream: Any = None
         self._connects = 0
         self._sent_at = 0.0
@@ -46,10 +57,7 @@ class OpenAIConnection:
         self._drains = True
 
     def complete(self, request: CompletionRequest) -> Completion:
-        """Make one attempt, within ``timeout_s`` seconds.
-
-        A body that drips is cut at the deadline; one that falls silent after it began may take
-        as long again as was left when it began.
+        """Make one attempt, within ``timeout_s`` seconds, however slowly the server answers.
 
         A request with a reference is a few short exchanges instead, none of them streamed.
 
@@ -58,7 +66,7 @@ class OpenAIConnection:
             RefusedError: the server said no, or cannot tell how likely a reference is.
         """
         with self._exchange_lock:
-            deadline = Deadline(self._variant.timeout_s)
+            deadline = self._deadline = Deadline(self._variant.timeout_s)
             try:
                 if request.reference is not None:
                     return self._refer(request, deadline)
@@ -134,9 +142,10 @@ class OpenAIConnection:
 
     def _read(self, response: httpx.Response, deadline: Deadline) -> Completion:
         if not response.is_success:
-            raise self._refusal(response)
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        chunks = self._chunks(response, deadline)
+            raise self._refusal(response, deadline)
+        told = response.headers.get("content-type", "").partition(";")[0].strip()
+        kind = told.lower()
+        chunks = body_of(response, deadline)
         if kind == "text/event-stream":
             return self._scrubbed(self._read_stream(chunks))
         if kind.endswith("json"):
@@ -144,7 +153,7 @@ class OpenAIConnection:
             draft.add(b"".join(chunks).decode("utf-8", "replace"))
             return self._scrubbed(draft.completion(time.perf_counter() - self._sent_at, None))
         raise TransportError(
-            f"{self._who}: answered with content type {one_line(kind, 60)!r} instead of a chat "
+            f"{self._who}: answered with content type {self._said(told, 60)!r} instead of a chat "
             "completion; is base_url right?"
         )
 
@@ -173,25 +182,18 @@ class OpenAIConnection:
         if not self._drains:
             return
         start = time.monotonic()
-        with suppress(
-            httpx.HTTPError, TransportError, _wire.MalformedError
-        ):  # the answer is complete
+        with suppress(httpx.HTTPError, _wire.MalformedError):  # the answer is complete
             for _ in chunks:
                 pass
         # A server that keeps the stream open costs us this wait once, then the reconnects.
         self._drains = time.monotonic() - start < 1.0
 
-    def _chunks(self, response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
-        for chunk in body_of(response):
-            if deadline.left_s <= 0:
-                raise self._too_late(False)
-            yield chunk
-
     def _trace(self, event: str, info: Json) -> None:
         if event.endswith("send_request_headers.started"):
             self._sent_at = time.perf_counter()  # do not count the handshakes as latency
-        elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
+        elif is_new_stream(event):
             self._stream = info["return_value"]
+            hold(self._stream, lambda: self._deadline)
             self._connects += 1
             if self._closed:
                 self._cut()
@@ -225,23 +227,22 @@ class OpenAIConnection:
         return self._scrubbed(replace(found, latency_s=time.perf_counter() - start))
 
     def _read_json(self, response: httpx.Response, deadline: Deadline) -> Json:
-        """Return a JSON object; the answer to a question about the server may be missing."""
+        """Return a JSON object; a page about the server that holds none is an empty one."""
         asked_about_itself = response.request.method == "GET"
         if not response.is_success:
-            if asked_about_itself:
-                return {}
-            error = self._refusal(response)
-            if response.status_code in (500, 501):  # not busy: it fails at this very question
-                error = RefusedError(str(error), status=response.status_code)
+            error, status = self._refusal(response, deadline), response.status_code
+            # Not busy: it lacks the thing, or fails at this very question.
+            if status == 501 or (status == 500 and not asked_about_itself):
+                error = RefusedError(str(error), status=status)
             raise error
-        text = b"".join(self._chunks(response, deadline)).decode("utf-8", "replace")
+        text = b"".join(body_of(response, deadline)).decode("utf-8", "replace")
         try:
             value = _wire.json_object(text)
         except _wire.MalformedError as error:
             if asked_about_itself:
                 return {}
             raise CannotError(f"the answer cannot be used: {error}") from None
-        if value.get("error"):
+        if value.get("error") and not asked_about_itself:
             raise CannotError(_wire.error_text(text.encode()))
         return value
 
@@ -253,7 +254,7 @@ class OpenAIConnection:
     def _too_late(self, connecting: bool) -> TransportError:
         seconds = self._variant.timeout_s
         if connecting:
-            seconds = min(seconds, _CONNECT_S)
+            seconds = min(seconds, CONNECT_S)
             what = f"no connection within {seconds:g} s"
         else:
             what = f"no complete answer within {seconds:g} s (timeout_s)"
@@ -268,21 +269,21 @@ class OpenAIConnection:
         return TransportError(f"{self._who}: the exchange broke off: {text}")
 
     def _unusable(self, error: _wire.MalformedError | _wire.ReportedError) -> ProviderError:
-        text = self._said(str(error))
         if isinstance(error, _wire.MalformedError):
+            text = self._said(str(error), 120)
             return TransportError(f"{self._who}: the answer cannot be used: {text}")
-        return self._error(error.status, text, None)
+        return self._error(error.status, self._said(str(error)), None)
 
-    def _refusal(self, response: httpx.Response) -> ProviderError:
+    def _refusal(self, response: httpx.Response, deadline: Deadline) -> ProviderError:
         if response.is_redirect:
             return RefusedError(
-                f"{self._who}: redirected to {self._said(_target(response))}; redirects "
+                f"{self._who}: redirected to {self._target(response)}; redirects "
                 "are not followed, put the final address into base_url",
                 status=response.status_code,
             )
         body = bytearray()
         with suppress(_wire.MalformedError, httpx.HTTPError):  # half an explanation will do
-            for chunk in body_of(response):
+            for chunk in body_of(response, deadline):
                 body += chunk
                 if len(body) > 2**16:
                     break
@@ -302,95 +303,44 @@ class OpenAIConnection:
             message += f"; check base_url and the model name {self._variant.model!r}"
         return RefusedError(message, status=status)
 
+    def _target(self, response: httpx.Response) -> str:
+        location = response.headers.get("location", "")
+        # An address has other capitals and escapes than what it is made of.
+        if any(scrub(text, self._secrets) != text for text in (location, unquote(location))):
+            return "an address that holds the key"
+        try:
+            return self._said(shown(response.url.join(location)))
+        except httpx.InvalidURL:
+            return "no valid address"
+
     def _scrubbed(self, completion: Completion) -> Completion:
         """Take our key out of an answer: a server that echoes it must not get it stored."""
-        if not any(secret in repr(completion) for secret in self._secrets):
+        if not self._secrets:
             return completion
 
         def clean(text: str | None) -> Any:
             return text and scrub(text, self._secrets)
 
-        calls = (
+        calls = tuple(
             ToolCall(name=clean(call.name), arguments_text=clean(call.arguments_text))
             for call in completion.tool_calls
         )
         names = ("text", "finish_reason", "refusal", "served_as", "fingerprint")
         texts = {name: clean(getattr(completion, name)) for name in names}
-        # Without tokens: the key may be cut among them.
-        return replace(completion, tool_calls=tuple(calls), tokens=(), **texts)
+        found = replace(completion, tool_calls=calls, **texts)
+        spelt = "".join(token.text for token in completion.tokens)
+        others = "\n".join(text for token in completion.tokens for text, _ in token.top)
+        if found == completion and (clean(spelt), clean(others)) == (spelt, others):
+            return completion
+        return replace(found, tokens=())  # the key may be cut among them
 
 
 class _StaleConnectionError(Exception):
     """A kept-alive connection turned out to be closed; nothing was read, so ask again."""
 
 
-class Deadline(dict[str, float]):
-    """Time-outs for httpx that shrink: each step is given what is left of the whole."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self._end = time.monotonic() + seconds
-
-    @property
-    def left_s(self) -> float:
-        """Seconds until the end; negative when it is past."""
-        return self._end - time.monotonic()
-
-    def get(self, key: str, default: Any = None) -> float:
-        left = max(self.left_s, 0.001)
-        return min(left, _CONNECT_S) if key == "connect" else left
-
-
-def below(url: httpx.URL, path: str) -> httpx.URL:
-    """Return the address with ``path`` added; a query, such as ``api-version``, stays."""
-    return url.copy_with(path=f"{url.path.rstrip('/')}/{path}")
-
-
-def at_root(url: httpx.URL, path: str) -> httpx.URL:
-    """Return the address of what llama.cpp serves beside ``/v1``."""
-    return url.copy_with(path=url.path.removesuffix("/").removesuffix("/v1") + path)
-
-
-def shown(url: httpx.URL) -> str:
-    """Return the address for messages: user, password and query may hold secrets."""
-    return str(url.copy_with(username=None, password=None, query=None, fragment=None))
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Load the certificates once: a context costs more than a hundred local requests."""
-    return httpx.create_ssl_context()
-
-
-def new_client(key: str) -> httpx.Client:
-    """Return a client for one connection, which sends the key and follows no redirects."""
-    headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
-    if key:
-        headers["Authorization"] = f"Bearer {key}"
-    # A pool is searched on every request; one line to one server needs none.
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-    return httpx.Client(headers=headers, verify=_tls(), limits=limits, timeout=_CONNECT_S)
-
-
-def body_of(response: httpx.Response) -> Iterator[bytes]:
-    """Yield the body, decompressed and never more than `_wire.MAX_BODY` bytes.
-
-    Raises:
-        MalformedError: see `_wire.bounded`.
-    """
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    return _wire.bounded(response.iter_raw(), encoding)
-
-
 def _encoded(body: Json) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode("ascii")
-
-
-def _target(response: httpx.Response) -> str:
-    try:
-        return shown(response.url.join(response.headers.get("location", "")))
-    except httpx.InvalidURL:
-        return "no valid address"
 
 
 def _is_hang_up(error: httpx.HTTPError) -> bool:

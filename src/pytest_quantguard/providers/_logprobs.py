@@ -16,7 +16,7 @@ _SLACK = 1e-6  # a softmax in single precision may end a hair above 1
 
 
 class LogprobError(Exception):
-    """What stands there is no log-probability; the text says what does."""
+    """What stands there is no log-probability; the text says what does: raw, uncut."""
 
 
 def logprob(value: Any) -> float:
@@ -26,7 +26,10 @@ def logprob(value: Any) -> float:
         LogprobError: no number, not finite, or a probability above 1.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise LogprobError(f"a log-prob is {value!r:.40}, no number")
+        shown = f"a {type(value).__name__}"
+        if value is None or isinstance(value, bool | str):
+            shown = f"'{value}'" if isinstance(value, str) else str(value)
+        raise LogprobError(f"a log-prob is {shown}, no number")
     try:
         number = float(value)
     except OverflowError:

@@ -65,12 +65,10 @@ class References:
         """
         if self._lacks or not request.reference:
             raise CannotError(self._lacks or "the reference is empty")
-        if self._dialect == "auto":
-            # llama.cpp describes itself; vLLM, like most, has no such page.
-            props = ask("/props", None)
-            self._dialect = "llamacpp" if "default_generation_settings" in props else "vllm"
-        tell = _llamacpp if self._dialect == "llamacpp" else _vllm
         try:
+            if self._dialect == "auto":
+                self._dialect = _dialect_of(ask)
+            tell = _llamacpp if self._dialect == "llamacpp" else _vllm
             return tell(ask, self._common, request)
         except _logprobs.LogprobError as error:
             raise CannotError(
@@ -80,6 +78,26 @@ class References:
             if error.always:
                 self._lacks = str(error)
             raise
+
+
+def _dialect_of(ask: Ask) -> str:
+    """Look at the page by which llama.cpp describes itself; vLLM, like most, has none.
+
+    Raises:
+        CannotError: the page is there, but not for us.
+        ProviderError: from ``ask``: the server is busy, or loads, and has yet to say what it is.
+    """
+    try:
+        props = ask("/props", None)
+    except RefusedError as error:
+        if error.status not in (404, 405, 501):
+            raise CannotError(
+                "whether it is llama.cpp or vLLM cannot be seen, as its page /props answers HTTP "
+                f"{error.status}; say it with the option 'reference'",
+                always=True,
+            ) from None
+        props = {}
+    return "llamacpp" if "default_generation_settings" in props else "vllm"
 
 
 def _completion(
@@ -101,6 +119,11 @@ def _completion(
 
 def _vllm(ask: Ask, common: Json, request: CompletionRequest) -> Completion:
     reference = request.reference or ""
+    if reference != reference.strip():
+        # Where it is trimmed, the template's own line end would be taken for the reference's.
+        raise CannotError(
+            "the reference begins or ends with white space, which chat templates trim; take it off"
+        )
     kept = {
         name: value
         for name, value in request.params.items()
@@ -136,20 +159,22 @@ def _vllm(ask: Ask, common: Json, request: CompletionRequest) -> Completion:
 def _trailing(listed: Sequence[Any], reference: str) -> list[Token]:
     """Return the tokens at the end of a prompt that are the reference, and nothing else."""
     found: list[Token] = []
-    left = reference
+    end = len(reference)  # of the part that is still to be found
     place = len(listed)
-    while left and place > 1:  # the first token of a prompt has no log-prob
+    while end and place > 1:  # the first token of a prompt has no log-prob
         place -= 1
         token = _prompt_token(listed[place])
-        # SentencePiece begins a text with a blank that is not in it.
-        if not left.endswith(token.text) and token.text != " " + left:
+        if reference.endswith(token.text, 0, end):
+            end -= len(token.text)
+        elif len(token.text) == end + 1 and token.text == " " + reference[:end]:
+            end = 0  # SentencePiece begins a text with a blank that is not in it
+        else:
             raise _not_at_the_end(token.text)
-        left = left[: -len(token.text)] if token.text else left
         found.append(token)
     before = _prompt_token(listed[place - 1]).text if place > 1 else ""
-    if left or not found[0].text or not before or _REPLACEMENT in before:
+    if end or not found[0].text or not before or _REPLACEMENT in before:
         # Beside a token without a whole character, nobody knows where the reference begins or ends.
-        raise _not_at_the_end(left)
+        raise _not_at_the_end(reference[:end])
     return found[::-1]
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.providers import _logprobs
 from pytest_quantguard.types import Completion, Json, Token, ToolCall, Usage
 
@@ -24,19 +23,23 @@ MAX_BODY = 32 * 2**20
 """Longest answer that is read, in bytes after decompression."""
 MAX_LINE = 16 * 2**20
 """Longest line of a stream, in bytes."""
+MAX_CALLS = 1000
+"""Most tool calls of an answer."""
+MAX_NAME = 4096
+"""Longest name of a tool, in characters."""
 DONE = "[DONE]"
 
 _BREAK = re.compile(rb"\r\n|\n|\r")
 
 
 class MalformedError(Exception):
-    """The bytes are no chat completion; the text says why."""
+    """The bytes are no chat completion; the text says why: raw, uncut, it may hold secrets."""
 
 
 class ReportedError(Exception):
     """The server answered 200 and put an error into the body.
 
-    ``status`` is the HTTP status that the error names, or 500.
+    The text is raw; ``status`` is the HTTP status that the error names, or 500.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -53,11 +56,9 @@ def bounded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     Raises:
         MalformedError: too large, damaged, or compressed in a way that was not asked for.
     """
-    if encoding not in ("", "identity", "gzip", "deflate"):
-        raise MalformedError(
-            f"the body is compressed with {one_line(encoding, 40)!r}, not asked for"
-        )
-    unzip = zlib.decompressobj(wbits=47) if encoding in ("gzip", "deflate") else None
+    if encoding.lower() not in ("", "identity", "gzip", "deflate"):
+        raise MalformedError(f"the body is compressed, which was not asked for, with {encoding}")
+    unzip = zlib.decompressobj(wbits=47) if encoding.lower() in ("gzip", "deflate") else None
     left = MAX_BODY
     for raw in chunks:
         try:
@@ -75,9 +76,9 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     line = bytearray()
     skip_lf = False
     for raw in chunks:
-        chunk = raw.removeprefix(b"\n") if skip_lf else raw
-        if not chunk:
+        if not raw:
             continue
+        chunk = raw.removeprefix(b"\n") if skip_lf else raw
         skip_lf = chunk.endswith(b"\r")
         *ended, rest = _BREAK.split(chunk)
         for part in ended:
@@ -124,6 +125,7 @@ class Draft:
         self._refusal: list[str] = []
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
         self._usage = Usage()
         self._model: str | None = None
         self._fingerprint: str | None = None
@@ -212,11 +214,10 @@ class Draft:
             raise MalformedError("a tool call's name or id is no text")
         call = None if whole else self._find_call(piece.get("index"), call_id, name)
         if call is None:
-            call = _Call(id=call_id)
-            self._calls.append(call)
-            if isinstance(index := piece.get("index"), int):
-                self._by_index[index] = call
+            call = self._begin_call(piece.get("index"), call_id)
         if name != call.name:  # some servers repeat the name, some cut it
+            if len(call.name) + len(name) > MAX_NAME:
+                raise MalformedError(f"a tool's name is longer than {MAX_NAME} characters")
             call.name += name
         arguments = function.get("arguments")
         if arguments is not None:
@@ -225,12 +226,23 @@ class Draft:
                 arguments if is_text else json.dumps(arguments, ensure_ascii=False)
             )
 
+    def _begin_call(self, index: Any, call_id: str) -> _Call:
+        if len(self._calls) == MAX_CALLS:
+            raise MalformedError(f"the answer has more than {MAX_CALLS} tool calls")
+        call = _Call(id=call_id)
+        self._calls.append(call)
+        if isinstance(index, int):
+            self._by_index[index] = call
+        if call_id:
+            self._by_id.setdefault(call_id, call)
+        return call
+
     def _find_call(self, index: Any, call_id: str, name: str) -> _Call | None:
         """Return the call that a piece continues, or None when it begins one."""
         if isinstance(index, int):
             call = self._by_index.get(index)
         elif call_id:
-            call = next((call for call in self._calls if call.id == call_id), None)
+            call = self._by_id.get(call_id)
         else:
             call = self._calls[-1] if self._calls else None
         if call is None:
@@ -251,9 +263,9 @@ def json_object(data: str) -> Json:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise MalformedError(f"not JSON: {one_line(data, 80)!r}") from None
+        raise MalformedError(f"not JSON: {data}") from None
     if not isinstance(value, dict):
-        raise MalformedError(f"no JSON object: {one_line(data, 80)!r}")
+        raise MalformedError(f"no JSON object: {data}")
     return value
 
 

@@ -9,16 +9,17 @@ from typing import Any
 
 import httpx
 
-from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import LaunchError, did_you_mean
 from pytest_quantguard.providers import _wire
-from pytest_quantguard.providers._connection import (
+from pytest_quantguard.providers._connection import OpenAIConnection
+from pytest_quantguard.providers._http import (
     Deadline,
-    OpenAIConnection,
     at_root,
     below,
     body_of,
     new_client,
+    secrets_of,
 )
 from pytest_quantguard.providers._reference import DIALECTS, References
 from pytest_quantguard.types import Connection, Json, ServedAs, Variant
@@ -81,18 +82,24 @@ class OpenAIProvider:
         """Ask ``/models``, and llama.cpp's ``/props``; what neither tells is None."""
         if self._url is None:
             return ServedAs()
-        url = self._url
+        url, deadline = self._url, Deadline(_ASK_S)
         with new_client(self._key) as client:
-            models = _ask(client, below(url, "models")).get("data")
-            model = _pick_model(models, self._variant.model)
-            meta = model.get("meta")
-            ftype = meta.get("ftype") if isinstance(meta, dict) else None
-            props = _ask(client, at_root(url, "/props"))
+            models = _ask(client, below(url, "models"), deadline).get("data")
+            props = _ask(client, at_root(url, "/props"), deadline)
+        model = _pick_model(models, self._variant.model)
+        meta = model.get("meta")
+        ftype = meta.get("ftype") if isinstance(meta, dict) else None
         return ServedAs(
-            model=_short(model.get("id")),
-            quantization=_short(ftype) or _short(props.get("model_ftype")),
-            version=_short(props.get("build_info")),
+            model=self._told(model.get("id")),
+            quantization=self._told(ftype) or self._told(props.get("model_ftype")),
+            version=self._told(props.get("build_info")),
         )
+
+    def _told(self, value: Any) -> str | None:
+        """Return a server's word for itself, without our key, should it echo that."""
+        if not isinstance(value, str) or not value:
+            return None
+        return one_line(scrub(value, secrets_of(self._key)))
 
     def stop(self) -> None:
         """Forget the key; the server is not ours."""
@@ -141,14 +148,14 @@ def _read_key(name: str) -> str:
     return key if key.isascii() and key.isprintable() and " " not in key else ""
 
 
-def _ask(client: httpx.Client, url: httpx.URL) -> Json:
-    """GET a JSON object; anything else is an empty one."""
-    deadline = Deadline(_ASK_S)
+def _ask(client: httpx.Client, url: httpx.URL, deadline: Deadline) -> Json:
+    """GET a JSON object; anything else, or too late, is an empty one."""
     with suppress(httpx.HTTPError, _wire.MalformedError, ValueError, RecursionError):
-        extensions = {"timeout": deadline}
+        extensions = {"timeout": deadline, "trace": deadline.trace}
         with client.stream("GET", url, extensions=extensions) as response:
-            value = json.loads(b"".join(body_of(response))) if response.is_success else None
-            return value if isinstance(value, dict) else {}
+            if response.is_success:
+                value = json.loads(b"".join(body_of(response, deadline)))
+                return value if isinstance(value, dict) else {}
     return {}
 
 
@@ -159,7 +166,3 @@ def _pick_model(models: Any, name: str) -> Json:
     if named or len(found) == 1:
         return (named or found)[0]
     return {}
-
-
-def _short(value: Any) -> str | None:
-    return one_line(value) if isinstance(value, str) and value else None
