@@ -279,6 +279,26 @@ def test_a_broken_configuration_is_a_usage_error(plan, project, text, message):
     assert "Traceback" not in run.output
 
 
+@pytest.mark.parametrize("candidate", [(), ("--candidate=cand",)])
+@pytest.mark.parametrize(
+    ("options", "env"),
+    [(("-p", "no:quantguard"), {}), ((), {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})],
+)
+def test_a_plan_without_the_plugin_says_so(plan, candidate, options, env):
+    """Pytest collects the cases, so the plugin has to be on."""
+    run = plan(*candidate, *options, **env)
+
+    assert USAGE == run.code, run.output
+    assert run.has("quantguard: the plugin is off", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    assert "Traceback" not in run.output
+    assert "INTERNALERROR" not in run.output
+
+
+def test_a_plugin_that_is_loaded_by_name_is_on(plan):
+    """As the sentence above advises."""
+    assert OK == plan("-p", "quantguard", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1").code
+
+
 def test_a_misspelt_candidate_is_a_usage_error(plan):
     """With the name that was probably meant."""
     run = plan("--candidate=candi")

@@ -79,6 +79,8 @@ def test_pyproject_is_read_too(tmp_path):
         (("http://localhost:1", "http://u:p@h"), {}, "carries a user name or password"),
         (("weight_bits", "bits"), {}, "quantguard.yaml:8: unknown key 'bits' in"),
         (("model: m-awq", "modle: m"), {}, "did you mean 'model'?"),
+        (("  bf16:", '  "bf16\\n":'), {}, 'variants is "bf16\\n"; names of variants have letters'),
+        (("budgets:\n", 'budgets: "auto\\n"\nx:\n'), {}, 'budgets is "auto\\n"; write at least'),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_a_way_out(tmp_path, change, options, message):

@@ -27,7 +27,7 @@ cases:
     cohort: other
     messages: [{role: user, content: Hi}]
     request: {seed: 3, logprobs: true, top_logprobs: 20}
-    reference: "Hi, ä\\n"
+    reference: "Hi, ä\\n\\n- B"
     weight: 2
     critical: true
     samples: 3
@@ -35,6 +35,10 @@ cases:
       - contains: [a, b]
       - length: {max_chars: 5}
 """
+
+
+REFERENCE = '"Hi, ä\\n\\n- B"'
+BLOCK = "|\n      Hi\n\n      ho"
 
 
 def load(tmp_path, text, request=None):
@@ -58,7 +62,7 @@ def test_a_good_file_becomes_cases(tmp_path):
     assert ["system", "user"] == [m["role"] for m in one.request.messages]
     extra = {"seed": 3, "logprobs": True, "top_logprobs": 20}
     assert {"temperature": 0, "max_tokens": 8, **extra} == two.request.params
-    assert (None, "Hi, ä\n") == (one.reference, two.reference)
+    assert (None, "Hi, ä\n\n- B") == (one.reference, two.reference)
     assert two.request.reference is None  # what is asked first is an answer
     assert ("other", 2.0, True, 3) == (two.cohort, two.weight, two.critical, two.samples)
     assert ["contains", "length"] == [check.key for check in two.checks]
@@ -81,8 +85,15 @@ def test_a_good_file_becomes_cases(tmp_path):
         (("[{exact: Hi}]", "[{exact: Hi}, exact]"), "the parameter 'text' is missing"),
         (("seed: 3", "sede: 3"), "g.quant.yaml:12: unknown key 'sede' in cases.request; did you"),
         (("cases:", "casses:"), "did you mean 'cases'?"),
-        (('"Hi, ä\\n"', "' '"), 'cases.reference is " "; a reference is a right answer, word'),
-        (('"Hi, ä\\n"', "[Hi]"), "cases.reference must be text"),
+        ((REFERENCE, "' '"), 'cases.reference is " "; a reference is a right answer, word'),
+        ((REFERENCE, '" Hi"'), 'g.quant.yaml:13: cases.reference is " Hi"; a reference is a right'),
+        ((REFERENCE, '"Hi\\t"'), 'g.quant.yaml:13: cases.reference is "Hi\\t"; a reference is a'),
+        ((REFERENCE, BLOCK), 'g.quant.yaml:13: cases.reference is "Hi\\n\\nho\\n"; a reference is'),
+        ((REFERENCE, BLOCK), "without white space around it: write `reference: |-` for a block"),
+        ((REFERENCE, "[Hi]"), "cases.reference must be text"),
+        (("cohort: faq", 'cohort: "faq\\n"'), 'g.quant.yaml:1: cohort is "faq\\n"; allowed are'),
+        (("id: two", 'id: "two\\n"'), 'g.quant.yaml:9: cases.id is "two\\n"; allowed are letters'),
+        (("[smoke]", '["smoke\\n"]'), 'g.quant.yaml:8: cases.tags is "smoke\\n"; allowed are lett'),
         (
             ("top_logprobs: 20", "top_logprobs: 21"),
             "is 21; top_logprobs is a number of tokens, 0 to",
@@ -160,6 +171,13 @@ def test_another_reference_is_another_golden_set(tmp_path):
     )
 
 
+def test_a_block_without_its_last_line_break_is_a_reference(tmp_path):
+    """What the message advises."""
+    text = GOOD.replace(REFERENCE, BLOCK.replace("|", "|-"))
+
+    assert "Hi\n\nho" == load(tmp_path, text)[1].reference
+
+
 FUNCTION = """
 from pytest_quantguard import quant_case
 
@@ -171,7 +189,13 @@ def test_it(completion):
 
 @pytest.mark.parametrize(
     ("reference", "found"),
-    [(None, []), ("Hi ä", []), (" ", ['cases.reference is " "']), (3, ["reference must be text"])],
+    [
+        (None, []),
+        ("Hi ä", []),
+        (" ", ['cases.reference is " "']),
+        ("Hi\n", ["without white space around it: write `reference: |-`"]),
+        (3, ["reference must be text"]),
+    ],
 )
 def test_a_function_has_a_reference_too(pytester, reference, found):
     """By the same rules as in a file."""
@@ -184,6 +208,28 @@ def test_a_function_has_a_reference_too(pytester, reference, found):
     ]
     if not found:
         assert item.stash[CASE].reference == reference
+
+
+@pytest.mark.parametrize("check", ["json", "numbers-2.x", "a" * 80])
+def test_a_function_names_its_check(pytester, check):
+    """A label, as a cohort is."""
+    assert [] == named(pytester, check)
+
+
+@pytest.mark.parametrize("check", ["*", "", "ünï", "two words", "json\n", "a" * 81, 3, "-x"])
+def test_a_check_that_is_no_label_is_refused(pytester, check):
+    """``*`` would be every check in a budget, and a budget with the others could not be pasted."""
+    (problem,) = named(pytester, check)
+
+    assert problem.startswith("test_a_check_that_is_no_label_is_refused.py:3: quant_case: check is")
+    assert "allowed are letters, digits, '.', '_' and '-', at most 80" in problem
+
+
+def named(pytester, check):
+    text = FUNCTION.replace("reference={reference!r}", f"check={check!r}")
+    item = pytester.getitem(text, "test_it")
+    item.fixturenames.append("completion")
+    return function_cases([item], {})
 
 
 GOLDEN = Path(__file__).parents[1] / "golden"

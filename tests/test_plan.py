@@ -9,12 +9,11 @@ import random
 import pytest
 import yaml
 
-from pytest_quantguard import _budgets, stats
+from pytest_quantguard import _budgets, _document, stats
 from pytest_quantguard._auto import LARGEST, auto_budgets, levels, propose, yaml_lines
 from pytest_quantguard._budgets import Census
 from pytest_quantguard._noticed import noticed
 from pytest_quantguard._plan import Asked, Outset, make_plan, plan_row
-from pytest_quantguard._prior import churn_prior, disagreement, largest_psi, weight_bits
 from pytest_quantguard.commands._plan_text import percent, render
 from pytest_quantguard.types import Price, Quantization, Source, Variant
 from pytest_quantguard.verdicts import Budget, Group
@@ -44,71 +43,6 @@ def outset(found, *budgets, candidates=None, **fields):
     arms = candidates or [variant("q4", method="gguf", scheme="Q4_K_M")]
     variants = {v.name: v for v in (variant("bf16", weight_bits=16), *arms)}
     return Outset(census=found, budgets=budgets, variants=variants, baseline="bf16", **fields)
-
-
-# --- how much will differ -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("bits", "declared"),
-    [
-        (4, {"method": "gguf", "scheme": "Q4_K_M"}),
-        (3, {"method": "gguf", "scheme": "IQ3_XS"}),
-        (8, {"method": "gguf", "scheme": "q8_0"}),
-        (4, {"method": "awq", "scheme": "W4A16 g128"}),
-        (4, {"method": "awq"}),
-        (8, {"method": "fp8", "scheme": "e4m3"}),
-        (8, {"method": "compressed-tensors", "scheme": "W8A8"}),
-        (4, {"method": "bitsandbytes", "scheme": "nf4"}),
-        (4, {"method": "mxfp4"}),
-        (3, {"method": "rtn", "scheme": "3 bit rounding stored as f16"}),
-        (16, {"method": "none", "scheme": "bf16"}),
-        (5, {"method": "gguf", "scheme": "Q4_K_M", "weight_bits": 5}),
-        (4, {"method": "smooth", "weight_bits": 8, "act_bits": 4}),
-        (None, {"method": "exl2"}),
-    ],
-)
-def test_bits_are_read_from_what_is_declared(bits, declared):
-    """The narrowest numbers count; declared bits win over a name."""
-    assert bits == weight_bits(Quantization(**declared))
-
-
-@pytest.mark.parametrize(
-    ("share", "bits"),
-    [(0.0, 16), (0.005, 8), (0.02, 6), (0.03, 5), (0.06, 4), (0.17, 3), (0.17, 2)],
-)
-def test_each_format_has_a_prior(share, bits):
-    """The table of docs/plan.md."""
-    assert (share, f"{bits} bit") == churn_prior(Quantization(method="x", weight_bits=bits))
-
-
-def test_an_unknown_format_is_taken_as_4_bit_and_an_undeclared_one_as_none():
-    """Cautious where something is declared; no guess where nothing is."""
-    assert (0.06, "exl2, taken as 4 bit") == churn_prior(Quantization(method="exl2"))
-    assert (0.0, "no quantization declared") == churn_prior(Quantization())
-
-
-def test_noise_is_given_before_measured_before_assumed():
-    """And it says which of the three it is."""
-    pair = (variant("q4", weight_bits=4), variant("bf16", weight_bits=16))
-    found = [
-        disagreement(*pair),
-        disagreement(*pair, measured=0.007),
-        disagreement(*pair, measured=0.007, given=0.03),
-    ]
-
-    assert ["assumed", "measured", "given"] == [d.noise_source for d in found]
-    assert pytest.approx([0.08, 0.067, 0.09]) == [d.psi for d in found]
-
-
-def test_both_arms_formats_count_unless_it_is_one_build_twice():
-    """Two quantized builds differ by what each differs from the original."""
-    q8, q4 = variant("q8", weight_bits=8), variant("q4", weight_bits=4)
-
-    assert pytest.approx(0.065) == disagreement(q4, q8).churn
-    assert "4 bit against 8 bit" == disagreement(q4, q8).churn_source
-    assert 0 == disagreement(q4, q4).churn
-    assert pytest.approx(0.085) == largest_psi([q8, q4], q8)
 
 
 # --- one budget ---------------------------------------------------------------------------
@@ -332,6 +266,36 @@ def test_automatic_budgets_can_be_pasted():
         {"cohort": "012", "check": "true", "max_drop": "4.5 pt"},
         {"check": "json", "max_drop": "10 pt"},
     ] == read["budgets"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "json",
+        "\U0001f600",
+        "caf\u00e9 \u4f60\u597d",
+        "family \U0001f468\u200d\U0001f469 \ufe0f",
+        "a\u00a0b\u2028c\u202ed\u00ade",
+        'quote " back \\ tab \t line \n bell \x07 delete \x7f next \x85',
+        "tag \U000e0041 private \ue000 \U0010fffd \ufeff",
+        "yes: {no}, [1] # & * !",
+        "*",
+        "",
+        "012",
+        "Null",
+    ],
+)
+def test_a_name_of_any_kind_can_be_pasted(name):
+    """What is printed is read as the same name by the project's own strict reader.
+
+    A name stays readable; only what cannot be seen is written as an escape.
+    """
+    (line,) = yaml_lines([Budget(max_drop=0.1, check=name)])
+    read = _document.parse(f"budgets:\n{line}\n", "quantguard.yaml").data
+
+    assert [{"check": name, "max_drop": "10 pt"}] == read["budgets"]
+    assert line.isprintable()
+    assert all(c in line for c in name if c.isprintable() and c not in '"\\')
 
 
 # --- the whole plan -----------------------------------------------------------------------

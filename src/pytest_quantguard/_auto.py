@@ -103,8 +103,11 @@ def yaml_lines(budgets: Iterable[Budget]) -> list[str]:
 
 
 def _scalar(name: str) -> str:
-    plain = _PLAIN.fullmatch(name) and name.lower() not in _NOT_TEXT
-    return name if plain else json.dumps(name)
+    if _PLAIN.fullmatch(name) and name.lower() not in _NOT_TEXT:
+        return name
+    # JSON's own escapes write an emoji as two surrogates, which YAML does not take for one.
+    text = json.dumps(name, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
 
 
 def _leaves_of(group: Group, census: Census) -> frozenset[Leaf]:

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_quantguard._document import Document, problems
 from pytest_quantguard._evidence import Evidence, Examiner, Reusable
-from pytest_quantguard._golden import DEFAULT_REQUEST, load
+from pytest_quantguard._golden import DEFAULT_REQUEST, label_problem, load
 from pytest_quantguard._quant_case import quant_case
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import CheckError, GoldenFileError, ProviderError, did_you_mean
@@ -163,6 +163,30 @@ def function_cases(items: Iterable[pytest.Item], request: Json) -> list[str]:
 def _function_case(
     item: pytest.Function, marker: pytest.Mark, source: Source, request: Json
 ) -> GoldenCase:
+    entry, cohort, check = _function_entry(item, marker)
+    messages = list(entry.get("messages", ())) or [{"role": "user", "content": entry["prompt"]}]
+    if "system" in entry:
+        messages.insert(0, {"role": "system", "content": entry["system"]})
+    return GoldenCase(
+        id=str(item.nodeid),
+        cohort=cohort,
+        request=CompletionRequest(
+            messages=tuple(messages),
+            tools=tuple(entry.get("tools", ())),
+            params={**DEFAULT_REQUEST, **request, **entry.get("request", {})},
+        ),
+        source=source,
+        checks=(cast(Check, _Body(check)),),
+        critical=bool(entry.get("critical", False)),
+        weight=float(entry.get("weight", 1.0)),
+        samples=int(entry.get("samples", 1)),
+        tags=tuple(entry.get("tags", ())),
+        reference=entry.get("reference"),
+    )
+
+
+def _function_entry(item: pytest.Function, marker: pytest.Mark) -> tuple[Json, str, str]:
+    """Return what a marker says, as a golden file's case, with its cohort and check."""
     known = inspect.signature(quant_case).parameters
     unknown = [key for key in marker.kwargs if key not in known]
     if unknown:
@@ -186,27 +210,11 @@ def _function_case(
     wrong = problems(document, "golden.schema.json")
     if ("prompt" in given) == ("messages" in given):
         wrong.append("quant_case: needs either 'prompt' or 'messages'")
+    if problem := label_problem("check", check):
+        wrong.append(f"quant_case: {problem}")
     if wrong:
         raise GoldenFileError(wrong)
-    messages = list(entry.get("messages", ())) or [{"role": "user", "content": entry["prompt"]}]
-    if "system" in entry:
-        messages.insert(0, {"role": "system", "content": entry["system"]})
-    return GoldenCase(
-        id=str(item.nodeid),
-        cohort=str(cohort),
-        request=CompletionRequest(
-            messages=tuple(messages),
-            tools=tuple(entry.get("tools", ())),
-            params={**DEFAULT_REQUEST, **request, **entry.get("request", {})},
-        ),
-        source=source,
-        checks=(cast(Check, _Body(check)),),
-        critical=bool(entry.get("critical", False)),
-        weight=float(entry.get("weight", 1.0)),
-        samples=int(entry.get("samples", 1)),
-        tags=tuple(entry.get("tags", ())),
-        reference=entry.get("reference"),
-    )
+    return entry, str(cohort), str(check)
 
 
 def _plain(value: Any) -> Any:

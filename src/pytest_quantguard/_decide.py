@@ -215,7 +215,7 @@ def weigh(cases: Mapping[Group, Cases]) -> Family:
         {group: log_e for group, (_, log_e) in groups.items()},
         {group: weight / total for group, (weight, _) in groups.items()},
         strongest,
-        stats.paired_counts(found.differences, found.weights).drop,
+        stats.paired_counts(found.differences, found.weights).drop if found.differences else 0.0,
         frozenset(stats.closure_rejects(groups, alpha=ALPHA_FAIL)),
     )
 

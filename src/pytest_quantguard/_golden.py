@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.resources
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -157,6 +160,21 @@ class _File:
         except (InputError, OSError, UnicodeDecodeError) as error:
             self.problem(path, f"{{$file: {name}}} cannot be used: {error}")
             return None
+
+
+def label_problem(what: str, name: Any) -> str:
+    """Return a sentence when a name is no label, as the schema of golden files has it; else ''."""
+    label = _label()
+    if isinstance(name, str) and re.search(label["pattern"], name):
+        return ""
+    return f"{what} is {json.dumps(name, default=str)[:120]}; {label['description']}"
+
+
+@functools.cache
+def _label() -> Json:
+    folder = importlib.resources.files("pytest_quantguard")
+    schema = json.loads(folder.joinpath("golden.schema.json").read_text("utf-8"))
+    return dict(schema["$defs"]["label"])
 
 
 def content_hash_parts(case: GoldenCase) -> str:

@@ -21,13 +21,14 @@ CHURN = ((16, 0.0), (8, 0.005), (6, 0.02), (5, 0.03), (4, 0.06), (1, 0.17))
 Measured on a tiny model (docs/plan.md): a prior, not a promise.
 """
 USUAL_BITS = {"none": 16, "awq": 4, "gptq": 4}
-"""Method -> bits of the weights, where nothing else is declared."""
+"""Method -> bits of the weights, where nothing narrower is declared."""
 
+_WIDEST = 32  # a larger number is of something else, such as a group's size
 _BITS = (
     re.compile(r"(?<![a-z0-9])i?q(\d)(?![0-9a-z])"),  # Q4_K_M, IQ3_XS, q8_0
-    re.compile(r"(?<![a-z0-9])w(\d+)a\d+"),  # W4A16
+    re.compile(r"(?<![a-z0-9])w(\d+(?:\.\d+)?)a\d+"),  # W4A16, W1.58A8
     re.compile(r"(?:int|fp|bf|nf|(?<![a-z])f)(\d+)"),  # int4, uint8, mxfp4, bf16, f16
-    re.compile(r"(\d+)[ -]?bit"),
+    re.compile(r"(\d+(?:\.\d+)?)[ -]?(?:bit|bpw)"),  # 8-bit, 1.58bit, 4.25 bpw
 )
 
 
@@ -99,10 +100,18 @@ def churn_prior(quantization: Quantization) -> tuple[float, str]:
 
 
 def weight_bits(quantization: Quantization) -> int | None:
-    """Return the fewest bits that a format computes with; None where it does not tell."""
+    """Return the fewest bits that a format computes with; None where it does not tell.
+
+    A part of a bit is rounded down, to 1 at least. 16 bits named beside a method that stores fewer
+    are what it computes with, not what it stores.
+    """
     declared = [b for b in (quantization.weight_bits, quantization.act_bits) if b is not None]
     if declared:
         return min(declared)
     text = f"{quantization.scheme} {quantization.method}".lower()
-    found = [int(bits) for pattern in _BITS for bits in pattern.findall(text)]
-    return min(filter(None, found), default=USUAL_BITS.get(quantization.method.lower()))
+    found = [float(bits) for pattern in _BITS for bits in pattern.findall(text)]
+    named = min((max(1, int(bits)) for bits in found if 0 < bits <= _WIDEST), default=None)
+    usual = USUAL_BITS.get(quantization.method.lower())
+    if named is None or (usual is not None and usual < 16 <= named):
+        return usual
+    return named

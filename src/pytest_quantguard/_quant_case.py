@@ -40,14 +40,15 @@ def quant_case(
         system: a system message put first.
         tools: OpenAI tool definitions.
         request: parameters for this case, over the configured ones.
-        check: the name under which reports and budgets know the property. Cases of a cohort that
-            share it are judged together; one case alone can never decide a budget.
+        check: the name under which reports and budgets know the property, a label as a cohort is.
+            Cases of a cohort that share it are judged together; one case alone can never decide a
+            budget.
         critical: one regression fails this test, whatever the budgets say.
         weight: how much the case counts, above 0.
         samples: repeats asked of each arm, at least 1.
         tags: free labels.
-        reference: a right answer, word for word, that no model wrote; each arm is asked how likely
-            it finds it.
+        reference: a right answer, word for word, that no model wrote, without white space around
+            it; each arm is asked how likely it finds it.
     """
     return pytest.mark.quant_case(
         cohort=cohort,

@@ -30,20 +30,35 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that ``arguments`` name; return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
+    try:
+        return _run(_parser(), given)
+    except KeyboardInterrupt:
+        return 2
+    except BrokenPipeError:  # such as `| head`: nobody reads on
+        _hush()
+        return 1
+
+
+def tell(text: str) -> None:
+    """Print text; what the output's encoding cannot show is escaped.
+
+    Raises:
+        BrokenPipeError: when nobody reads it.
+    """
+    if sys.stdout is None:  # closed before Python began
+        raise BrokenPipeError
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()
+
+
+def _run(parser: Parser, given: Sequence[str]) -> int:
     if given and not given[0].startswith("-"):
-        command = _command(parser, given[0])
-        try:
-            return int(command(given[1:]))
-        except KeyboardInterrupt:
-            return 2
-        except BrokenPipeError:  # such as `| head`: nobody reads on
-            _hush()
-            return 1
+        return int(_command(parser, given[0])(given[1:]))
     if parser.parse_args(given).version:
         from importlib.metadata import version
 
-        sys.stdout.write(f"quantguard {version('pytest-quantguard')}\n")
+        tell(f"quantguard {version('pytest-quantguard')}")
         return 0
     parser.print_help(sys.stderr)
     return USAGE_ERROR
@@ -89,4 +104,5 @@ def _hush() -> None:
     """Keep Python from complaining about the closed pipe once more when it ends."""
     import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -204,6 +204,27 @@ def test_length_tells_another_shape():
     assert "" == same.read("length").note
 
 
+def test_the_shape_takes_few_draws_unless_it_differs(monkeypatch):
+    """What is surely chance is not drawn 999 times, and what was drawn once is known."""
+    drawn = []
+
+    class Counted(random.Random):
+        def getrandbits(self, k, /):
+            drawn.append(k)
+            return super().getrandbits(k)
+
+    same, other = (lengths(40, lambda place, own, f=f: own * f ** (-1) ** place) for f in (1, 2))
+    monkeypatch.setattr(random, "Random", Counted)
+    counts = []
+    for found in (same, same, other, other):
+        drawn.clear()
+        found.read("length")
+        counts.append(len(drawn))
+
+    assert 9 <= counts[0] < 200
+    assert [0, 999, 0] == counts[1:]
+
+
 def test_of_many_cases_the_shape_takes_some():
     """The whole of 4,000 cases enters the ratio, 500 of them the 999 draws."""
     found = lengths(3, lambda place, own: own, cases=4000)

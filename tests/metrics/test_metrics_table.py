@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from metric_arms import BUDGETABLE, CASES, EQUAL, EVERYTHING, LIMITS, WORLDS, Evidence, load
 
-from pytest_quantguard import metrics
+from pytest_quantguard import metrics, stats
 from pytest_quantguard.metrics import METRICS
 from pytest_quantguard.verdicts import Group
 
@@ -30,7 +30,7 @@ def test_the_table_lists_every_file_in_order():
 
 def test_the_statistics_have_one_home():
     """A metric counts and compares; whatever is a test or a bound comes from stats."""
-    allowed = {"__future__", "abc", "collections.abc", "dataclasses", "math", "typing"}
+    allowed = {"__future__", "abc", "collections.abc", "dataclasses", "functools", "math", "typing"}
 
     for path in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -85,6 +85,35 @@ def test_the_page_knows_the_fewest_cases():
     assert sorted(BUDGETABLE) == sorted(key for _, key, _, _ in found)
     for cases, key, limit, points in found:
         assert int(cases) == load(key).floor(float(limit) / (100 if points else 1)), key
+
+
+@pytest.mark.parametrize("key", ["errors", "instability", "reference", "refusals", "truncation"])
+def test_a_limit_in_points_is_a_hundredth_at_least(key):
+    """Nobody has the cases for less; the smallest limit is looked up without making any up."""
+    assert 29_000 < load(key).floor(0.0001) < 31_000
+    assert load(key).floor(0.01 / 100) == load(key).floor(0.0001)
+    for limit in (0.00009, 1e-5, 1e-300):
+        with pytest.raises(ValueError, match=r"the limit is .* write 0\.01 pt or more"):
+            load(key).floor(limit)
+
+
+@pytest.mark.parametrize("key", ["length", "cost_per_success"])
+def test_a_ratio_next_to_1_is_refused(key):
+    """It takes thousands of cases to tell one from the other."""
+    assert 1000 < load(key).floor(1.001) < 1200
+    for limit in (1.0009, 1.00001, 1 + 1e-15):
+        with pytest.raises(ValueError, match=r"the limit is .* write 1\.001 or more"):
+            load(key).floor(limit)
+
+
+@pytest.mark.parametrize("key", BUDGETABLE)
+def test_a_floor_needs_no_cases(key, monkeypatch):
+    """It is a number worked out from the limit, not from a list of that many cases."""
+    bounds = ("mean_upper", "mean_log_ratio", "success_cost_ratio", "paired_counts")
+    for name in bounds:
+        monkeypatch.delattr(stats, name)
+
+    assert load(key).floor(LIMITS[key]) > 0
 
 
 @pytest.mark.parametrize("key", METRICS)

@@ -356,6 +356,18 @@ def test_evidence_about_a_budget_follows_the_losses() -> None:
     assert by_lost[59] < 1e-9 < 0.5 <= by_lost[9]
 
 
+@pytest.mark.parametrize("tiny", [1e-3, 1e-100, 1e-160, 1e-220, 1e-300, 1e-320, 5e-324])
+@pytest.mark.parametrize("limit", [0.0, 5e-324, 1e-300, 1e-9])
+def test_differences_next_to_nothing_are_no_evidence(tiny: float, limit: float) -> None:
+    """However small the numbers are, nothing is divided by nothing, and nothing is shown."""
+    counts = paired_counts([tiny] * 100)
+
+    assert 0.3 < stats.loss_p(counts, limit) <= 1
+    assert 0.3 < stats.loss_p(paired_counts([tiny, -tiny] * 50), limit) <= 1
+    assert abs(stats.tango_z(counts, 0)) < 0.4
+    assert stats.loss_interval(counts)[1] == pytest.approx(0.0295, abs=2e-3)
+
+
 @pytest.mark.parametrize("bad", [-0.01, 1.01, 5, *BAD_NUMBERS])
 def test_evidence_needs_a_budget_that_can_be(bad: float) -> None:
     """5 is not 5 points; 0 asks whether there is any loss at all."""

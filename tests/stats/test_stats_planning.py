@@ -9,6 +9,7 @@ import pytest
 from paired_tables import BAD_NUMBERS, chance_of, chance_of_pass, most_lost, random_tables, table
 
 from pytest_quantguard import stats
+from pytest_quantguard.stats import planning
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,54 @@ def test_plan_without_any_noise_is_the_floor() -> None:
     """If nothing ever differs, the floor is enough for every power; no plan goes below it."""
     assert stats.pass_floor(0.05) == stats.pass_cases(0.05, psi=0.0, power=0.99)
     assert stats.pass_floor(0.05) == stats.pass_cases(0.05, psi=0.05, power=0.1)
+
+
+@pytest.fixture
+def powers(monkeypatch) -> list[float]:
+    """Every number of cases that a power was worked out for."""
+    seen: list[float] = []
+
+    def counted(n: float, *arguments: float) -> float:
+        seen.append(n)
+        return stats.pass_power(n, *arguments)
+
+    monkeypatch.setattr(planning, "pass_power", counted)
+    return seen
+
+
+@pytest.mark.parametrize("max_drop", [0.05, 1e-6, 1e-9])
+def test_plan_without_any_noise_needs_no_search(max_drop: float, powers: list[float]) -> None:
+    """The floor is known in closed form."""
+    assert stats.pass_floor(max_drop) == stats.pass_cases(max_drop, 0.0, power=0.7123)
+    assert [] == powers
+
+
+@pytest.mark.parametrize(
+    ("max_drop", "psi"), [(1e-4, 1e-4), (1e-4, 1e-5), (1e-6, 1e-7), (1e-3, 1e-3), (1e-9, 1e-9)]
+)
+def test_plan_of_a_tiny_budget_takes_a_bounded_search(
+    max_drop: float, psi: float, powers: list[float]
+) -> None:
+    """A thousand steps at most; from the plan on the power is met, to less than half a point."""
+    n = stats.pass_cases(max_drop, psi, power=0.81)
+
+    assert len(powers) < 1000
+    assert stats.pass_power(n, max_drop, psi) >= 0.81 - 1e-12
+    assert n == stats.pass_floor(max_drop) or stats.pass_power(n - 1, max_drop, psi) < 0.81
+    draw = random.Random(4)
+    for more in (draw.uniform(0, 2 / max_drop) for _ in range(100)):
+        assert stats.pass_power(math.floor(n + more), max_drop, psi) >= 0.805
+
+
+@pytest.mark.parametrize("tiny", [1e-10, 1e-17, 1e-200, 1e-300, 5e-324])
+def test_a_budget_of_nothing_is_planned_as_a_thousand_millionth(tiny: float) -> None:
+    """No number overflows: nobody has the cases of either."""
+    assert stats.pass_floor(1e-9) == stats.pass_floor(tiny)
+    assert stats.pass_cases(1e-9, 0.02) == stats.pass_cases(tiny, 0.02)
+    assert stats.pass_power(1e6, tiny, 0.02) == 0
+    for counts in (table(0, 0, 160), table(5, 5, 160), table(2, 5, 160)):
+        assert stats.cases_to_pass(counts, 1e-9) == stats.cases_to_pass(counts, tiny)
+    assert stats.fail_cases(1e-9, 0.02) == stats.fail_cases(tiny, 0.02)
 
 
 def test_further_cases_are_exactly_enough() -> None:

@@ -282,6 +282,27 @@ def test_measurements_and_limits_are_positive(bad: float) -> None:
             p_value([1], [1], bad)
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
+def test_floor_of_a_mean_ratio_is_where_its_bound_first_fits(alpha: float) -> None:
+    """Of arms that are equal to the last digit, in lengths and in cost per success."""
+    for limit in (1.005, 1.02, 1.1, 1.5, 2.0, 100.0):
+        floor = stats.mean_ratio_floor(limit, alpha)
+        ones, fewer = [1.0] * floor, [1.0] * (floor - 1)
+
+        assert stats.mean_log_ratio(ones, ones, alpha).high < limit
+        assert stats.mean_log_ratio(fewer, fewer, alpha).high >= limit
+        assert stats.success_cost_ratio(ones, ones, ones, ones, alpha).high < limit
+        assert stats.success_cost_ratio(fewer, fewer, fewer, fewer, alpha).high >= limit
+    assert pytest.approx(1.1401e9, rel=1e-3) == stats.mean_ratio_floor(1 + 1e-9)
+
+
+@pytest.mark.parametrize("bad", [0, 1, 1 + 1e-12, *BAD_NUMBERS])
+def test_floor_of_a_ratio_that_cannot_be(bad: float) -> None:
+    """Equal arms have no bound of 1, however many cases there are."""
+    with pytest.raises(ValueError, match=f"limit is {bad}"):
+        stats.mean_ratio_floor(bad)
+
+
 @pytest.mark.parametrize("bad", [0, 0.5, *BAD_NUMBERS])
 def test_ratios_need_an_alpha(bad: float) -> None:
     """An alpha of a half would put the bounds in the wrong order."""
@@ -291,6 +312,8 @@ def test_ratios_need_an_alpha(bad: float) -> None:
         lambda: stats.quantile_ratio([1], [1], 0.9, bad),
         lambda: stats.success_cost_ratio([1], [1], [1], [1], bad),
         lambda: stats.quantile_floor(0.9, bad),
+        lambda: stats.mean_ratio_floor(1.1, bad),
+        lambda: stats.mean_floor(0.1, bad),
     ):
         with pytest.raises(ValueError, match=f"alpha is {bad}"):
             call()

@@ -44,6 +44,37 @@ def test_faultless_cases_are_bounded_nearly_as_in_an_exact_test(n: int) -> None:
     assert exact <= stats.mean_upper([0.0] * n) <= 1.02 * exact
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
+def test_floor_of_a_mean_is_where_its_bound_first_fits(alpha: float) -> None:
+    """The closed form says what the bound of so many equal cases says."""
+    for limit in (0.003, 0.01, 0.02, 0.05, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 1.0):
+        floor = stats.mean_floor(limit, alpha)
+
+        assert stats.mean_upper([0.0] * floor, alpha=alpha) < limit
+        if floor > 1:
+            assert stats.mean_upper([0.0] * (floor - 1), alpha=alpha) >= limit
+
+
+def test_ten_cases_are_ten() -> None:
+    """Equal weights are a tenth each, which binary numbers do not have; ten cases are enough."""
+    assert stats.mean_upper([0.0] * 9) > 0.69
+    assert stats.mean_upper([0.0] * 10) < 0.29
+    assert stats.mean_upper([0.0] * 10, [3] * 10) == stats.mean_upper([0.0] * 10)
+
+
+def test_floor_of_a_tiny_limit_is_that_of_an_exact_test() -> None:
+    """n cases are bounded by ln(20) / n; nobody has to make up a list of them."""
+    for limit in (1e-4, 1e-6, 1e-9):
+        assert pytest.approx(math.log(20) / limit, rel=1e-3) == stats.mean_floor(limit)
+
+
+@pytest.mark.parametrize("bad", [0, -0.1, 1e-10, 1.01, *BAD_NUMBERS])
+def test_floor_of_a_limit_that_cannot_be(bad: float) -> None:
+    """A limit of 5 is not 5 points."""
+    with pytest.raises(ValueError, match=f"limit is {bad}"):
+        stats.mean_floor(bad)
+
+
 @pytest.mark.parametrize(
     ("limit", "n"), [(0.02, 376), (0.05, 60), (0.05, 100), (0.1, 35), (0.1, 164)]
 )
@@ -221,6 +252,38 @@ def test_distance_sees_a_change_of_spread() -> None:
     assert stats.wasserstein_swap_p(baseline, wider, draws=300)[1] < 0.02
     assert stats.wasserstein_swap_p(baseline, baseline) == (0, 1)
     assert stats.wasserstein_swap_p(one, other, draws=300)[1] > 0.05
+
+
+def test_drawing_ends_when_the_distance_is_surely_chance(monkeypatch) -> None:
+    """Whether p is below the mark does not change, and below it p itself does not."""
+    drawn = 0
+
+    class Counted(random.Random):
+        def getrandbits(self, k: int, /) -> int:
+            nonlocal drawn
+            drawn += 1
+            return super().getrandbits(k)
+
+    monkeypatch.setattr(random, "Random", Counted)
+    draw = random.Random(20)
+    below = 0
+    for _ in range(40):
+        baseline = [draw.gauss(100, 10) for _ in range(30)]
+        spread = draw.choice([1.0, 1.3, 1.6, 2.0])
+        candidate = [100 + spread * (b - 100) + draw.gauss(0, 4) for b in baseline]
+        whole = stats.wasserstein_swap_p(baseline, candidate, draws=199)
+        drawn = 0
+        early = stats.wasserstein_swap_p(baseline, candidate, draws=199, stop=0.05)
+
+        assert whole[0] == early[0]
+        assert (whole[1] < 0.05) == (early[1] < 0.05)
+        assert early == whole if whole[1] < 0.05 else drawn <= 199
+        below += early[1] < 0.05
+    assert 5 < below < 35
+
+    drawn = 0
+    assert stats.wasserstein_swap_p(baseline, baseline, draws=199, stop=0.05)[1] == 1
+    assert 9 == drawn
 
 
 def test_distance_of_one_pair_says_nothing() -> None:

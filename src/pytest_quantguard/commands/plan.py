@@ -20,13 +20,17 @@ import pytest
 
 from pytest_quantguard._plan import Outset, Plan, make_plan
 from pytest_quantguard._sanitize import clean
-from pytest_quantguard.cli import USAGE_ERROR, Parser
+from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
 from pytest_quantguard.commands._plan_text import render
 
 if TYPE_CHECKING:
     from pytest_quantguard._session import GateSession
 
 NOTHING = int(pytest.ExitCode.NO_TESTS_COLLECTED)
+_OFF = (
+    "quantguard: the plugin is off; take '-p no:quantguard' away, or, where "
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, give '-p quantguard'"
+)
 
 
 def plan(arguments: Sequence[str]) -> int:
@@ -37,9 +41,8 @@ def plan(arguments: Sequence[str]) -> int:
     options, rest = _options(arguments)
     collector = Collector(options.candidate)
     output = io.StringIO()
-    candidates = [f"--quant-candidate={name}" for name in options.candidate]
     with redirect_stdout(output):
-        code = int(pytest.main(["--collect-only", "-qq", *candidates, *rest], plugins=[collector]))
+        code = int(pytest.main(["--collect-only", "-qq", *rest], plugins=[collector]))
     outset = collector.outset
     if collector.failed:
         return _refuse(collector.failed)
@@ -149,9 +152,11 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Plan for every candidate there is when none was named."""
-        if not config.option.quant_candidate:
-            config.option.quant_candidate = _all_candidates(config)
+        """Plan for the candidates that were named; for every one there is when none was."""
+        given = getattr(config.option, "quant_candidate", None)
+        if given is None:
+            raise pytest.UsageError(_OFF)
+        config.option.quant_candidate = [*self.candidates, *given] or _all_candidates(config)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what is wrong with a file."""
@@ -205,16 +210,11 @@ def _all_candidates(config: pytest.Config) -> list[str]:
 def _tell(made: Plan, options: Namespace) -> None:
     text = json.dumps(made.to_dict(), indent=2)
     if options.json == "-":
-        _write(text)
+        tell(text)
         return
     if options.json:
         Path(options.json).write_text(f"{text}\n", encoding="utf-8")
-    _write("\n".join(render(made, shutil.get_terminal_size().columns)))
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    tell("\n".join(render(made, shutil.get_terminal_size().columns)))
 
 
 def _refuse(sentences: Iterable[str]) -> int:

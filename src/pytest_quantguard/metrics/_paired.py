@@ -25,8 +25,10 @@ NOTHING = "nothing was measured"
 LARGEST = 1e12
 """A number of seconds, tokens or money beyond it is no measurement; nor is a duration below its
 inverse. So every ratio is finite."""
-MOST_CASES = 1_000_000
-"""No floor is above it: a budget that needs more can be decided by nobody."""
+LEAST_SHARE = 0.0001
+"""Smallest budget in points that is planned: it takes 30,000 cases without any difference."""
+LEAST_RATIO = 1.001
+"""Smallest limit above 1 that is planned for a mean ratio."""
 
 
 class Pair(NamedTuple):
@@ -158,18 +160,13 @@ def check_ratio(limit: float, least: float = 0.0) -> None:
         raise ValueError(f"the limit is {limit}; it must be finite and above {least:g}")
 
 
-def fewest(bound: Callable[[int], float], limit: float) -> int:
-    """Return from how many cases on a bound, which falls with their number, is below the limit.
-
-    At most `MOST_CASES`, whatever the limit.
-    """
-    short, enough = 0, 1
-    while enough < MOST_CASES and not bound(enough) < limit:
-        short, enough = enough, min(2 * enough, MOST_CASES)
-    while enough - short > 1:
-        middle = (short + enough) // 2
-        short, enough = (short, middle) if bound(middle) < limit else (middle, enough)
-    return enough
+def check_decidable(limit: float, least: float, written: str) -> None:
+    """Raise ValueError for a budget below the ``least`` that anybody has the cases for."""
+    if limit < least * (1 - 1e-9):
+        raise ValueError(
+            f"the limit is {limit}, so close to none that nobody has the cases to decide it; "
+            f"write {written} or more"
+        )
 
 
 def known(value: float | None, most: float = LARGEST) -> float | None:

@@ -9,12 +9,13 @@ from pytest_quantguard import stats
 from pytest_quantguard.metrics._paired import (
     ALPHA,
     CONFIDENCE,
+    LEAST_SHARE,
     Found,
     Pair,
     Paired,
     answered,
+    check_decidable,
     check_share,
-    fewest,
     left_out,
     pairs_of,
     weighted_mean,
@@ -61,9 +62,9 @@ class Share(Points):
         """Return the fewest cases with which a budget can pass where no case differs.
 
         Raises:
-            ValueError: unless the limit is a share in (0, 1].
+            ValueError: unless the limit is a share from 0.0001 to 1.
         """
-        check_share(limit)
+        _check_budget(limit)
         return stats.pass_floor(limit, ALPHA)
 
     def _share(self, measurement: Measurement) -> float | None:
@@ -97,10 +98,10 @@ class Score(Points):
         """Return the fewest cases with which a budget can pass where no case differs.
 
         Raises:
-            ValueError: unless the limit is a share in (0, 1].
+            ValueError: unless the limit is a share from 0.0001 to 1.
         """
-        check_share(limit)
-        return fewest(lambda cases: stats.mean_upper([0.0] * cases, None, ALPHA), limit)
+        _check_budget(limit)
+        return stats.mean_floor(limit, ALPHA)
 
     def _delta(self, pairs: Sequence[Pair]) -> Delta:
         weights = [pair.weight for pair in pairs]
@@ -110,3 +111,8 @@ class Score(Points):
 
     def _p_above(self, pairs: Sequence[Pair], limit: float) -> float:
         return stats.mean_p(self._worse(pairs), limit, [pair.weight for pair in pairs])
+
+
+def _check_budget(limit: float) -> None:
+    check_share(limit)
+    check_decidable(limit, LEAST_SHARE, "0.01 pt")

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from pytest_quantguard import stats
-from pytest_quantguard.metrics._paired import ALPHA, NOTHING, answered, check_ratio, fewest, known
+from pytest_quantguard.metrics._paired import (
+    ALPHA,
+    LEAST_RATIO,
+    NOTHING,
+    answered,
+    check_decidable,
+    check_ratio,
+    known,
+)
 from pytest_quantguard.metrics._ratios import ratio_delta
 from pytest_quantguard.stats.ratios import MEAN_FLOOR
 from pytest_quantguard.verdicts import Group, PairedMeasurement, PairedOutcome, Reading, Unit
@@ -98,10 +106,13 @@ class CostPerSuccess:
         anything.
 
         Raises:
-            ValueError: unless the limit is a finite ratio above 0.
+            ValueError: unless the limit is finite, above 0, and at most 1 or at least 1.001.
         """
         check_ratio(limit)
-        return fewest(_equal_upper, limit) if limit > 1 else MEAN_FLOOR
+        if limit <= 1:
+            return MEAN_FLOOR
+        check_decidable(limit, LEAST_RATIO, "1.001")
+        return stats.mean_ratio_floor(limit, ALPHA)
 
     def _find(
         self, measurements: Sequence[PairedMeasurement], outcomes: Sequence[PairedOutcome]
@@ -135,12 +146,6 @@ class CostPerSuccess:
         if cases < MEAN_FLOOR:
             return f"cost_per_success needs at least {MEAN_FLOOR} cases, there are {cases}"
         return ""
-
-
-def _equal_upper(cases: int) -> float:
-    """Upper bound of the ratio where no case differs."""
-    ones = [1.0] * cases
-    return stats.success_cost_ratio(ones, ones, ones, ones, ALPHA).high
 
 
 def _held(outcomes: Sequence[PairedOutcome]) -> dict[str, tuple[float, float]]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from pytest_quantguard import stats
 from pytest_quantguard.metrics._paired import (
     ALPHA,
+    LEAST_RATIO,
     Found,
     Pair,
     Paired,
     answered,
+    check_decidable,
     check_ratio,
-    fewest,
     known,
     left_out,
     pairs_of,
@@ -86,11 +88,7 @@ class Length(Paired):
 
     def _remark(self, pairs: Sequence[Pair], delta: Delta | None) -> str:
         baseline, candidate = _arms(pairs[:: math.ceil(len(pairs) / SHAPE_CASES)])
-        distance, p_value = stats.wasserstein_swap_p(baseline, candidate, SHAPE_DRAWS, seed=0)
-        if not p_value < SHAPE_P:
-            return ""
-        share = 100 * distance * len(baseline) / math.fsum(baseline)
-        return f"shape differs (p = {p_value:.3f}): lengths lie {share:.0f} % of the mean apart"
+        return _shape(tuple(baseline), tuple(candidate))
 
     def _check(self, limit: float) -> None:
         check_ratio(limit, least=1.0)
@@ -99,15 +97,23 @@ class Length(Paired):
         """Return the fewest cases with which a budget can pass where no case differs.
 
         Raises:
-            ValueError: unless the limit is finite and above 1: it holds in both directions.
+            ValueError: unless the limit is finite and 1.001 at least: it holds in both directions.
         """
         self._check(limit)
-        return fewest(_equal_upper, limit)
+        check_decidable(limit, LEAST_RATIO, "1.001")
+        return stats.mean_ratio_floor(limit, ALPHA)
 
 
-def _equal_upper(cases: int) -> float:
-    """Upper bound of the ratio where no case differs."""
-    return stats.mean_log_ratio([1.0] * cases, [1.0] * cases, ALPHA).high
+@lru_cache(maxsize=64)  # one group's cases are looked at by its budget and by the report
+def _shape(baseline: tuple[float, ...], candidate: tuple[float, ...]) -> str:
+    """Tell when the lengths are spread otherwise; one of each arm for each case."""
+    distance, p_value = stats.wasserstein_swap_p(
+        baseline, candidate, SHAPE_DRAWS, seed=0, stop=SHAPE_P
+    )
+    if not p_value < SHAPE_P:
+        return ""
+    share = 100 * distance * len(baseline) / math.fsum(baseline)
+    return f"shape differs (p = {p_value:.3f}): lengths lie {share:.0f} % of the mean apart"
 
 
 def _remarks(pairs: Sequence[Pair], *, counted: bool) -> str:

@@ -55,6 +55,7 @@ from .ratios import (
     Side,
     mean_log_ratio,
     mean_log_ratio_p,
+    mean_ratio_floor,
     median_ratio,
     median_ratio_p,
     quantile_floor,
@@ -65,6 +66,7 @@ from .ratios import (
 )
 from .scores import (
     instability,
+    mean_floor,
     mean_interval,
     mean_p,
     mean_upper,
@@ -95,10 +97,12 @@ __all__ = [
     "mcnemar_midp",
     "mcnemar_z",
     "mean_evidence",
+    "mean_floor",
     "mean_interval",
     "mean_log_ratio",
     "mean_log_ratio_p",
     "mean_p",
+    "mean_ratio_floor",
     "mean_upper",
     "median_ratio",
     "median_ratio_p",

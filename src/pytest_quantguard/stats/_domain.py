@@ -38,7 +38,12 @@ def checked_weights(weights: Iterable[float] | None, cases: int) -> list[float]:
     return [weight / heaviest for weight in scale]
 
 
-def check_max_drop(max_drop: float) -> None:
-    """Raise ValueError unless 0 < max_drop <= 1."""
+LEAST_DROP = 1e-9
+"""Below it no budget is planned: that takes thousands of millions of cases."""
+
+
+def planned_drop(max_drop: float) -> float:
+    """Return the budget to plan with, `LEAST_DROP` at least; ValueError unless 0 < it <= 1."""
     if not 0 < max_drop <= 1:
         raise ValueError(f"max_drop is {max_drop}; a budget is above 0 and at most 1")
+    return max(max_drop, LEAST_DROP)

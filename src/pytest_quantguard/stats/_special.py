@@ -28,6 +28,20 @@ def first_true(condition: Callable[[float], bool], low: float, high: float) -> f
     return high
 
 
+def smallest(condition: Callable[[int], bool], low: int, guess: int) -> int:
+    """Whole number above low where a condition turns true; guess is where to look first."""
+    high = max(guess, low + 1)
+    while not condition(high):
+        low, high = high, high + max(1, (high - low) // 2, high // 16)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if condition(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
 @lru_cache(maxsize=256)
 def normal_quantile(probability: float) -> float:
     """Return the standard normal quantile of a probability in (0, 1)."""

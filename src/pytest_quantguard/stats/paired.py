@@ -102,7 +102,8 @@ def _score(lost: float, gained: float, n: float, d: float) -> float:
         # Seen from the other model the quadratic has no loss of digits.
         return -_score(gained, lost, n, -d)
     distance = lost - gained - n * d
-    variance = n * score_variance(lost, gained, n, d)
+    # Without a drop it is McNemar's: that stays above 0 for the smallest of differences.
+    variance = n * score_variance(lost, gained, n, d) if d else lost + gained
     if variance <= 0:
         return math.copysign(math.inf, distance) if distance else 0.0
     return distance / math.sqrt(variance)
@@ -208,7 +209,9 @@ def loss_p(counts: PairedCounts, max_drop: float) -> float:
     third = (gain + max_drop) * (1 - max_drop) ** 3 - gain * (1 + max_drop) ** 3
     third -= (1 - max_drop - 2 * gain) * max_drop**3
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    bent = plain + density * (z * z - 1) * third / (6 * spread * math.sqrt(spread * counts.n))
+    scale = 6 * spread * math.sqrt(spread * counts.n)
+    # Differences so small that their skewness is no number are no evidence: z is next to 0.
+    bent = plain + density * (z * z - 1) * third / scale if scale > 0 else plain
     exact = binomial_at_least(counts.lost, counts.n, max_drop)
     unchanged = counts.n - counts.lost - counts.gained
     if unchanged < 1:

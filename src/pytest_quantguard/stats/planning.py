@@ -1,5 +1,7 @@
 """Planning: what a number of cases can decide, before or after they are run.
 
+A budget, or a drop, below 1e-9 is planned as 1e-9: nobody has the cases for either.
+
 Sources: T. Tango, Statistics in Medicine 17 (1998). R. Connor, Sample size for testing differences
 in proportions for the paired-sample design, Biometrics 43 (1987).
 """
@@ -7,16 +9,17 @@ in proportions for the paired-sample design, Biometrics 43 (1987).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
-from ._domain import between, check_max_drop
-from ._special import binomial_at_most, normal_quantile, normal_tail, z_alpha
+from ._domain import LEAST_DROP, between, planned_drop
+from ._special import binomial_at_most, normal_quantile, normal_tail, smallest, z_alpha
 from .paired import PairedCounts, edges_exclude, score_variance, tango_z
 
 _EXACT_DISCORDANT = 20_000  # differing cases up to which every table is summed, in about 10 ms
 _SMOOTH_DISCORDANT = 40  # from so many on, power between neighbouring n wavers by under a point
 _FARTHEST = 1e6  # times as many cases as there are: nobody collects them
+_PROBES = 200  # in so many steps a plan is searched for an n at which the chance wavers below
 _TINY = 1e-12  # shares of exactly 0 and 1 have no logarithm
 
 
@@ -31,7 +34,7 @@ def pass_floor(max_drop: float, alpha: float = 0.05) -> int:
     >>> [pass_floor(points / 100) for points in (1, 2, 3, 5, 10)]
     [299, 149, 99, 59, 29]
     """
-    check_max_drop(max_drop)
+    max_drop = planned_drop(max_drop)
     tango = z_alpha(alpha) ** 2 * (1 - max_drop) / max_drop
     exact = math.log(alpha) / math.log1p(-max_drop) if max_drop < 1 else 0.0
     return math.floor(max(tango, exact) * (1 + 1e-12)) + 1  # 2 may be stored as 1.9999999999999998
@@ -54,7 +57,7 @@ def pass_power(
     """
     if not 0 <= n < math.inf:
         raise ValueError(f"n is {n}; it must be finite and >= 0")
-    _check_plan(max_drop, psi, drop)
+    max_drop = _check_plan(max_drop, psi, drop)
     if n < pass_floor(max_drop, alpha):
         return 0.0
     if psi * n > _EXACT_DISCORDANT:
@@ -68,18 +71,19 @@ def pass_cases(
     """Cases with which a budget PASSes with the wanted power: `pass_power` solved for n.
 
     The smallest n from which on the power is reached, so that a few cases more never plan for
-    less; with more than 40 differing cases expected, where the chance wavers by less than a point,
-    an n at which it is reached. At least `pass_floor`. Raises ValueError as `pass_power` does,
-    unless 0 < power < 1, and if the drop is not below the budget: no number of cases would do.
+    less; for budgets below 1 point, where not every n is tried, to less than half a point. With
+    more than 40 differing cases expected, where the chance wavers by less than a point, an n at
+    which it is reached. At least `pass_floor`. Raises ValueError as `pass_power` does, unless
+    0 < power < 1, and if the drop is not below the budget: no number of cases would do.
 
     >>> pass_cases(0.05, psi=0.05)
     158
     """
-    _check_plan(max_drop, psi, drop)
+    planned = _check_plan(max_drop, psi, drop)
     between("power", power, 0, 1)
     if drop >= max_drop:
         raise ValueError(f"drop {drop} is not below max_drop {max_drop}; no number of cases passes")
-    return _pass_cases(max_drop, psi, power, drop, alpha)
+    return _pass_cases(planned, psi, power, drop, alpha)
 
 
 def pass_budget(n: float, psi: float, power: float = 0.95, alpha: float = 0.05) -> float:
@@ -115,7 +119,7 @@ def cases_to_pass(counts: PairedCounts, max_drop: float, alpha: float = 0.05) ->
     >>> cases_to_pass(PairedCounts(lost=5, gained=0, n=160), 0.05)
     229
     """
-    check_max_drop(max_drop)
+    max_drop = planned_drop(max_drop)
     z, limit = tango_z(counts, max_drop), z_alpha(alpha)
     if z >= 0 or (limit / z) ** 2 > _FARTHEST:
         return None
@@ -130,7 +134,7 @@ def cases_to_pass(counts: PairedCounts, max_drop: float, alpha: float = 0.05) ->
     low = max(0, math.floor(counts.n * (limit / z) ** 2 - counts.n))
     while low > 0 and enough(low):
         low -= 1
-    return low if enough(low) else _smallest(enough, low, low + 1)
+    return low if enough(low) else smallest(enough, low, low + 1)
 
 
 def fail_cases(drop: float, psi: float, alpha: float = 0.01, power: float = 0.8) -> int:
@@ -148,6 +152,7 @@ def fail_cases(drop: float, psi: float, alpha: float = 0.01, power: float = 0.8)
     between("drop", drop, 0, 1)
     between("power", power, 0, 1)
     _check_psi(psi, drop)
+    drop = max(drop, LEAST_DROP)
     reach = z_alpha(alpha) * math.sqrt(psi)
     reach += normal_quantile(power) * math.sqrt(max(0.0, psi - drop * drop))
     return math.ceil((max(0.0, reach) / drop) ** 2 + 2 / drop)
@@ -170,34 +175,24 @@ def noise_limit(psi: float, n: float, alpha: float = 0.05) -> float:
 
 @lru_cache(maxsize=1024)
 def _pass_cases(max_drop: float, psi: float, power: float, drop: float, alpha: float) -> int:
+    floor = pass_floor(max_drop, alpha)
+    if psi == 0:
+        return floor
+
     def reached(n: int) -> bool:
         return pass_power(n, max_drop, psi, drop, alpha) >= power
 
     z, z_power = z_alpha(alpha), normal_quantile(power)
     spread = math.sqrt(psi - drop * drop)
     reach = z * math.sqrt(_planned_variance(max_drop, psi, drop)) + z_power * spread
-    floor = pass_floor(max_drop, alpha)
     likely = math.ceil((max(0.0, reach) / (max_drop - drop)) ** 2)
-    cases = probe = _smallest(reached, floor - 1, max(floor, likely))
-    while probe < cases + 2 / max_drop and psi * cases <= _SMOOTH_DISCORDANT:
-        probe += 1
+    short = probe = smallest(reached, floor - 1, max(floor, likely)) - 1
+    step = math.ceil(2 / max_drop / _PROBES - 1e-9)
+    while probe < short + 2 / max_drop and psi * short <= _SMOOTH_DISCORDANT:
+        probe += step
         if not reached(probe):
-            cases = probe + 1
-    return cases
-
-
-def _smallest(condition: Callable[[int], bool], low: int, guess: int) -> int:
-    """Whole number above low where a condition turns true; guess is where to look first."""
-    high = max(guess, low + 1)
-    while not condition(high):
-        low, high = high, high + max(1, (high - low) // 2, high // 16)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if condition(middle):
-            high = middle
-        else:
-            low = middle
-    return high
+            short = probe
+    return smallest(reached, short, short + step)
 
 
 def _passes(lost: float, gained: float, n: float, max_drop: float, alpha: float) -> bool:
@@ -241,7 +236,7 @@ def _chances(
         return _passes(lost, k - lost, n, max_drop, alpha)
 
     odds = share / (1 - share)
-    most = _smallest(lambda lost: lost > k or not passes(lost), 0, 1) - 1
+    most = smallest(lambda lost: lost > k or not passes(lost), 0, 1) - 1
     below, log_here = binomial_at_most(most, k, share), _log_binomial(most, k, share)
     while True:
         yield k, below
@@ -274,10 +269,12 @@ def _planned_variance(max_drop: float, psi: float, drop: float) -> float:
     return score_variance((psi + drop) / 2, (psi - drop) / 2, 1.0, max_drop)
 
 
-def _check_plan(max_drop: float, psi: float, drop: float) -> None:
-    check_max_drop(max_drop)
+def _check_plan(max_drop: float, psi: float, drop: float) -> float:
+    """Return the budget to plan with."""
+    planned = planned_drop(max_drop)
     between("drop", drop, -1, 1)
     _check_psi(psi, drop)
+    return planned
 
 
 def _check_psi(psi: float, drop: float) -> None:

@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from ._domain import between
+from ._domain import LEAST_DROP, between
 from ._order import quantile_lower, quantile_upper, sample_quantile
-from ._special import binomial_at_least, student_t, student_tail
+from ._special import binomial_at_least, smallest, student_t, student_tail
 
 Side = Literal["above", "below"]
 
@@ -166,6 +167,28 @@ def mean_log_ratio(
     between("alpha", alpha, 0, 0.5)
     logs = _logs(baseline, candidate)
     return _log_estimate(math.fsum(logs) / len(logs), logs, alpha)
+
+
+@lru_cache(maxsize=256)
+def mean_ratio_floor(limit: float, alpha: float = 0.05) -> int:
+    """Fewest pairs without any difference whose mean ratio is bounded below a limit.
+
+    By `mean_log_ratio` and by `success_cost_ratio`: both are exp(t_alpha ln(2) / n) then. Raises
+    ValueError unless the limit is finite and at least 1 + 1e-9, and 0 < alpha < 0.5.
+
+    >>> [mean_ratio_floor(limit) for limit in (1.02, 1.1, 2)]
+    [59, 13, 10]
+    """
+    between("alpha", alpha, 0, 0.5)
+    if not 1 + LEAST_DROP <= limit < math.inf:
+        raise ValueError(f"limit is {limit}; it must be finite and at least 1 + {LEAST_DROP:g}")
+    likely = math.ceil(student_t(alpha, MEAN_FLOOR) * math.log(2) / math.log(limit))
+    return smallest(lambda n: _equal_upper(n, alpha) < limit, MEAN_FLOOR - 1, likely)
+
+
+def _equal_upper(n: int, alpha: float) -> float:
+    """Upper bound of the mean ratio of n pairs without a difference."""
+    return math.exp(student_t(alpha, n - 1) * math.log(2) / n)
 
 
 def mean_log_ratio_p(

@@ -9,7 +9,8 @@ Sources: Student, The probable error of a mean, Biometrika 6 (1908). W. Hoeffdin
 inequalities for sums of bounded random variables, Journal of the American Statistical Association
 58 (1963), theorem 1. R. Fisher, The Design of Experiments (1935), for tests by swapping.
 B. Phipson and G. Smyth, Permutation p-values should never be zero, Statistical Applications in
-Genetics and Molecular Biology 9 (2010). L. Kish, Survey Sampling (1965).
+Genetics and Molecular Biology 9 (2010). J. Besag and P. Clifford, Sequential Monte Carlo p-values,
+Biometrika 78 (1991). L. Kish, Survey Sampling (1965).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from functools import lru_cache
+from itertools import accumulate, chain, pairwise
 from operator import itemgetter, mul, neg
 from typing import TYPE_CHECKING
 
-from ._domain import between, checked_differences, checked_weights
-from ._special import first_true, student_t, student_tail, z_alpha
+from ._domain import LEAST_DROP, between, checked_differences, checked_weights
+from ._special import first_true, smallest, student_t, student_tail, z_alpha
 
 if TYPE_CHECKING:
     from random import Random
@@ -58,11 +60,36 @@ def mean_upper(
     values = checked_differences(differences)
     scale = checked_weights(weights, len(values))
     sample = _sample(values, scale)
-    if sample.n < _FEWEST:
+    if sample.few:
         return _hoeffding_upper(sample, alpha)
     unseen = -math.log(alpha) / (1 + z_alpha(alpha)) * math.fsum(scale) / sample.n
     worse = _sample([*values, 1.0], [*scale, unseen])
     return min(1.0, worse.mean + student_t(alpha, worse.n - 1) * worse.error)
+
+
+@lru_cache(maxsize=256)
+def mean_floor(limit: float, alpha: float = 0.05) -> int:
+    """Fewest cases without any difference whose `mean_upper` is below a limit, a share.
+
+    About ln(1 / alpha) / limit. Raises ValueError unless 1e-9 <= limit <= 1 and 0 < alpha < 0.5.
+
+    >>> [mean_floor(points / 100) for points in (1, 2, 5)]
+    [299, 150, 60]
+    """
+    between("alpha", alpha, 0, 0.5)
+    if not LEAST_DROP <= limit <= 1:
+        raise ValueError(f"limit is {limit}; it must be from {LEAST_DROP:g} to 1")
+    likely = math.ceil(-math.log(alpha) / limit)
+    return smallest(lambda n: _equal_upper(n, alpha) < limit, 0, likely)
+
+
+def _equal_upper(n: int, alpha: float) -> float:
+    """`mean_upper` of n cases without a difference, with u = the weight of the added case."""
+    if n < _FEWEST:
+        return math.sqrt(1 - alpha ** (2 / n))
+    u = -math.log(alpha) / (1 + z_alpha(alpha))
+    t = student_t(alpha, n * (n + 2 * u - 1) / (n + u * u))
+    return u * (1 + t * math.sqrt((n + 1) / (n + 2 * u - 1))) / (n + u)
 
 
 def mean_interval(
@@ -79,7 +106,7 @@ def mean_interval(
     values = checked_differences(differences)
     scale = checked_weights(weights, len(values))
     sample = _sample(values, scale)
-    if sample.n < _FEWEST or sample.error == 0:
+    if sample.few or sample.error == 0:
         low = -_hoeffding_upper(_sample([-value for value in values], scale), alpha)
     else:
         low = max(-1.0, sample.mean - student_t(alpha, sample.n - 1) * sample.error)
@@ -102,7 +129,7 @@ def mean_p(
         raise ValueError(f"limit is {limit}; it must lie between -1 and 1")
     values = checked_differences(differences)
     sample = _sample(values, checked_weights(weights, len(values)))
-    if sample.n < _FEWEST or sample.error == 0:
+    if sample.few or sample.error == 0:
         return math.exp(-_surprise(sample, limit)) if sample.mean > limit else 1.0
     return student_tail((sample.mean - limit) / sample.error, sample.n - 1)
 
@@ -115,6 +142,10 @@ class _Sample:
     error: float  # standard error of the mean; 0 for a single case
     n: float  # Kish's effective number
     heaviest: float  # largest share of the weight that one case has
+
+    @property
+    def few(self) -> bool:
+        return self.n < _FEWEST * (1 - 1e-9)  # ten equal shares may add up to 9.999999999999998
 
 
 def _sample(values: list[float], scale: list[float]) -> _Sample:
@@ -175,15 +206,20 @@ def swap_permutation_p(differences: Iterable[float], draws: int = 2000, seed: in
 
 
 def wasserstein_swap_p(
-    baseline: Sequence[float], candidate: Sequence[float], draws: int = 2000, seed: int = 0
+    baseline: Sequence[float],
+    candidate: Sequence[float],
+    draws: int = 2000,
+    seed: int = 0,
+    stop: float = 1.0,
 ) -> tuple[float, float]:
     """Distance of two paired samples, such as lengths of answers, and its p-value by swapping.
 
     Wasserstein's distance, in the unit of the values, is the mean absolute difference of the
     sorted samples: it sees a shift and also a change of spread. The p-value of "within each pair
     the models could be swapped" is the share of as large distances among ``draws`` random swaps and
-    the observed (Phipson and Smyth 2010); the same seed, the same result. Raises ValueError unless
-    both have the same number of values, one at least, all finite, and draws is at least 1.
+    the observed (Phipson and Smyth 2010); the same seed, the same result. Drawing ends where p is
+    sure to be ``stop`` or more, with the share of those drawn (Besag and Clifford 1991). Raises
+    ValueError unless both have as many values, one at least, all finite, and draws is at least 1.
 
     >>> wasserstein_swap_p([10, 20, 30, 40], [11, 22, 33, 44])[0]
     2.5
@@ -200,9 +236,14 @@ def wasserstein_swap_p(
             f"baseline has {len(baseline)} and candidate {len(candidate)} values; "
             "as many of each, one at least, are needed"
         )
-    observed, *swapped = _swapped_distances(baseline, candidate, draws, Random(seed))  # noqa: S311
-    reached = sum(distance >= observed * (1 - 1e-9) for distance in swapped)  # ties round
-    return observed, (1 + reached) / (1 + draws)
+    swapped = _swapped_distances(baseline, candidate, draws, Random(seed))  # noqa: S311
+    observed, reached, drawn = next(swapped), 0, 0
+    for distance in swapped:
+        drawn += 1
+        reached += distance >= observed * (1 - 1e-9)  # ties round
+        if 1 + reached >= stop * (1 + draws):
+            break
+    return observed, (1 + reached) / (1 + drawn)
 
 
 def _swapped_distances(
@@ -218,7 +259,7 @@ def _swapped_distances(
     order = sorted(range(2 * n), key=values.__getitem__)
     gaps = [values[after] - values[before] for before, after in pairwise(order)]
     in_order = itemgetter(*order)
-    for pattern in (0, *(draw.getrandbits(n) for _ in range(draws))):
+    for pattern in chain((0,), (draw.getrandbits(n) for _ in range(draws))):
         arms = [-1 if bit == "1" else 1 for bit in f"{pattern:0{n}b}"]
         apart = accumulate(in_order([*arms, *map(neg, arms)]))
         yield math.fsum(map(mul, map(abs, apart), gaps)) / n
