@@ -236,6 +236,30 @@ def test_the_probability_of_a_reference_is_measured_or_its_error_kept():
     assert math.isclose(0.05, found.candidate.reference_p)
 
 
+def test_log_probs_that_are_no_numbers_are_an_error_of_the_server():
+    """A broken build's worst cases must not leave the average."""
+    sound, broken = ((Token(text="y", logprob=p),) for p in (-0.1, math.nan))
+    models = Models({"base": "a", "cand": "a"}, references={"base": sound, "cand": broken})
+    examiner = models.examiner(references=True)
+    (found,) = examiner.examine(case(reference="y"), {"k": Counted()}).measurements
+
+    assert found.baseline.reference_p is None
+    assert "not numbers" in found.candidate.reference_error
+
+
+def test_a_graded_critical_check_that_never_holds_fully_is_not_asked_again():
+    """From 0.9 to 0.1: runs of "holds" cannot be counted, so the loss stands."""
+
+    def graded(completion, case):
+        return Outcome(value=0.9 if "right" in completion.text else 0.1)
+
+    models = Models({"base": "right", "cand": "no"})
+    evidence = models.examiner().examine(case(critical=True), {"k": Reusable(graded)})
+
+    assert evidence.outcomes[0].confirmed
+    assert 2 == len(models.asked)
+
+
 def test_references_cut_into_other_tokens_are_not_compared():
     """Another tokenizer, or a server that counts the end of the answer and one that does not."""
     whole = (Token(text="yes", logprob=-0.1),)

@@ -121,6 +121,38 @@ def test_latency_from_the_cache_is_no_evidence(gate):
     assert second.has("came from the cache")
 
 
+def test_latency_is_judged_with_workers_too(gate):
+    """What another worker asked in this run is live: the same verdict with and without -n."""
+    project = gate(truthful, [WHOLE, {"metric": "latency_p50", "max_ratio": 50}])
+    run = project.run("-n2")
+
+    assert 0 == run.code, run.output
+    assert "pass" == rows(run)[None, None, None, "latency_p50"]
+
+
+def test_a_selection_that_leaves_a_budget_without_cases_is_not_green(gate):
+    """Also where too few cases are allowed: what was not asked has not been kept."""
+    project = gate(truthful, [WHOLE, {"cohort": "*", **WHOLE}])
+    project.golden(100, cohort="tools")
+    run = project.run("-k", "faq", "--quant-underpowered=allow")
+
+    assert 10 == run.code, run.output
+    assert run.has("no case of it was selected")
+
+
+def test_a_variant_that_is_called_like_a_null_run_is_none(gate):
+    """Its differences are no noise of the baseline."""
+    both = {"provider": "openai", "base_url": "http://x", "timeout_s": 10}
+    project = gate(forgets(1, 2, 3), [WHOLE])
+    url = {**both, "base_url": project.server.url}
+    variants = {"base": {**url, "model": "base"}, "base-again": {**url, "model": "cand"}}
+    project.config(project.server.url, budgets=[WHOLE], variants=variants)
+    run = project.run(candidate="base-again")
+
+    assert run.has("3 of 100 checks got worse")
+    assert not list(project.folder.glob(".quantguard/cache/noise/*"))
+
+
 def test_tails_of_too_few_requests_are_undecidable(gate):
     """p99 of 100 requests: refused before the first one, with the number it takes."""
     project = gate(truthful, [WHOLE, {"metric": "latency_p99", "max_ratio": 1.5}])

@@ -158,3 +158,30 @@ def test_failing_fast_ends_the_run_without_a_verdict(tmp_path):
 
         assert run.code not in (0, 10), run.output
         assert run.has("No verdict")
+
+
+def test_no_pass_without_the_critical_cases(tmp_path):
+    """They all belong to the first look: one that broke fails the run, however equal the rest."""
+
+    def critical_broken(model, prompt):
+        return "no" if model == "cand" and prompt == "rare 0" else f"answer {prompt}"
+
+    with ScriptedServer(default=speaks(critical_broken)) as server:
+        project = project_of(tmp_path, server)
+        project.golden(1, cohort="rare", critical=True)
+        run = project.run("--quant-sequential")
+
+        assert 1 == run.code, run.output
+        assert run.has("critical case regressed", "stopped at look 2 of 5")
+
+
+@pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
+def test_an_ordinary_failure_that_ends_the_run_lets_nobody_wait(tmp_path, option):
+    """One worker leaves its items of the first look undone; the other must not wait for them."""
+    with ScriptedServer(default=speaks(truthful)) as server:
+        project = project_of(tmp_path, server)
+        project.write("test_other.py", "import time\ndef test_a(): time.sleep(1); assert 0\n")
+        run = project.run("--quant-sequential", "-n2", option)
+
+        assert run.code not in (0, 10), run.output
+        assert run.has("No verdict")

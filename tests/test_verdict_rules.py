@@ -464,4 +464,101 @@ def test_company_blames_only_for_what_the_company_lost():
 
     assert report.log_evidence > math.log(100)
     assert Verdict.INCONCLUSIVE is row(report, cohort="small").verdict
-    assert "the evidence is about other groups" in row(report, cohort="small").reason
+    assert "that it was here could still be chance" in row(report, cohort="small").reason
+
+
+@pytest.mark.parametrize("cohorts", [1, 2, 4, 7, 20])
+def test_a_clear_loss_of_one_cohort_is_blamed_among_calm_ones(cohorts):
+    """18 lost and 2 gained of 300: evidence and blame, as docs/verdicts.md has it."""
+    found = pairs("bad", lost=18, gained=2, n=300)
+    found += [o for i in range(cohorts - 1) for o in pairs(f"calm{i}", n=150)]
+
+    report = judge(found, [Budget(cohort="*", max_drop=0.05)])
+
+    assert Verdict.FAIL is row(report, cohort="bad").verdict
+    assert {"bad"} == {r.cohort for r in report.budgets if r.verdict is Verdict.FAIL}
+
+
+# --- what must not pass -----------------------------------------------------------------------
+
+
+def test_without_a_budget_nothing_is_judged():
+    """A total loss that nobody asked about is an ERROR, not a pass."""
+    assert Verdict.ERROR is judge(pairs(lost=100), []).verdict
+
+
+def test_two_budgets_for_one_group_are_refused():
+    """Which of them counted would depend on their order."""
+    with pytest.raises(ConfigError, match="two budgets for all / all"):
+        judge(pairs(lost=20, n=200), [Budget(max_drop=0.05), Budget(max_drop=0.5)])
+
+
+def test_an_error_budget_of_one_cohort_excuses_no_other():
+    """Eight unanswered requests elsewhere are still more than 1 %."""
+    found = pairs("faq", n=300) + pairs("tools", lost=8, n=300)
+    mishaps = [silent(f"tools-{i}", "candidate", cohort="tools") for i in range(8)]
+    measured = [
+        PairedMeasurement(
+            variant="",
+            case=o.case,
+            cohort=o.cohort,
+            baseline=Measurement(),
+            candidate=Measurement(),
+        )
+        for o in found
+    ]
+    budgets = [Budget(max_drop=0.1), Budget(metric="errors", cohort="faq", max_drop=0.02)]
+
+    report = judge(found, budgets, mishaps=mishaps, measurements=measured)
+
+    assert Verdict.ERROR is report.verdict
+
+
+def test_a_budget_whose_cases_were_not_selected_is_open():
+    """Not run is not kept; it is no error either, where the user selected."""
+    budgets = [Budget(max_drop=0.1), Budget(cohort="tools", max_drop=0.1)]
+
+    report = judge(pairs(), budgets, unselected=[Group(cohort="tools")])
+
+    assert Verdict.INCONCLUSIVE is row(report, cohort="tools").verdict
+    assert "no case of it was selected" == row(report, cohort="tools").reason
+    assert Verdict.ERROR is judge(pairs(), budgets).verdict
+
+
+def test_strict_evidence_pays_for_looks_too():
+    """What is proof at the only look is none at the first of five."""
+    found, budget = pairs(lost=14, n=100), [Budget(max_drop=0.05)]
+
+    assert Verdict.FAIL is judge(found, budget, evidence="strict").verdict
+    early = judge(found, budget, evidence="strict", look=(1, 5))
+    assert Verdict.INCONCLUSIVE is early.verdict
+
+
+@pytest.mark.parametrize("options", [{"look": (0, 5)}, {"look": (6, 5)}, {"max_errors": 5}])
+def test_arguments_out_of_range_are_refused(options):
+    """A look that is none must not borrow another one's error."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        judge(pairs(), [Budget(max_drop=0.1)], **options)
+
+
+def test_the_order_of_mishaps_does_not_matter():
+    """Workers report in any order."""
+    mishaps = [silent(f"a-{i}", "candidate") for i in range(5)]
+    reports = [judge(pairs(), [Budget(max_drop=0.1)], mishaps=m) for m in (mishaps, mishaps[::-1])]
+
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [None, Delta(value=0.9, low=0.9, high=0.0, n=9, unit="ratio"), "text"],
+)
+def test_a_metric_that_reads_nonsense_is_an_error(reading):
+    """Neither a pass nor the end of the run."""
+
+    class Odd(Fixed):
+        def read(self, group, measurements, outcomes):
+            found = super().read(group, measurements, outcomes)
+            return replace(found, delta=reading) if isinstance(reading, Delta) else reading
+
+    assert Verdict.ERROR is judged_metric(Odd()).verdict

@@ -209,7 +209,7 @@ def _well_typed(found: Completion) -> Completion:
     ]
     maybe = [found.finish_reason, found.refusal, found.served_as, found.fingerprint]
     counts = [found.usage.prompt_tokens, found.usage.completion_tokens]
-    times = [found.latency_s, *([] if found.ttft_s is None else [found.ttft_s])]
+    times = [found.latency_s, found.asked_at, *([] if found.ttft_s is None else [found.ttft_s])]
     if not (
         all(isinstance(text, str) for text in texts)
         and all(text is None or isinstance(text, str) for text in maybe)

@@ -44,6 +44,8 @@ class GateConfig:
     """Share of a candidate's cases, in [0, 1], that may go without an answer."""
     cache_folder: Path
     report_folder: Path
+    null: str | None = None
+    """Name of the candidate that is the baseline once more, where there is one."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where each chosen variant is written, as ``file:line``."""
 
@@ -133,6 +135,7 @@ def load(
         underpowered=underpowered or policies.get("underpowered", "refuse"),  # type: ignore[arg-type]
         evidence=policies.get("evidence", "dual"),
         max_errors=max_errors,
+        null=arms[-1].name if null else None,
         cache_folder=path.parent / document.data.get("cache", ".quantguard/cache"),
         report_folder=path.parent / document.data.get("report", "quant-report"),
         places={
@@ -246,8 +249,10 @@ class _Reader:
         """Refuse a limit that makes no sense for a metric, in the metric's own words."""
         if budget.metric is not None:
             try:
-                self.metrics[budget.metric].floor(budget.max_ratio or budget.max_drop or 0.0)
-            except ValueError as error:
+                floor = self.metrics[budget.metric].floor(budget.max_ratio or budget.max_drop or 0)
+                if not isinstance(floor, int):
+                    raise ValueError(f"its floor is {floor!r:.40}, no whole number")
+            except Exception as error:
                 self.problem(path, f"the metric {budget.metric!r}: {error}")
         return budget
 
@@ -278,6 +283,8 @@ class _Reader:
         """Percentage points, as ``2``, ``"2 pt"`` or ``2.5``, become a share."""
         match = _POINTS.match(str(value).strip())
         number = float(match[1]) if match else math.nan
+        if type(value) in (int, float):  # 1e-07 is written without an exponent only as text
+            number = value
         if not 0 <= number <= 100:
             self.problem(
                 path, f"{value!r} is no number of percentage points; write 0 to 100, such as '2 pt'"

@@ -27,7 +27,7 @@ from pytest_quantguard._sequential import LookKeeper
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
 from pytest_quantguard.types import Json, ServedAs, Variant
-from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
+from pytest_quantguard.verdicts import CandidateReport, GateReport, Group, Verdict
 
 if TYPE_CHECKING:
     from pytest_quantguard.verdicts import BudgetVerdict
@@ -40,7 +40,7 @@ class GateController:
         self.session = session
         self.settings = session.settings
         self.config = session.config
-        self.started = time.time()
+        self.started = session.started
         self.report: GateReport | None = None
         self.no_verdict = ""
         """Why there is no verdict, once the run has been cut short."""
@@ -54,7 +54,9 @@ class GateController:
         self._only_inconclusive = 0
         self._keeper: LookKeeper | None = None
         if session.looks is not None:
-            self._keeper = LookKeeper(session.looks, self._candidates)
+            self._keeper = LookKeeper(
+                session.looks, self._candidates, self.config.getoption("maxfail") or 0
+            )
             self.config.pluginmanager.register(self._keeper, "quantguard-look-keeper")
         self._told = False
         """True once every verdict has been reported: until then a run is not green."""
@@ -92,6 +94,7 @@ class GateController:
                 except ProviderError:
                     continue  # the worker meets the same error and reports it with its case
         node.workerinput["quantguard_urls"] = urls
+        node.workerinput["quantguard_started"] = self.session.started
         if self.session.looks is not None:
             node.workerinput["quantguard_looks"] = str(self.session.looks.folder)
 
@@ -108,8 +111,6 @@ class GateController:
             self._worker_plans.append(plan)
         if error:
             self._faults["a worker process died, and its evidence with it"] = None
-            if self.session.looks is not None:
-                self.session.looks.stop()
 
     # --- judging ------------------------------------------------------------------------
 
@@ -182,7 +183,8 @@ class GateController:
                     max_errors=self.settings.max_errors,
                     evidence=self.settings.evidence,
                     look=look,
-                    noise=None if _is_null(variant, self.settings.baseline) else noise,
+                    unselected=[Group(*names) for names in plan.get("unselected", ())],
+                    noise=None if variant.name == self.settings.null else noise,
                     interrupted=[*self._faults, *filter(None, faults)],
                     quantization_note=note or "",
                 )
@@ -191,26 +193,20 @@ class GateController:
 
     def _noise(self) -> float | None:
         """Return how much two runs of the baseline disagree: in this run, or measured before."""
-        again = f"{self.settings.baseline.name}-{_noise.NULL}"
-        now = _noise.disagreement(self._tally.outcomes(again)) if self._null_run else None
-        if now is not None:
-            return now
+        if self.settings.null is not None:
+            return _noise.disagreement(self._tally.outcomes(self.settings.null))
         with suppress(ProviderError):
             identity = self.session.providers[self.settings.baseline.name].identity()
             found = _noise.load(self.settings.cache_folder, identity)
             return found.share if found else None
         return None
 
-    @property
-    def _null_run(self) -> bool:
-        return any(_is_null(v, self.settings.baseline) for v in self.settings.candidates)
-
     def _keep_noise(self, report: GateReport) -> None:
         """Remember what a null run found; only sound evidence of the whole set is kept."""
         for candidate in report.candidates:
             sound = candidate.verdict is not Verdict.ERROR
             share = _noise.disagreement(candidate.outcomes)
-            if sound and share is not None and _is_null(candidate.variant, report.baseline):
+            if sound and share is not None and candidate.variant.name == self.settings.null:
                 with suppress(OSError, ProviderError):
                     identity = self.session.providers[report.baseline.name].identity()
                     folder = self.settings.cache_folder
@@ -373,10 +369,6 @@ class GateController:
         """Leave nothing running."""
         self.session.close(cancel=True)
         self.session.close_cache()
-
-
-def _is_null(variant: Variant, baseline: Variant) -> bool:
-    return variant.name == f"{baseline.name}-{_noise.NULL}"
 
 
 def _note(variant: Variant, served: Mapping[str, ServedAs]) -> tuple[str, str | None]:

@@ -90,6 +90,7 @@ def decide(
     *,
     evidence: EvidenceRule = "dual",
     alpha_pass: float = ALPHA_PASS,
+    alpha_strict: float = ALPHA_FAIL,
 ) -> dict[Group, Decision]:
     """Decide budgets on the share of cases that hold.
 
@@ -99,12 +100,13 @@ def decide(
             and the tags that budgets name. They are the family in which evidence is weighed.
         evidence: see `EvidenceRule`.
         alpha_pass: one-sided error of this look; less than `ALPHA_PASS` when it is one of several.
+        alpha_strict: that of FAIL under ``strict``; the evidence of ``dual`` holds at every look.
 
     Raises:
         KeyError: a budget's group is not among the cases.
         ValueError: a difference outside [-1, 1], or a weight that is none.
     """
-    family = weigh(cases)
+    family = weigh(cases, alpha_strict)
     tables: list[tuple[Budget, float, stats.PairedCounts]] = []
     for budget in budgets:
         found = cases[budget.group]
@@ -113,7 +115,7 @@ def decide(
     proven: frozenset[Group] = frozenset()
     if evidence == "strict" and tables:
         p_values = {budget.group: stats.loss_p(counts, limit) for budget, limit, counts in tables}
-        proven = stats.holm(p_values, ALPHA_FAIL)
+        proven = stats.holm(p_values, alpha_strict)
     decisions: dict[Group, Decision] = {}
     for budget, limit, counts in tables:
         group = budget.group
@@ -175,8 +177,8 @@ def _open(group: Group, cases: Mapping[Group, Cases], family: Family) -> str:
     shares = family.share_of or {}
     groups = {g: (shares[g], *_signs(found.differences)) for g, found in cases.items()}
     needed = math.log(1 / ALPHA_FAIL)
-    if family.log_evidence >= needed:  # the loss is real; whether it is this group's is open
-        text = "over the budget, but the evidence is about other groups"
+    if family.log_evidence >= needed:  # a loss is shown; that it is this group's is not
+        text = "over the budget; the run did lose, but that it was here could still be chance"
         groups, needed = {group: groups[group]}, needed - math.log(shares[group])
     stretch = stats.stretch_to_evidence(groups, needed)
     if stretch is None:
@@ -192,8 +194,13 @@ def _signs(differences: Sequence[float]) -> tuple[int, int]:
 # --- the family of evidence -----------------------------------------------------------------
 
 
-def weigh(cases: Mapping[Group, Cases]) -> Family:
-    """Weigh the evidence of all groups into one e-value, and name the groups it comes from."""
+def weigh(cases: Mapping[Group, Cases], alpha_blame: float = ALPHA_FAIL) -> Family:
+    """Weigh the evidence of all groups into one e-value, and name the groups it comes from.
+
+    Once the run is evidence, a group of one check per case is to blame where its own sign test
+    holds among all of them (Holm's procedure at ``alpha_blame``), and any group that the closed
+    test rejects.
+    """
     levels: dict[str, list[Group]] = {}
     for group in sorted(cases, key=_order):
         levels.setdefault(_level(group), []).append(group)
@@ -216,8 +223,22 @@ def weigh(cases: Mapping[Group, Cases]) -> Family:
         {group: weight / total for group, (weight, _) in groups.items()},
         strongest,
         stats.paired_counts(found.differences, found.weights).drop if found.differences else 0.0,
-        frozenset(stats.closure_rejects(groups, alpha=ALPHA_FAIL)),
+        _named(cases, alpha_blame) | frozenset(stats.closure_rejects(groups, alpha=ALPHA_FAIL)),
     )
+
+
+def _named(cases: Mapping[Group, Cases], alpha: float) -> frozenset[Group]:
+    """Return the groups that got worse each on its own account.
+
+    Averages over several checks are left out: their signs drift where checks change independently.
+    Where only whole cases changed, signs and means say the same.
+    """
+    p_values = {
+        group: stats.mcnemar_exact(*_signs(found.differences))[0]
+        for group, found in cases.items()
+        if group.check is not None or all(d in (-1, 0, 1) for d in found.differences)
+    }
+    return stats.holm(p_values, alpha) if p_values else frozenset()
 
 
 def _level(group: Group) -> str:

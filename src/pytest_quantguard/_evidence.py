@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -99,6 +100,8 @@ class Examiner:
     refusal: Callable[[GoldenCase], Check]
     """Returns the check that tells whether an answer to a case declines it."""
     prices: Mapping[str, Price | None] = field(default_factory=dict)
+    started: float = math.inf
+    """When the run began, in seconds since the epoch: what was asked since then is live."""
     references: bool = False
     """Whether the arms are also asked how likely they find a case's reference."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -123,7 +126,11 @@ class Examiner:
             if answer.error is not None:
                 return _Arm(role, error=answer.error)
         completions = tuple(a.completion for a in answers if a.completion is not None)
-        live = not any(answer.cached for answer in answers)
+        # Another worker may have asked: then it is cached for this one, and yet of this run.
+        live = all(
+            not a.cached or (a.completion is not None and a.completion.asked_at >= self.started)
+            for a in answers
+        )
         return _Arm(role, completions, answers[0].key, live=live)
 
     def _measured(
@@ -165,9 +172,11 @@ class Examiner:
         if any(errors):
             pairs = zip(found, errors, strict=True)
             return [replace(arm, reference_error=error) for arm, error in pairs]
+        shares = [probability(completion.tokens) for completion in scored]
+        unknown = "" if None not in shares else "the server's log-probs are not numbers"
         return [
-            replace(arm, reference_p=probability(completion.tokens))
-            for arm, completion in zip(found, scored, strict=True)
+            replace(arm, reference_p=None if unknown else share, reference_error=unknown)
+            for arm, share in zip(found, shares, strict=True)
         ]
 
     def _compare(
@@ -216,7 +225,9 @@ class Examiner:
             same = isinstance(judge, Reusable) and baseline.says(candidate)
             found = held if same else self._outcome(candidate, case, check, judge)
             confirmation = None
-            if case.critical and found.value < held.value and candidate.error is None:
+            # A graded check that never holds fully cannot be counted in runs: it is as it is.
+            broke = held.ok and found.value < held.value
+            if case.critical and broke and candidate.error is None:
                 confirmation = self._confirmed(case, check, judge, name, (held, found))
         except CheckError as error:
             mishap("candidate", "CheckError", str(error))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pytest_quantguard.types import EMPTY
-from pytest_quantguard.verdicts import BudgetVerdict, Mishap, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import BudgetVerdict, Group, Mishap, PairedOutcome, Verdict
 
 
 def evidence_row(
@@ -16,12 +16,12 @@ def evidence_row(
     planned: int,
     max_errors: float,
     interrupted: Sequence[str],
-    budgeted: bool,
+    error_groups: Sequence[Group] = (),
 ) -> BudgetVerdict:
     """Say whether there is evidence at all, and whether it can be trusted.
 
-    ``budgeted``: a budget of its own judges the candidate's unanswered requests, so that here
-    only the baseline's count.
+    ``error_groups`` have a budget of their own on unanswered requests of the candidate, so that
+    there only the baseline's count here.
     """
     pairs = {(o.case, o.check) for o in outcomes}
     seen = pairs | {(m.case, m.check) for m in mishaps}
@@ -39,7 +39,7 @@ def evidence_row(
             f"{len(broken)} checks crashed, first {first.check} on {first.case} "
             f"({first.source}): {first.message}"
         )
-    faults += _unanswered(mishaps, planned, max_errors, budgeted)
+    faults += _unanswered(mishaps, planned, max_errors, error_groups)
     faults += [
         f"every answer of the {role} is empty"
         for role in ("baseline", "candidate")
@@ -57,13 +57,13 @@ def evidence_row(
 
 
 def _unanswered(
-    mishaps: Sequence[Mishap], planned: int, max_errors: float, budgeted: bool
+    mishaps: Sequence[Mishap], planned: int, max_errors: float, error_groups: Sequence[Group]
 ) -> list[str]:
-    failed = [
-        m
-        for m in mishaps
-        if is_unanswered(m) and not (budgeted and m.role == "candidate" and not m.critical)
-    ]
+    def judged(m: Mishap) -> bool:
+        covered = any(g.tag is None and g.cohort in (None, m.cohort) for g in error_groups)
+        return covered and m.role == "candidate" and not m.critical
+
+    failed = [m for m in mishaps if is_unanswered(m) and not judged(m)]
     checks = {(m.case, m.check) for m in failed}
     if len(checks) <= max_errors * planned:
         return []

@@ -16,11 +16,20 @@ The rule itself is in `_decide.py`, on plain numbers; docs/statistics.md explain
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from pytest_quantguard import _budgets, stats
-from pytest_quantguard._decide import ALPHA_PASS, Cases, Decision, EvidenceRule, decide, weigh
+from pytest_quantguard._decide import (
+    ALPHA_FAIL,
+    ALPHA_PASS,
+    Cases,
+    Decision,
+    EvidenceRule,
+    decide,
+    weigh,
+)
 from pytest_quantguard._grounds import (
     comparability_rows,
     critical_rows,
@@ -28,6 +37,7 @@ from pytest_quantguard._grounds import (
     is_unanswered,
 )
 from pytest_quantguard._measures import metric_rows, readings
+from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.types import Variant
 from pytest_quantguard.verdicts import (
     Budget,
@@ -58,6 +68,7 @@ def judge(
     evidence: EvidenceRule = "dual",
     look: tuple[int, int] = (1, 1),
     interrupted: Sequence[str] = (),
+    unselected: Collection[Group] = (),
     noise: float | None = None,
     quantization_note: str = "",
 ) -> CandidateReport:
@@ -77,6 +88,8 @@ def judge(
         look: number of this look at growing evidence, from 1, and how many there are. PASS then
             spends its error over the looks (O'Brien-Fleming); FAIL holds at every look.
         interrupted: sentences that say why the evidence as a whole cannot be trusted.
+        unselected: groups of budgets that lost all their cases to a selection of the user's: they
+            are INCONCLUSIVE, not an ERROR.
         noise: share of outcomes, in [0, 1], that differ between two runs of the baseline, if known.
         quantization_note: what the server says about its precision.
 
@@ -84,8 +97,13 @@ def judge(
         ConfigError: a ``*`` that matches nothing, or two budgets for one group.
         ValueError: a value outside its range.
     """
+    if not 1 <= look[0] <= look[1]:
+        raise ValueError(f"look is {look}; it is a number from 1, and of how many")
+    if not 0 <= max_errors <= 1:
+        raise ValueError(f"max_errors is {max_errors}; a share lies between 0 and 1")
     outcomes = sorted(outcomes, key=lambda o: (o.cohort, o.case, o.check))
     measurements = sorted(measurements, key=lambda m: (m.cohort, m.case))
+    mishaps = sorted(mishaps, key=lambda m: (m.cohort, m.case, m.check, m.role, m.kind, m.message))
     budgets = _expanded(budgets, outcomes, mishaps)
     if planned is None:
         seen = {(o.case, o.check) for o in outcomes} | {(m.case, m.check) for m in mishaps}
@@ -98,13 +116,19 @@ def judge(
             mishaps,
             planned=planned,
             max_errors=max_errors,
-            interrupted=interrupted,
-            budgeted=any(b.metric == "errors" for b in budgets),
+            interrupted=[*interrupted, *([] if budgets else ["no budget: nothing was judged"])],
+            error_groups=[b.group for b in budgets if b.metric == "errors"],
         ),
         *comparability_rows(mishaps),
     ]
-    alpha_pass = stats.looks_alpha(ALPHA_PASS, look[1])[look[0] - 1]
-    rows = _rate_rows(budgets, cases, outcomes, mishaps, evidence=evidence, alpha_pass=alpha_pass)
+    rows = _rate_rows(budgets, cases, outcomes, mishaps, evidence=evidence, look=look)
+    unselected = set(unselected)
+    rows = [
+        replace(row, verdict=Verdict.INCONCLUSIVE, reason="no case of it was selected")
+        if row.cases == 0 and _group_of(row) in unselected
+        else row
+        for row in rows
+    ]
     measured = [budget for budget in budgets if budget.metric is not None]
     rows += metric_rows(
         measured,
@@ -153,7 +177,15 @@ def _expanded(
         )
         taken = {b.group for b in named}
         starred = [b for b in _budgets.expand(starred, census) if b.group not in taken]
-    return tuple(sorted((*named, *starred), key=_budgets.order))
+    found = sorted((*named, *starred), key=_budgets.order)
+    for one, other in pairwise(found):
+        if one.group == other.group:
+            raise ConfigError(f"two budgets for {_budgets.name(one.group)}")
+    return tuple(found)
+
+
+def _group_of(row: BudgetVerdict) -> Group:
+    return Group(row.cohort, row.check, row.tag, row.metric)
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -218,11 +250,16 @@ def _rate_rows(
     mishaps: Sequence[Mishap],
     *,
     evidence: EvidenceRule,
-    alpha_pass: float,
+    look: tuple[int, int],
 ) -> list[BudgetVerdict]:
     mine = [budget for budget in budgets if budget.metric is None]
     judged = [budget for budget in mine if budget.group in cases]
-    decisions = decide(judged, cases, evidence=evidence, alpha_pass=alpha_pass)
+    alpha_pass, alpha_strict = (
+        stats.looks_alpha(alpha, look[1])[look[0] - 1] for alpha in (ALPHA_PASS, ALPHA_FAIL)
+    )
+    decisions = decide(
+        judged, cases, evidence=evidence, alpha_pass=alpha_pass, alpha_strict=alpha_strict
+    )
     members: dict[Group, list[PairedOutcome]] = {}
     groups_of = _Sorter(budget.group for budget in mine)
     for outcome in outcomes:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_quantguard._backoff import Gate, pause_s
 from pytest_quantguard._cache import CompletionCache, completion_key
@@ -345,7 +345,7 @@ class Worker:
             if (answer := self._look_up(task)) is not None:  # put since we looked
                 return answer
             self._line = self._line or self._lane.open_line()
-            completion = self._ask(self._line, task)
+            completion = replace(self._ask(self._line, task), asked_at=time.time())
             cache.put(task.key, completion, task.request)
         return Answer(key=task.key, completion=completion)
 

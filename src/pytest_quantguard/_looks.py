@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,19 +26,23 @@ _PLAN = "plan.json"
 _STOP = "stop"
 
 
-def look_of_cases(cohorts: Mapping[str, str], looks: int = LOOKS) -> dict[str, int]:
+def look_of_cases(
+    cohorts: Mapping[str, str], looks: int = LOOKS, *, first: Collection[str] = ()
+) -> dict[str, int]:
     """Return case -> look, from 0: each look takes an equal share of each cohort.
 
-    ``cohorts`` is case -> cohort. The order inside a cohort is a hash of the case's id: it looks
-    random, is the same in every run, and does not change for the others when a case is added.
+    ``cohorts`` is case -> cohort; the cases ``first`` all belong to the first look. The order in a
+    cohort is a hash of the case's id: it looks random, is the same in every run, and does not
+    change for the others when a case is added.
 
     >>> sorted(look_of_cases({"a": "x", "b": "x", "c": "y"}, looks=2).values())
     [0, 0, 1]
     """
     members: dict[str, list[str]] = {}
     for case, cohort in cohorts.items():
-        members.setdefault(cohort, []).append(case)
-    return {
+        if case not in first:
+            members.setdefault(cohort, []).append(case)
+    return dict.fromkeys(first, 0) | {
         case: place * looks // len(cases)
         for cases in members.values()
         for place, case in enumerate(sorted(cases, key=_draw))

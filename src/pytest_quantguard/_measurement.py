@@ -11,6 +11,9 @@ from pytest_quantguard.verdicts import Divergence, Measurement
 _TRUNCATED = "length"
 """The finish reason of an answer that ran into the token limit."""
 
+_ABSURD = 1e12
+"""No count of tokens, no duration and no price is so large; NaN is not below it either."""
+
 
 def measurement(
     completions: Sequence[Completion],
@@ -59,7 +62,7 @@ def not_one_reference(baseline: Completion, candidate: Completion) -> str:
 def _mean(values: Iterable[float | None]) -> float | None:
     """Return the mean, or None where one is not known."""
     known = list(values)
-    numbers = [float(value) for value in known if value is not None and math.isfinite(value)]
+    numbers = [float(value) for value in known if value is not None and abs(value) < _ABSURD]
     return sum(numbers) / len(numbers) if numbers and len(numbers) == len(known) else None
 
 

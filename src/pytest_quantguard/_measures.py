@@ -53,7 +53,7 @@ def metric_rows(
         theirs = [o for o in outcomes if group.takes(o)]
         try:
             metric = metrics[str(budget.metric)]
-            reading = metric.read(group, mine, theirs)
+            reading = _checked(metric.read(group, mine, theirs))
             dual = evidence == "dual" and metric.unit == "points"
             p_value = float(metric.p_over(mine, theirs, 0.0 if dual else _limit(budget)))
             if not 0 <= p_value <= 1:
@@ -114,11 +114,24 @@ def readings(
     for key, metric in metrics.items():
         group = Group(metric=key)
         try:
-            every.append(metric.read(group, measurements, outcomes))
+            every.append(_checked(metric.read(group, measurements, outcomes)))
         except Exception as error:  # for information only: a budget would make it an ERROR
             note = f"the metric broke: {type(error).__name__}: {error}"
-            every.append(Reading(group=group, unit=metric.unit, cases=1, note=note))
+            every.append(Reading(group=group, unit="points", cases=1, note=note))
     return tuple(found for found in every if found.delta or (found.note and found.cases))
+
+
+def _checked(reading: Reading) -> Reading:
+    """Return what a metric read, or raise ValueError: a metric of the user's returns anything."""
+    if not isinstance(reading, Reading) or not isinstance(reading.note, str):
+        raise ValueError(f"read returned {reading!r:.80}, not a Reading with a note")
+    levels = [level for level in (reading.baseline, reading.candidate) if level is not None]
+    delta = reading.delta
+    if not all(math.isfinite(float(level)) for level in levels):
+        raise ValueError("its levels are not finite numbers")
+    if delta is not None and not delta.low <= delta.value <= delta.high:
+        raise ValueError(f"its delta {delta.value} is not inside [{delta.low}, {delta.high}]")
+    return reading
 
 
 def _limit(budget: Budget) -> float:
@@ -160,8 +173,6 @@ def _inside(budget: Budget, metric: Metric, reading: Reading) -> tuple[Verdict, 
         # Silence is no evidence: a budget that nothing was measured for has not been kept.
         return Verdict.INCONCLUSIVE, reading.note or "nothing was measured"
     note = f"; {reading.note}" if reading.note else ""
-    if any(math.isnan(end) for end in (delta.value, delta.low, delta.high)):
-        raise ValueError("its delta is not a number")
     falls = budget.metric == "reference" and reading.baseline is not None
     if falls and (reading.baseline or 0.0) <= limit:
         return (

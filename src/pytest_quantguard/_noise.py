@@ -14,6 +14,8 @@ from pytest_quantguard.verdicts import PairedOutcome
 NULL = "again"
 """What a null run's candidate is called after: the baseline's name and this."""
 
+_MOST = 10**9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
@@ -38,7 +40,10 @@ def disagreement(outcomes: Sequence[PairedOutcome]) -> float | None:
 
 
 def save(folder: Path, identity: Json, share: float, checks: int) -> None:
-    """Keep the share of ``checks`` outcomes that differed between two runs of a baseline."""
+    """Keep the share of ``checks`` outcomes that differed, unless more is known already."""
+    known = load(folder, identity)
+    if known is not None and known.checks > checks:
+        return
     path = _path(folder, identity)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"share": share, "checks": checks}), encoding="ascii")
@@ -51,7 +56,7 @@ def load(folder: Path, identity: Json) -> Noise | None:
         found = Noise(share=float(data["share"]), checks=int(data["checks"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    return found if 0 <= found.share <= 1 and found.checks > 0 else None
+    return found if 0 <= found.share <= 1 and 0 < found.checks <= _MOST else None
 
 
 def _path(folder: Path, identity: Json) -> Path:

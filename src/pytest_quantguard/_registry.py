@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_quantguard.checks import CHECKS
-from pytest_quantguard.errors import did_you_mean
+from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.metrics import METRICS
 from pytest_quantguard.providers import PROVIDERS
 from pytest_quantguard.reporters import REPORTERS
@@ -107,8 +107,17 @@ def _split(spec: Any) -> tuple[str, Any]:
 
 def metrics_of(names: Names) -> dict[str, Metric]:
     """Return every metric of a drawer, ready to read; a drawer holds instances or classes."""
-    found = {name: names.get(name) for name in names}
-    return {name: m() if isinstance(m, type) else m for name, m in found.items()}
+    found = {}
+    for name in names:
+        thing = names.get(name)
+        try:
+            metric = thing() if isinstance(thing, type) else thing
+            _ = (metric.unit, metric.both_ways, metric.report_only, metric.floor, metric.p_over)
+        except Exception as error:
+            text = f"the metric {name!r} cannot be used: {type(error).__name__}: {error}"
+            raise ConfigError(text) from None
+        found[name] = metric
+    return found
 
 
 def built_in_metrics() -> dict[str, Metric]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,7 +54,10 @@ class LookRunner:
         self._references = references
         golden = [item for item in items if CASE in item.stash]
         self._cases = {item.stash[CASE].id: item.stash[CASE] for item in golden}
-        self._look_of = look_of_cases({c.id: c.cohort for c in self._cases.values()})
+        # No PASS, however early, without the cases of which one loss is one too many.
+        critical = {case.id for case in self._cases.values() if case.critical}
+        cohorts = {case.id: case.cohort for case in self._cases.values()}
+        self._look_of = look_of_cases(cohorts, first=critical)
         items.sort(key=self.look_of)
         numbers: list[Json] = [{"cases": 0, "checks": 0, "requests": 0} for _ in range(LOOKS)]
         for case in self._cases.values():
@@ -101,7 +104,9 @@ class LookRunner:
 class LookKeeper:
     """Judges each look when it is complete, and opens the next one or stops the run."""
 
-    def __init__(self, looks: Looks, judge: Callable[[Json], Sequence[CandidateReport]]) -> None:
+    def __init__(
+        self, looks: Looks, judge: Callable[[Json], Sequence[CandidateReport]], maxfail: int = 0
+    ) -> None:
         self.looks = looks
         self.reached = 0
         """The last look that was judged or is being gathered, from 0."""
@@ -112,10 +117,15 @@ class LookKeeper:
         self._numbers: list[Json] = []
         self._open: Counter[int] = Counter()
         self._done: set[str] = set()
+        self._maxfail = maxfail
+        self._failures = 0
 
     @pytest.hookimpl(trylast=True)  # after the controller has taken in the evidence
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count finished items; a complete look is judged at once."""
+        self._failures += report.failed
+        if 0 < self._maxfail <= self._failures:
+            self.looks.stop()  # pytest ends the run, and would wait for those who wait for a look
         if report.when != "teardown" or self.looks.stopped:
             return
         if not self._numbers:
@@ -179,6 +189,13 @@ class LookKeeper:
             "requests_saved": total["requests"] - spent["requests"],
             "requests_planned": total["requests"],
         }
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Stop when a worker is gone before its time: what it leaves undone completes no look."""
+        output = getattr(node, "workeroutput", {})
+        if error or output.get("shouldfail") or output.get("shouldstop"):
+            self.looks.stop()
 
     def pytest_unconfigure(self) -> None:
         """Let nobody wait for what will not come, and leave nothing behind."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -50,6 +51,8 @@ class GateSession:
     def __init__(self, config: pytest.Config, settings: _config.GateConfig, registry: Registry):
         self.config = config
         self.settings = settings
+        told = getattr(config, "workerinput", {}).get("quantguard_started")
+        self.started = time.time() if told is None else float(told)
         self.registry = registry
         self.providers = self._providers()
         self.plan: Json = {}
@@ -161,6 +164,7 @@ class GateSession:
             ask=self.engine.get,
             refusal=self._refusal,
             prices={name: v.price for name, v in self.settings.variants.items()},
+            started=self.started,
             references=self.references,
             secrets=tuple(filter(None, (os.environ.get(key, "") for key in keys))),
         )

@@ -83,7 +83,7 @@ class Survey:
         ]
         found = _budgets.undecidable(wanted, self.census, metrics)
         self.undecidable = [*found, _ADVICE] if found else []
-        self.budgets = tuple(b for b in wanted if self.census.cases(b.group))
+        self.budgets = wanted
 
     def _propose(self, settings: GateConfig) -> None:
         # The prior, not a noise that was measured here: budgets must not depend on the machine.
@@ -108,6 +108,7 @@ class Survey:
             "cohorts": len({cohort for cohort, _ in self.census.leaves}),
             "budgets": [asdict(budget) for budget in self.budgets],
             "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+            "unselected": [list(b.group) for b in self.budgets if not self.census.cases(b.group)],
             "left_out": list(self.left_out),
             "problems": [],
         }

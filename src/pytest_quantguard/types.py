@@ -208,6 +208,8 @@ class Completion:
     served_as: str | None = None
     """The model name the server put on its answer."""
     fingerprint: str | None = None
+    asked_at: float = 0.0
+    """When the answer was complete, in seconds since the epoch; 0 = not known."""
     tokens: tuple[Token, ...] = ()
     """The tokens of the answer, or of the request's reference, where log-probs were asked for."""
 
