@@ -172,7 +172,7 @@ def test_no_pass_without_the_critical_cases(tmp_path):
         run = project.run("--quant-sequential")
 
         assert 1 == run.code, run.output
-        assert run.has("critical case regressed", "stopped at look 2 of 5")
+        assert run.has("critical case regressed", "stopped at look 1 of 5", "open: nothing contra")
 
 
 @pytest.mark.parametrize("option", ["-x", "--maxfail=1"])

@@ -179,8 +179,8 @@ class _Reader:
         if baseline in candidates:
             self.problem(
                 ("variants", baseline),
-                f"{baseline!r} is both baseline and candidate; to measure noise, add a variant "
-                "with the same model and another 'revision'",
+                f"{baseline!r} is both baseline and candidate; to measure noise, use "
+                "--quant-null",
             )
         if self.problems:
             return None
@@ -283,6 +283,8 @@ class _Reader:
         """Percentage points, as ``2``, ``"2 pt"`` or ``2.5``, become a share."""
         match = _POINTS.match(str(value).strip())
         number = float(match[1]) if match else math.nan
+        if type(value) is float and 0 < value < 0.1:
+            self.problem(path, f"{value!r} alone could be meant as a share; write {value:g} pt")
         if type(value) in (int, float):  # 1e-07 is written without an exponent only as text
             number = value
         if not 0 <= number <= 100:

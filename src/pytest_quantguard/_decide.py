@@ -158,7 +158,9 @@ def _verdict(
             Verdict.INCONCLUSIVE,
             "over the budget, but this could still be chance: needs more cases",
         )
-    more = stats.cases_to_pass(counts, limit)
+    if alpha_pass < ALPHA_PASS / 2:  # an early look; what it would take at the last is not known
+        return Verdict.INCONCLUSIVE, "open: nothing contradicts the budget at this early look"
+    more = stats.cases_to_pass(counts, limit, alpha_pass)
     enough = math.ceil(1000 * upper + 1e-9) / 10  # rounded up: a budget that would really pass
     if more is None:
         return (

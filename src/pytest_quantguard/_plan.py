@@ -15,7 +15,7 @@ from pytest_quantguard._auto import POWER, Proposal, auto_budgets, levels, propo
 from pytest_quantguard._budgets import Census
 from pytest_quantguard._decide import LEVEL_WEIGHTS
 from pytest_quantguard._noticed import noticed
-from pytest_quantguard._prior import PRIOR_NOISE, Disagreement, disagreement
+from pytest_quantguard._prior import Disagreement, disagreement, largest_psi
 from pytest_quantguard.types import Json, Role, Variant
 from pytest_quantguard.verdicts import Budget, Group, Metric
 
@@ -251,7 +251,9 @@ def make_plan(outset: Outset, *, power: float = 0.8, noise: float | None = None)
         expected = disagreement(variant, baseline, given=noise, measured=outset.noise)
         rows = tuple(plan_row(b, outset, expected.psi, power) for b in outset.budgets)
         candidates.append(PlannedCandidate(name=name, expected=expected, rows=rows))
-    psi = max((candidate.expected.psi for candidate in candidates), default=PRIOR_NOISE)
+    # Those of a run: what was measured on this machine changes no budget (`_survey.py`).
+    others = (variant for name, variant in outset.variants.items() if name != outset.baseline)
+    psi = largest_psi(others, baseline)
     return Plan(
         file=outset.file,
         baseline=outset.baseline,

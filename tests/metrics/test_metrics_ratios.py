@@ -66,7 +66,7 @@ def test_nothing_live_has_no_level():
     reading = timed("latency_s", [(1.0, 1.0)] * 9, live=False).read("latency_p50")
 
     assert (None, None, 0) == (reading.delta, reading.baseline, reading.cases)
-    assert reading.note.endswith("18 of 18 answers came from the cache")
+    assert "18 of 18 answers came from the cache" in reading.note
 
 
 def test_a_case_without_an_answer_has_no_latency():

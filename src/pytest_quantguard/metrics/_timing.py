@@ -56,7 +56,8 @@ class Timing(Paired):
             return Found(
                 pairs_of(live, self._value),
                 "latency is judged only when both arms were asked in this run: "
-                f"{cached} of {2 * len(both)} answers came from the cache",
+                f"{cached} of {2 * len(both)} answers came from the cache; "
+                "delete it, or give both variants another 'revision', to measure again",
                 barred=True,
             )
         pairs = pairs_of(live, self._value)
