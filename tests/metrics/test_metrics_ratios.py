@@ -55,7 +55,8 @@ def test_time_is_judged_only_when_both_arms_were_asked_in_this_run(key):
     assert (None, 99) == (reading.delta, reading.cases)
     assert (
         "latency is judged only when both arms were asked in this run: "
-        "1 of 200 answers came from the cache"
+        "1 of 200 answers came from the cache; delete it, or give both variants another "
+        "'revision', to measure again"
     ) == reading.note
     assert 1.0 == found.p_over(key, 1.1)
     assert measured(*live).p_over(key, 1.1) < 0.01
