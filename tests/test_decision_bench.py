@@ -10,8 +10,9 @@ import pytest
 
 from pytest_quantguard._decide import decide
 from pytest_quantguard._judge import judge
+from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.types import Outcome
-from pytest_quantguard.verdicts import Budget, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import Budget, Verdict
 
 np = pytest.importorskip("numpy")
 

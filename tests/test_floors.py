@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
-    0: {"types", "errors", "verdicts"},
+    0: {"types", "errors", "pairs", "verdicts"},
     1: {"_served", "_sanitize", "_document", "_comparability", "_noise", "_prior", "stats"},
     2: {"checks", "metrics", "providers", "reporters", "embedded"}
     | {"_cache", "_backoff", "_decide", "hookspecs"},

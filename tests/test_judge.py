@@ -9,8 +9,9 @@ import pytest
 
 from pytest_quantguard import _budgets, _judge
 from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.types import Outcome, Source, Variant
-from pytest_quantguard.verdicts import Budget, Mishap, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import Budget, Verdict
 
 SOURCE = Source(file="g.quant.yaml", line=1)
 VARIANT = Variant(name="q", provider="openai", model="m")

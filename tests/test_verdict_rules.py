@@ -14,18 +14,9 @@ import pytest
 
 from pytest_quantguard import _decide, _judge, judge, stats
 from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Outcome
-from pytest_quantguard.verdicts import (
-    Budget,
-    Delta,
-    Group,
-    Measurement,
-    Mishap,
-    PairedMeasurement,
-    PairedOutcome,
-    Reading,
-    Verdict,
-)
+from pytest_quantguard.verdicts import Budget, Delta, Group, Reading, Verdict
 
 HOLDS, BREAKS = Outcome.of([]), Outcome.of(["wrong"])
 

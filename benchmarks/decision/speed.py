@@ -21,8 +21,8 @@ from world import draw
 from pytest_quantguard import stats
 from pytest_quantguard._decide import decide
 from pytest_quantguard._judge import judge
+from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.types import Outcome
-from pytest_quantguard.verdicts import PairedOutcome
 
 _IMPORT = """
 import json, sys, time

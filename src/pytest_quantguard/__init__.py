@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_quantguard._judge import judge as judge
     from pytest_quantguard._quant_case import quant_case as quant_case
+    from pytest_quantguard.pairs import PairedOutcome as PairedOutcome
     from pytest_quantguard.types import Check as Check
     from pytest_quantguard.types import Completion as Completion
     from pytest_quantguard.types import GoldenCase as GoldenCase
     from pytest_quantguard.types import Outcome as Outcome
     from pytest_quantguard.verdicts import Budget as Budget
-    from pytest_quantguard.verdicts import PairedOutcome as PairedOutcome
     from pytest_quantguard.verdicts import Verdict as Verdict
 
 _HOMES = {
@@ -25,7 +25,7 @@ _HOMES = {
     "Completion": "types",
     "GoldenCase": "types",
     "Outcome": "types",
-    "PairedOutcome": "verdicts",
+    "PairedOutcome": "pairs",
     "Verdict": "verdicts",
 }
 

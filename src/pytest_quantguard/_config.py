@@ -179,8 +179,7 @@ class _Reader:
         if baseline in candidates:
             self.problem(
                 ("variants", baseline),
-                f"{baseline!r} is both baseline and candidate; to measure noise, use "
-                "--quant-null",
+                f"{baseline!r} is both baseline and candidate; to measure noise, use --quant-null",
             )
         if self.problems:
             return None

@@ -17,6 +17,7 @@ from pytest_quantguard._measurement import (
 )
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import CheckError, ProviderError
+from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import (
     EMPTY,
     Check,
@@ -27,7 +28,6 @@ from pytest_quantguard.types import (
     Price,
     Role,
 )
-from pytest_quantguard.verdicts import Measurement, Mishap, PairedMeasurement, PairedOutcome
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import Answer, Job

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.types import EMPTY
-from pytest_quantguard.verdicts import BudgetVerdict, Group, Mishap, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
 
 
 def evidence_row(

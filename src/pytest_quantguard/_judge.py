@@ -38,6 +38,11 @@ from pytest_quantguard._grounds import (
 )
 from pytest_quantguard._measures import metric_rows, readings
 from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.pairs import (
+    Mishap,
+    PairedMeasurement,
+    PairedOutcome,
+)
 from pytest_quantguard.types import Variant
 from pytest_quantguard.verdicts import (
     Budget,
@@ -46,9 +51,6 @@ from pytest_quantguard.verdicts import (
     Delta,
     Group,
     Metric,
-    Mishap,
-    PairedMeasurement,
-    PairedOutcome,
     Verdict,
 )
 

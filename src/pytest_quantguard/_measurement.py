@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from pytest_quantguard.pairs import Divergence, Measurement
 from pytest_quantguard.types import Check, Completion, GoldenCase, Price, Token
-from pytest_quantguard.verdicts import Divergence, Measurement
 
 _TRUNCATED = "length"
 """The finish reason of an answer that ran into the token limit."""

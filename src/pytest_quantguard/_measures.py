@@ -14,17 +14,8 @@ from dataclasses import replace
 
 from pytest_quantguard import stats
 from pytest_quantguard._decide import ALPHA_FAIL, EvidenceRule
-from pytest_quantguard.verdicts import (
-    Budget,
-    BudgetVerdict,
-    Delta,
-    Group,
-    Metric,
-    PairedMeasurement,
-    PairedOutcome,
-    Reading,
-    Verdict,
-)
+from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
+from pytest_quantguard.verdicts import Budget, BudgetVerdict, Delta, Group, Metric, Reading, Verdict
 
 
 def metric_rows(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.types import Json
-from pytest_quantguard.verdicts import PairedOutcome
 
 NULL = "again"
 """What a null run's candidate is called after: the baseline's name and this."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Json, Source
-from pytest_quantguard.verdicts import Budget, Mishap, PairedMeasurement, PairedOutcome
+from pytest_quantguard.verdicts import Budget
 
 if TYPE_CHECKING:
     from pytest_quantguard._evidence import Evidence

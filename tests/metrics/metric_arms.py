@@ -8,15 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pytest_quantguard.metrics import METRICS
+from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Outcome, Source
-from pytest_quantguard.verdicts import (
-    Group,
-    Measurement,
-    Metric,
-    PairedMeasurement,
-    PairedOutcome,
-    Reading,
-)
+from pytest_quantguard.verdicts import Group, Metric, Reading
 
 EVERYTHING = Group()
 SOURCE = Source(file="g.quant.yaml", line=1)

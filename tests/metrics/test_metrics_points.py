@@ -3,7 +3,7 @@
 import pytest
 from metric_arms import EVERYTHING, NO_NUMBERS, Evidence, load, measured, repeated, shares
 
-from pytest_quantguard.verdicts import Divergence
+from pytest_quantguard.pairs import Divergence
 
 FIELDS = {"reference": "reference_p", "refusals": "refused", "truncation": "truncated"}
 UP, DOWN, BOTH, NEITHER = (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)

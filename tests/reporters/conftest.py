@@ -9,18 +9,20 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_quantguard.pairs import (
+    Divergence,
+    Measurement,
+    Mishap,
+    PairedMeasurement,
+    PairedOutcome,
+)
 from pytest_quantguard.types import Completion, Outcome, Quantization, Source, ToolCall, Variant
 from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
     Delta,
-    Divergence,
     GateReport,
     Group,
-    Measurement,
-    Mishap,
-    PairedMeasurement,
-    PairedOutcome,
     Reading,
     Verdict,
 )

@@ -13,10 +13,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_quantguard.errors import QuantGuardError
+from pytest_quantguard.pairs import Divergence
 from pytest_quantguard.reporters import _summary, _views, junit, terminal
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.types import Completion, Price, Token
-from pytest_quantguard.verdicts import Divergence, Verdict
+from pytest_quantguard.verdicts import Verdict
 
 SCHEMA = json.loads(files("pytest_quantguard").joinpath("report.schema.json").read_text("utf-8"))
 

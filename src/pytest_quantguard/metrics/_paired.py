@@ -7,15 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
-from pytest_quantguard.verdicts import (
-    Delta,
-    Group,
-    Measurement,
-    PairedMeasurement,
-    PairedOutcome,
-    Reading,
-    Unit,
-)
+from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
+from pytest_quantguard.verdicts import Delta, Group, Reading, Unit
 
 ALPHA = 0.05
 """Nominal probability that a bound lies on the wrong side of the truth, one-sided."""

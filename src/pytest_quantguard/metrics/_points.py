@@ -20,13 +20,8 @@ from pytest_quantguard.metrics._paired import (
     pairs_of,
     weighted_mean,
 )
-from pytest_quantguard.verdicts import (
-    Delta,
-    Measurement,
-    PairedMeasurement,
-    PairedOutcome,
-    Unit,
-)
+from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
+from pytest_quantguard.verdicts import Delta, Unit
 
 
 class Points(Paired):

@@ -19,14 +19,9 @@ from pytest_quantguard.metrics._paired import (
     sentences,
 )
 from pytest_quantguard.metrics._ratios import ratio_delta
+from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
 from pytest_quantguard.stats._order import sample_quantile
-from pytest_quantguard.verdicts import (
-    Delta,
-    Measurement,
-    PairedMeasurement,
-    PairedOutcome,
-    Unit,
-)
+from pytest_quantguard.verdicts import Delta, Unit
 
 
 class Timing(Paired):

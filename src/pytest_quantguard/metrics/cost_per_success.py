@@ -18,8 +18,9 @@ from pytest_quantguard.metrics._paired import (
     known,
 )
 from pytest_quantguard.metrics._ratios import ratio_delta
+from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
 from pytest_quantguard.stats.ratios import MEAN_FLOOR
-from pytest_quantguard.verdicts import Group, PairedMeasurement, PairedOutcome, Reading, Unit
+from pytest_quantguard.verdicts import Group, Reading, Unit
 
 
 class _Arm(NamedTuple):

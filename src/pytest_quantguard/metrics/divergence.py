@@ -8,7 +8,8 @@ from dataclasses import astuple, dataclass
 from typing import ClassVar
 
 from pytest_quantguard.metrics._paired import NOTHING, weighted_mean
-from pytest_quantguard.verdicts import Group, PairedMeasurement, PairedOutcome, Reading, Unit
+from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
+from pytest_quantguard.verdicts import Group, Reading, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

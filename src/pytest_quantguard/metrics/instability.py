@@ -10,8 +10,8 @@ from typing import ClassVar
 from pytest_quantguard import stats
 from pytest_quantguard.metrics._paired import Found, Pair
 from pytest_quantguard.metrics._points import Score
+from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Outcome
-from pytest_quantguard.verdicts import PairedMeasurement, PairedOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

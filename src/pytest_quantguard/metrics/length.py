@@ -24,14 +24,9 @@ from pytest_quantguard.metrics._paired import (
     sentences,
 )
 from pytest_quantguard.metrics._ratios import ratio_delta
+from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
 from pytest_quantguard.stats.ratios import MEAN_FLOOR
-from pytest_quantguard.verdicts import (
-    Delta,
-    Measurement,
-    PairedMeasurement,
-    PairedOutcome,
-    Unit,
-)
+from pytest_quantguard.verdicts import Delta, Unit
 
 SHAPE_CASES = 500
 """Of more cases, so many evenly chosen ones are looked at for the shape: it takes long."""

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from pytest_quantguard.metrics._paired import Pair, known
 from pytest_quantguard.metrics._points import Share
-from pytest_quantguard.verdicts import Delta, Measurement
+from pytest_quantguard.pairs import Measurement
+from pytest_quantguard.verdicts import Delta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pytest_quantguard.metrics._paired import positive
 from pytest_quantguard.metrics._timing import Timing
-from pytest_quantguard.verdicts import Measurement
+from pytest_quantguard.pairs import Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

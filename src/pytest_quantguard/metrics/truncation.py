@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pytest_quantguard.metrics._paired import known
 from pytest_quantguard.metrics._points import Share
-from pytest_quantguard.verdicts import Measurement
+from pytest_quantguard.pairs import Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

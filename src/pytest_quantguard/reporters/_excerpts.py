@@ -6,10 +6,11 @@ from collections.abc import Callable
 from unicodedata import combining, east_asian_width
 
 from pytest_quantguard._sanitize import quoted_block
+from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.reporters._views import worst_first
 from pytest_quantguard.reporters._words import MESSAGE_LIMIT, label, sentence
 from pytest_quantguard.types import Completion
-from pytest_quantguard.verdicts import BudgetVerdict, PairedOutcome
+from pytest_quantguard.verdicts import BudgetVerdict
 
 Completions = Callable[[str], Completion | None]
 """Cache key -> completion; None when it is not there any more."""

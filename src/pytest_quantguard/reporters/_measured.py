@@ -7,15 +7,9 @@ from collections.abc import Iterable
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
+from pytest_quantguard.pairs import Divergence, Measurement, PairedMeasurement
 from pytest_quantguard.types import Json
-from pytest_quantguard.verdicts import (
-    Delta,
-    Divergence,
-    Group,
-    Measurement,
-    PairedMeasurement,
-    Reading,
-)
+from pytest_quantguard.verdicts import Delta, Group, Reading
 
 
 def delta_to(delta: Delta | None) -> Json | None:

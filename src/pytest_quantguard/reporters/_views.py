@@ -6,13 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_quantguard.verdicts import (
-    BudgetVerdict,
-    CandidateReport,
-    Mishap,
-    PairedOutcome,
-    Verdict,
-)
+from pytest_quantguard.pairs import Mishap, PairedOutcome
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Verdict
 
 Finding = Literal["fail", "tolerated", "pass"]
 """One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed."""

@@ -7,17 +7,9 @@ import re
 from textwrap import wrap
 
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._views import unconfirmed
-from pytest_quantguard.verdicts import (
-    BudgetVerdict,
-    CandidateReport,
-    Delta,
-    Group,
-    Mishap,
-    PairedOutcome,
-    Unit,
-    Verdict,
-)
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Delta, Group, Unit, Verdict
 
 MESSAGE_LIMIT = 500
 """Longest one-line message, in characters."""

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._excerpts import Completions, spoken
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._measured import (
@@ -36,14 +37,7 @@ from pytest_quantguard.reporters._words import (
     sentence,
 )
 from pytest_quantguard.types import Completion, Json, Price, Quantization, Source, Variant
-from pytest_quantguard.verdicts import (
-    BudgetVerdict,
-    CandidateReport,
-    GateReport,
-    Mishap,
-    PairedOutcome,
-    Verdict,
-)
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, GateReport, Verdict
 
 CTRF_VERSION = "1.0.0"
 FORMAT_VERSION = 1

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from junit_xml import TestCase, TestSuite
 
+from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._excerpts import Completions, budget_details, case_block
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._views import (
@@ -34,14 +35,7 @@ from pytest_quantguard.reporters._words import (
     outcome_sentence,
     sentence,
 )
-from pytest_quantguard.verdicts import (
-    BudgetVerdict,
-    CandidateReport,
-    GateReport,
-    Mishap,
-    PairedOutcome,
-    Verdict,
-)
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, GateReport, Verdict
 
 BUDGET_LIMIT = 20_000
 """Longest text of a failed budget, in characters."""

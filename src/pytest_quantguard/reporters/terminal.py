@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pytest_quantguard._sanitize import neutral
+from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._excerpts import (
     Completions,
     budget_details,
@@ -37,7 +38,7 @@ from pytest_quantguard.reporters._words import (
     sentence,
     violation,
 )
-from pytest_quantguard.verdicts import CandidateReport, GateReport, Mishap, PairedOutcome, Verdict
+from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 
 __all__ = ["budget_details", "budget_sentence", "render"]
 
