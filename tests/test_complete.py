@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -211,7 +212,9 @@ def test_empty_completions_are_answers(engine_for: Callable[..., CompletionEngin
     (found,) = run(engine_for(FakeProvider("a")), jobs(1))
 
     assert found.cached
-    assert found.completion == Completion(text="")
+    assert found.completion is not None
+    assert found.completion.asked_at > 0, "when it was asked is kept with it"
+    assert replace(found.completion, asked_at=0.0) == Completion(text="")
 
 
 def test_arms_are_asked_side_by_side(engine_for: Callable[..., CompletionEngine]) -> None:
