@@ -134,6 +134,11 @@ class GateSession:
         """True in a pytest-xdist worker process."""
         return hasattr(self.config, "workerinput")
 
+    def __dir__(self) -> list[str]:
+        # pytest 8.2 looks for fixtures by reading every attribute of a plugin; these two
+        # would open the cache and build the engine, even where nothing is ever asked.
+        return [name for name in super().__dir__() if name not in ("cache", "engine")]
+
     @property
     def cache(self) -> CompletionCache:
         """The completion cache, opened on first use."""
