@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -41,6 +41,7 @@ from pytest_quantguard.types import Check, GoldenCase, Json, Provider, Source
 if TYPE_CHECKING:
     from pytest_quantguard._cache import CompletionCache
     from pytest_quantguard._complete import CompletionEngine
+    from pytest_quantguard.verdicts import Metric
 
 WORDS = {"r": "REGRESSED", "i": "IMPROVED"}
 
@@ -48,7 +49,13 @@ WORDS = {"r": "REGRESSED", "i": "IMPROVED"}
 class GateSession:
     """The hooks of an active run; glue between pytest and the gate's parts."""
 
-    def __init__(self, config: pytest.Config, settings: _config.GateConfig, registry: Registry):
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: _config.GateConfig,
+        registry: Registry,
+        metrics: Mapping[str, Metric],
+    ) -> None:
         self.config = config
         self.settings = settings
         told = getattr(config, "workerinput", {}).get("quantguard_started")
@@ -60,7 +67,7 @@ class GateSession:
         self.problems: list[str] = []
         self.broken = False
         """True when a golden file could not be used: then nothing is said about budgets."""
-        self.metrics = metrics_of(registry.metrics)
+        self.metrics = metrics
         self.survey: Survey | None = None
         self.looks = self._looks()
         self._runner: LookRunner | None = None
@@ -85,6 +92,7 @@ class GateSession:
             config.pluginmanager.hook.pytest_quantguard_register.call_historic(
                 kwargs={"registry": registry}
             )
+            metrics = metrics_of(registry.metrics)
             settings = _config.load(
                 _config.find(config.rootpath, given, config.invocation_params.dir),
                 config.rootpath,
@@ -93,9 +101,9 @@ class GateSession:
                 null=option.quant_null,
                 inconclusive=option.quant_inconclusive,
                 underpowered=option.quant_underpowered,
-                metrics=metrics_of(registry.metrics),
+                metrics=metrics,
             )
-            session = cls(config, settings, registry)
+            session = cls(config, settings, registry, metrics)
         except InputError as error:
             raise pytest.UsageError(f"quantguard: {error}") from None
         if not session.in_worker:

@@ -38,12 +38,6 @@ REQUEST = CompletionRequest(
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def connect(server: ScriptedServer) -> Iterator[Callable[..., Connection]]:
     """Return a maker of connections to the scripted server; they are closed at the end."""
     made: list[Connection] = []

@@ -27,12 +27,6 @@ ASKED = CompletionRequest(
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def connect(server: ScriptedServer) -> Iterator[Callable[..., Connection]]:
     """Return a maker of connections, each of a provider of its own."""
     made: list[Connection] = []

@@ -37,12 +37,6 @@ LLAMACPP = [
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def line(server: ScriptedServer) -> Iterator[Connection]:
     provider = OpenAIProvider(
         Variant(name="awq", provider="openai", model="m", base_url=server.url)

@@ -19,12 +19,6 @@ ODD = 'sk-"te\\st/0123456789+Abc='
 REQUEST = CompletionRequest(messages=({"role": "user", "content": "hi"},))
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
 @pytest.fixture(params=[PLAIN, ODD])
 def key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return a key, with and without characters that JSON escapes; it is in the environment."""

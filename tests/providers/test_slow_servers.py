@@ -19,12 +19,6 @@ JSON = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def provider(server: ScriptedServer) -> OpenAIProvider:
     made = OpenAIProvider(
         Variant(name="awq", provider="openai", model="m", base_url=server.url, timeout_s=0.6)

@@ -11,31 +11,16 @@ from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
+from rendered import nothing, shown, unwrapped
 
 from pytest_quantguard.errors import QuantGuardError
 from pytest_quantguard.pairs import Divergence
-from pytest_quantguard.reporters import _summary, _views, junit, terminal
+from pytest_quantguard.reporters import _summary, _views, junit
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.types import Completion, Price, Token
 from pytest_quantguard.verdicts import Verdict
 
 SCHEMA = json.loads(files("pytest_quantguard").joinpath("report.schema.json").read_text("utf-8"))
-
-
-def nothing(key):
-    return None
-
-
-def shown(report, *, width=160, verbosity=0):
-    lines = terminal.render(
-        report, width=width, colour=False, unicode=True, verbosity=verbosity, completions=nothing
-    )
-    return "\n".join(lines)
-
-
-def unwrapped(text):
-    """One line, so that a sentence is found wherever it was broken."""
-    return re.sub(r"\s+", " ", text)
 
 
 @pytest.fixture

@@ -7,25 +7,10 @@ import re
 from dataclasses import replace
 
 import pytest
+from rendered import shown, unwrapped
 
-from pytest_quantguard.reporters import _summary, _table, _words, terminal
+from pytest_quantguard.reporters import _summary, _table, _words
 from pytest_quantguard.verdicts import Verdict
-
-
-def nothing(key):
-    return None
-
-
-def shown(report, *, width=160, verbosity=0):
-    lines = terminal.render(
-        report, width=width, colour=False, unicode=True, verbosity=verbosity, completions=nothing
-    )
-    return "\n".join(lines)
-
-
-def unwrapped(text):
-    """One line, so that a sentence is found wherever it was broken."""
-    return re.sub(r"\s+", " ", text)
 
 
 @pytest.fixture

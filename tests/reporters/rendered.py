@@ -1,0 +1,23 @@
+"""The terminal report as a test reads it."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_quantguard.reporters import terminal
+
+
+def nothing(key):
+    return None
+
+
+def shown(report, *, width=160, verbosity=0):
+    lines = terminal.render(
+        report, width=width, colour=False, unicode=True, verbosity=verbosity, completions=nothing
+    )
+    return "\n".join(lines)
+
+
+def unwrapped(text):
+    """One line, so that a sentence is found wherever it was broken."""
+    return re.sub(r"\s+", " ", text)
