@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from pytest_quantguard._complete import Answer
-from pytest_quantguard._evidence import Evidence, Examiner, Reusable
+from pytest_quantguard._evidence import Evidence, Examiner
+from pytest_quantguard._judging import Reusable
 from pytest_quantguard._measurement import divergence, probability
 from pytest_quantguard.checks.refusal import Refusal
 from pytest_quantguard.errors import RefusedError, TransportError

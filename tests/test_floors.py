@@ -10,9 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
-    0: {"types", "errors", "pairs", "verdicts"},
+    0: {"types", "contracts", "errors", "pairs", "verdicts"},
     1: {"_served", "_sanitize", "_document", "_comparability", "_noise", "_prior", "stats"},
-    2: {"checks", "metrics", "providers", "reporters", "embedded"}
+    2: {"checks", "metrics", "providers", "reporters", "embedded", "sandboxes"}
     | {"_cache", "_backoff", "_decide", "hookspecs"},
     3: {
         "_registry",
@@ -20,13 +20,14 @@ FLOORS = {
         "_lane",
         "_budgets",
         "_grounds",
+        "_judging",
         "_looks",
         "_measures",
         "_measurement",
         "_noticed",
     },
     4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"},
-    5: {"_collect", "_rows", "_tally", "_plan"},
+    5: {"_collect", "_rows", "_tally", "_plan", "_services"},
     6: {"_sequential", "_survey"},
     7: {"_session", "cli"},
     8: {"_controller", "__main__", "commands"},

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_quantguard._judge import judge as judge
     from pytest_quantguard._quant_case import quant_case as quant_case
+    from pytest_quantguard.contracts import Check as Check
     from pytest_quantguard.pairs import PairedOutcome as PairedOutcome
-    from pytest_quantguard.types import Check as Check
     from pytest_quantguard.types import Completion as Completion
     from pytest_quantguard.types import GoldenCase as GoldenCase
     from pytest_quantguard.types import Outcome as Outcome
@@ -21,7 +21,7 @@ _HOMES = {
     "quant_case": "_quant_case",
     "judge": "_judge",
     "Budget": "verdicts",
-    "Check": "types",
+    "Check": "contracts",
     "Completion": "types",
     "GoldenCase": "types",
     "Outcome": "types",

@@ -15,23 +15,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from pytest_quantguard._document import Document, problems
-from pytest_quantguard._evidence import Evidence, Examiner, Reusable
+from pytest_quantguard._evidence import Evidence, Examiner
 from pytest_quantguard._golden import DEFAULT_REQUEST, label_problem, load
+from pytest_quantguard._judging import Reusable, reads_timing
 from pytest_quantguard._quant_case import quant_case
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import CheckError, GoldenFileError, ProviderError, did_you_mean
-from pytest_quantguard.types import (
-    Check,
-    Completion,
-    CompletionRequest,
-    GoldenCase,
-    Json,
-    Outcome,
-    Source,
-)
+from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Json, Outcome, Source
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import Answer, Job
+    from pytest_quantguard._services import GateServices
 
 CASE = pytest.StashKey[GoldenCase]()
 EVIDENCE = pytest.StashKey[Evidence]()
@@ -49,6 +44,7 @@ class QuantFile(pytest.File):
 
     load: Callable[[Path, str], tuple[GoldenCase, ...]]
     examiner: Callable[[], Examiner]
+    services: GateServices
 
     def collect(self) -> Iterator[QuantCase]:
         """Yield the cases; every mistake of the file is one collection error."""
@@ -59,6 +55,7 @@ class QuantFile(pytest.File):
             node = QuantCase.from_parent(self, name=case.id)
             node.case = case
             node.examiner = self.examiner
+            node.services = self.services
             node.add_marker(pytest.mark.quant_case(cohort=case.cohort, critical=case.critical))
             yield node
 
@@ -74,6 +71,7 @@ class QuantCase(pytest.Collector):
 
     case: GoldenCase
     examiner: Callable[[], Examiner]
+    services: GateServices
 
     def collect(self) -> Iterator[QuantItem]:
         """Yield one item per check."""
@@ -81,6 +79,7 @@ class QuantCase(pytest.Collector):
             item = QuantItem.from_parent(self, name=check.key)
             item.check = check
             item.examiner = self.examiner
+            item.services = self.services
             item.stash[CASE] = self.case
             item.extra_keyword_matches.update(self.case.tags)
             yield item
@@ -91,11 +90,12 @@ class QuantItem(pytest.Item):
 
     check: Check
     examiner: Callable[[], Examiner]
+    services: GateServices
 
     def runtest(self) -> None:
         """Collect the evidence; it is judged when all is in."""
-        timed = getattr(self.check, "reads_timing", False)
-        judge = self.check if timed else Reusable(self.check)
+        check = self.services.ready(self.check)
+        judge = check if reads_timing(check) else Reusable(check)
         examine(self, self.examiner(), self.stash[CASE], {self.check.key: judge})
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -119,7 +119,7 @@ def examine(
     evidence = examiner.examine(case, judges)
     item.stash[EVIDENCE] = evidence
     for mishap in evidence.mishaps:
-        if mishap.kind == "CheckError":
+        if mishap.of_check:
             raise CheckError(f"{mishap.message} (case {case.id}, candidate {mishap.variant})")
     for outcome in evidence.outcomes:
         if outcome.critical and outcome.confirmed:

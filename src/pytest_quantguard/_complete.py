@@ -14,7 +14,8 @@ from dataclasses import asdict
 
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._lane import Answer, Counts, Job, Lane
-from pytest_quantguard.types import Provider, Variant
+from pytest_quantguard.contracts import Provider
+from pytest_quantguard.types import Variant
 
 __all__ = ["Answer", "CompletionEngine", "Counts", "Job"]
 

@@ -26,6 +26,15 @@ _LIMITS = ("max_drop", "max_rise", "max_shift", "max_ratio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeConfig:
+    """A model that judges answers."""
+
+    variant: Variant
+    max_calls: int = 1000
+    """How many of its answers a run may need at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateConfig:
     """Everything the user decided about the gate."""
 
@@ -42,6 +51,14 @@ class GateConfig:
     evidence: EvidenceRule = "dual"
     max_errors: float = 0.01
     """Share of a candidate's cases, in [0, 1], that may go without an answer."""
+    judges: Mapping[str, JudgeConfig] = field(default_factory=dict)
+    """Models that judge answers, by name."""
+    allow_code: bool = False
+    """Whether checks may run code that a model wrote."""
+    sandbox: str | None = None
+    """Where it runs; None = the best sandbox that works here."""
+    calibration: tuple[Path, ...] = ()
+    """Files that a candidate was calibrated on."""
     cache_folder: Path
     report_folder: Path
     null: str | None = None
@@ -89,6 +106,8 @@ def load(
     null: bool = False,
     inconclusive: str | None = None,
     underpowered: str | None = None,
+    allow_code: bool = False,
+    sandbox: str | None = None,
 ) -> GateConfig:
     """Read the configuration and choose the arms; ``metrics`` are those that budgets may name, by
     default those that come along. With ``null`` the baseline, asked a second time, is one
@@ -122,6 +141,10 @@ def load(
     if written != "auto":
         budgets = tuple(reader.budget(i, entry) for i, entry in enumerate(written))
     policies: Json = document.data.get("policies", {})
+    judges = {
+        name: reader.judge(name, entry) for name, entry in document.data.get("judges", {}).items()
+    }
+    code: Json = document.data.get("code", {})
     max_errors = reader.points(policies.get("max_errors", 1), ("policies", "max_errors"))
     if reader.problems or arms is None:
         raise ConfigError(reader.problems)
@@ -136,6 +159,10 @@ def load(
         evidence=policies.get("evidence", "dual"),
         max_errors=max_errors,
         null=arms[-1].name if null else None,
+        judges=judges,
+        allow_code=allow_code or code.get("allow", False),
+        sandbox=sandbox or code.get("sandbox"),
+        calibration=tuple(path.parent / name for name in document.data.get("calibration", ())),
         cache_folder=path.parent / document.data.get("cache", ".quantguard/cache"),
         report_folder=path.parent / document.data.get("report", "quant-report"),
         places={
@@ -185,8 +212,12 @@ class _Reader:
             return None
         return tuple(self.variant(name, known[name]) for name in names)
 
-    def variant(self, name: str, data: Mapping[str, Any]) -> Variant:
-        path = ("variants", name)
+    def judge(self, name: str, data: Mapping[str, Any]) -> JudgeConfig:
+        variant = self.variant(name, data, section="judges")
+        return JudgeConfig(variant=variant, max_calls=data.get("max_calls", 1000))
+
+    def variant(self, name: str, data: Mapping[str, Any], *, section: str = "variants") -> Variant:
+        path = (section, name)
         known = {f.name for f in fields(Variant)}
         given = {key: value for key, value in data.items() if key in known}
         for key in ("model", "base_url", "revision"):

@@ -7,8 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import pytest
-
+from pytest_quantguard._judging import (
+    Judge,
+    compared,
+    judged,
+    pairwise,
+    reads_timing,
+    repeatable,
+    reusable,
+)
 from pytest_quantguard._measurement import (
     divergence,
     measurement,
@@ -16,24 +23,14 @@ from pytest_quantguard._measurement import (
     probability,
 )
 from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import CheckError, ProviderError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.types import (
-    EMPTY,
-    Check,
-    Completion,
-    GoldenCase,
-    Json,
-    Outcome,
-    Price,
-    Role,
-)
+from pytest_quantguard.types import Completion, GoldenCase, Json, Outcome, Price, Role
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import Answer, Job
 
-Judge = Callable[[Completion, GoldenCase], Outcome]
-"""A check, or the body of a ``quant_case`` test."""
 _FURTHER_RUNS = 2
 """Of a critical case that seems to have regressed."""
 
@@ -219,18 +216,23 @@ class Examiner:
                 "candidate: another chat template, tokenizer or hidden system prompt",
             )
             return
+        if reads_timing(judge) and not (baseline.live and candidate.live):
+            mishap(
+                "baseline" if candidate.live else "candidate",
+                "NotComparable",
+                f"{check} compares times, and not all answers were asked in this run: give a "
+                "variant another 'revision', or use an empty cache folder",
+            )
+            return
         try:
-            held = self._outcome(baseline, case, check, judge)
-            # One text has one outcome: no second call of a judge, and no chance to differ.
-            same = isinstance(judge, Reusable) and baseline.says(candidate)
-            found = held if same else self._outcome(candidate, case, check, judge)
+            held, found = self._outcomes(baseline, candidate, case, check, judge)
             confirmation = None
             # A graded check that never holds fully cannot be counted in runs: it is as it is.
             broke = held.ok and found.value < held.value
-            if case.critical and broke and candidate.error is None:
+            if case.critical and broke and candidate.error is None and repeatable(judge):
                 confirmation = self._confirmed(case, check, judge, name, (held, found))
         except CheckError as error:
-            mishap("candidate", "CheckError", str(error))
+            mishap("candidate", type(error).__name__, str(error))
             return
         evidence.outcomes.append(
             PairedOutcome(
@@ -269,49 +271,35 @@ class Examiner:
                 if answer.completion is None:
                     held[place] += variant == self.baseline
                 else:
-                    held[place] += _judged(answer.completion, case, check, judge).ok
+                    held[place] += judged((answer.completion,), case, check, judge).ok
         return held[0], held[1]
 
-    def _outcome(self, arm: _Arm, case: GoldenCase, check: str, judge: Judge) -> Outcome:
-        if arm.error is not None:
-            return Outcome.of([self._safe(f"no answer: {arm.error}")])
-        outcome = Outcome.mean([_judged(c, case, check, judge) for c in arm.completions])
+    def _outcomes(
+        self, baseline: _Arm, candidate: _Arm, case: GoldenCase, check: str, judge: Judge
+    ) -> tuple[Outcome, Outcome]:
+        # One text has one outcome: no second call of a judge, and no chance to differ.
+        same = reusable(judge) and baseline.says(candidate)
+        if pairwise(judge):
+            if same or candidate.error is not None:
+                held = Outcome.of([])
+                return held, held if same else self._unanswered(candidate)
+            pair = compared(baseline.completions, candidate.completions, case, check, judge)
+            return self._told(pair[0]), self._told(pair[1])
+        held = self._told(judged(baseline.completions, case, check, judge))
+        if same:
+            return held, held
+        if candidate.error is not None:
+            return held, self._unanswered(candidate)
+        return held, self._told(judged(candidate.completions, case, check, judge))
+
+    def _unanswered(self, arm: _Arm) -> Outcome:
+        return Outcome.of([self._safe(f"no answer: {arm.error}")])
+
+    def _told(self, outcome: Outcome) -> Outcome:
         return replace(outcome, violations=tuple(map(self._safe, outcome.violations)))
 
     def _safe(self, text: str) -> str:
         return one_line(scrub(text, self.secrets), 400)
-
-
-class Reusable:
-    """A judge whose finding depends on what an answer says, and on nothing else."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-
-    def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
-        """Judge one completion."""
-        return self._judge(completion, case)
-
-
-def _judged(completion: Completion, case: GoldenCase, check: str, judge: Judge) -> Outcome:
-    if completion.empty:
-        return Outcome.of([EMPTY])
-    try:
-        outcome = judge(completion, case)
-    except (CheckError, pytest.exit.Exception):
-        raise
-    except Exception as error:
-        raise CheckError(f"the check {check!r} raised {type(error).__name__}: {error}") from None
-    wrong = CheckError(f"the check {check!r} returned {outcome!r:.80}, not an Outcome in [0, 1]")
-    if not isinstance(outcome, Outcome):
-        raise wrong
-    try:  # a user's check returns what its libraries do: numpy's numbers are no JSON
-        value, violations = float(outcome.value), tuple(map(str, outcome.violations))
-    except (TypeError, ValueError):
-        raise wrong from None
-    if not 0 <= value <= 1:
-        raise wrong
-    return Outcome(value=value, violations=violations)
 
 
 def jobs_of(case: GoldenCase, variants: tuple[str, ...], *, references: bool = False) -> list[Job]:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._document import Document, problems, read
+from pytest_quantguard._document import Document, Path_, problems, read
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.contracts import Check, Fitted
 from pytest_quantguard.errors import GoldenFileError, InputError
-from pytest_quantguard.types import Check, CompletionRequest, GoldenCase, Json, Source
+from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
 
 SUFFIX = ".quant.yaml"
 
@@ -68,10 +69,10 @@ class _File:
             raise GoldenFileError(list(dict.fromkeys(self.problems)))
         return tuple(case for case in cases if case is not None)
 
-    def problem(self, path: tuple[str | int, ...], text: str) -> None:
+    def problem(self, path: Path_, text: str) -> None:
         self.problems.append(f"{self.document.where(path)}: {text}")
 
-    def case(self, entry: Json, path: tuple[str | int, ...]) -> GoldenCase | None:
+    def case(self, entry: Json, path: Path_) -> GoldenCase | None:
         before = len(self.problems)
         cohort = entry.get("cohort", self.data.get("cohort"))
         if cohort is None:
@@ -84,22 +85,24 @@ class _File:
         request = self.completion_request(entry, path)
         if len(self.problems) > before or request is None:
             return None
-        return GoldenCase(
+        case = GoldenCase(
             id=entry["id"],
             cohort=str(cohort),
             request=request,
             source=Source(file=self.document.name, line=self.document.line(path)),
-            checks=checks,
+            checks=tuple(checks.values()),
             critical=entry.get("critical", False),
             weight=float(entry.get("weight", 1.0)),
             samples=entry.get("samples", 1),
             tags=tuple(entry.get("tags", ())),
             reference=entry.get("reference"),
         )
+        for where, check in checks.items():
+            if isinstance(check, Fitted) and (misfit := check.misfit(case)):
+                self.problem(where, f"{check.key}: {misfit}")
+        return case
 
-    def completion_request(
-        self, entry: Json, path: tuple[str | int, ...]
-    ) -> CompletionRequest | None:
+    def completion_request(self, entry: Json, path: Path_) -> CompletionRequest | None:
         messages = list(entry.get("messages", ()))
         system = entry.get("system", self.data.get("system"))
         if "prompt" in entry:
@@ -118,9 +121,10 @@ class _File:
             params={**self.request, **entry.get("request", {})},
         )
 
-    def checks(self, entry: Json, path: tuple[str | int, ...]) -> tuple[Check, ...]:
-        found: dict[str, Check] = {}
-        specs: list[tuple[tuple[str | int, ...], Any]] = [
+    def checks(self, entry: Json, path: Path_) -> dict[Path_, Check]:
+        """Return the checks of a case and of its file, by where each is written."""
+        found: dict[Path_, Check] = {}
+        specs: list[tuple[Path_, Any]] = [
             ((*base, "expect", index), spec)
             for base, owner in (((), self.data), (path, entry))
             for index, spec in enumerate(owner.get("expect", ()))
@@ -131,14 +135,14 @@ class _File:
             except (LookupError, ValueError) as error:
                 self.problem(where, str(error.args[0] if error.args else error))
                 continue
-            if check.key in found:
+            if check.key in (other.key for other in found.values()):
                 self.problem(
                     where, f"the check {check.key!r} stands twice; make a second case for it"
                 )
-            found[check.key] = check
-        return tuple(found.values())
+            found[where] = check
+        return found
 
-    def resolve(self, value: Any, path: tuple[str | int, ...]) -> Any:
+    def resolve(self, value: Any, path: Path_) -> Any:
         """Replace ``{$file: name}`` by what the file holds, wherever it stands in ``value``."""
         if isinstance(value, Mapping):
             if value.keys() == {"$file"}:
@@ -148,7 +152,7 @@ class _File:
             return [self.resolve(item, path) for item in value]
         return value
 
-    def included(self, name: str, path: tuple[str | int, ...]) -> Any:
+    def included(self, name: str, path: Path_) -> Any:
         target = (self.folder / name).resolve()
         if not target.is_relative_to(self.folder):
             self.problem(path, f"{{$file: {name}}} is outside the golden folder; move it inside")

@@ -33,7 +33,7 @@ def evidence_row(
         faults.append("not one case could be compared")
     if len(seen) < planned:
         faults.append(f"{planned - len(seen)} of {planned} planned checks never reported")
-    broken = [m for m in mishaps if m.kind == "CheckError"]
+    broken = [m for m in mishaps if m.of_check]
     if broken:
         first = broken[0]
         faults.append(
@@ -64,7 +64,7 @@ def _unanswered(
         covered = any(g.tag is None and g.cohort in (None, m.cohort) for g in error_groups)
         return covered and m.role == "candidate" and not m.critical
 
-    failed = [m for m in mishaps if is_unanswered(m) and not judged(m)]
+    failed = [m for m in mishaps if m.unanswered and not judged(m)]
     checks = {(m.case, m.check) for m in failed}
     if len(checks) <= max_errors * planned:
         return []
@@ -73,11 +73,6 @@ def _unanswered(
         f"{len(checks)} of {planned} checks had no answer to judge ({kinds}; "
         f"{100 * max_errors:g} % are allowed), first: {failed[0].message}"
     ]
-
-
-def is_unanswered(mishap: Mishap) -> bool:
-    """Tell whether a request got no answer, as against a crashed check or an unfair comparison."""
-    return mishap.kind not in ("CheckError", "NotComparable")
 
 
 def critical_rows(

@@ -34,7 +34,6 @@ from pytest_quantguard._grounds import (
     comparability_rows,
     critical_rows,
     evidence_row,
-    is_unanswered,
 )
 from pytest_quantguard._measures import metric_rows, readings
 from pytest_quantguard.errors import ConfigError
@@ -319,7 +318,7 @@ def _bounded(
     missing = {
         (m.case, m.check): m.role
         for m in mishaps
-        if is_unanswered(m)
+        if m.unanswered
         and group.cohort in (None, m.cohort)
         and group.check in (None, m.check)
         and group.tag is None

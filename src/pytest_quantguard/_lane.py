@@ -17,15 +17,9 @@ from dataclasses import dataclass, field, replace
 from pytest_quantguard._backoff import Gate, pause_s
 from pytest_quantguard._cache import CompletionCache, completion_key
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.contracts import Connection, Provider
 from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
-from pytest_quantguard.types import (
-    Completion,
-    CompletionRequest,
-    Connection,
-    Json,
-    Provider,
-    Variant,
-)
+from pytest_quantguard.types import Completion, CompletionRequest, Json, Variant
 
 _GIVE_UP_AFTER = 10
 """Completions in a row that failed in all their attempts: the rest would too."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from pytest_quantguard.contracts import Check
 from pytest_quantguard.pairs import Divergence, Measurement
-from pytest_quantguard.types import Check, Completion, GoldenCase, Price, Token
+from pytest_quantguard.types import Completion, GoldenCase, Price, Token
 
 _TRUNCATED = "length"
 """The finish reason of an answer that ran into the token limit."""

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_quantguard.checks import CHECKS
+from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.metrics import METRICS
 from pytest_quantguard.providers import PROVIDERS
 from pytest_quantguard.reporters import REPORTERS
-from pytest_quantguard.types import Check
 from pytest_quantguard.verdicts import Metric
 
 

@@ -34,9 +34,11 @@ from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX
 from pytest_quantguard._looks import Looks
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
+from pytest_quantguard._services import GateServices
 from pytest_quantguard._survey import Survey
+from pytest_quantguard.contracts import Check, Provider
 from pytest_quantguard.errors import ConfigError, InputError, ProviderError
-from pytest_quantguard.types import Check, GoldenCase, Json, Provider, Source
+from pytest_quantguard.types import GoldenCase, Json, Source
 
 if TYPE_CHECKING:
     from pytest_quantguard._cache import CompletionCache
@@ -75,6 +77,7 @@ class GateSession:
         """All golden items that were found, selected or not."""
         self._taken: dict[str, Source] = {}
         self._load = golden_loader(registry, settings.request, self._taken)
+        self.services = GateServices(settings, lambda: self.engine)
         self._cache: CompletionCache | None = None
         self._engine: CompletionEngine | None = None
 
@@ -101,6 +104,8 @@ class GateSession:
                 null=option.quant_null,
                 inconclusive=option.quant_inconclusive,
                 underpowered=option.quant_underpowered,
+                allow_code=option.quant_allow_code,
+                sandbox=option.quant_sandbox,
                 metrics=metrics,
             )
             session = cls(config, settings, registry, metrics)
@@ -223,6 +228,7 @@ class GateSession:
         node = QuantFile.from_parent(parent, path=file_path)
         node.load = self._load
         node.examiner = self.examiner
+        node.services = self.services
         return node
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -259,6 +265,7 @@ class GateSession:
             self.problems += self.survey.problems
             if self.settings.underpowered == "refuse":
                 self.problems += self.survey.undecidable
+            self.problems += self.services.unready(item.stash[CASE] for item in items)
         if not self.problems and not (_distributes(self.config) and not self.in_worker):
             self._plan_requests(self._arranged(session))
         if self.problems and not self.in_worker:

@@ -9,6 +9,7 @@ QuantGuardError
  |   |- RefusedError     the server said no (4xx): another attempt would be refused too
  |   `- LaunchError      our own server could not be started
  `- CheckError           a check broke: never the model's failure
+     `- JudgeError       the judge model could not be asked, or gave no verdict
 """
 
 from __future__ import annotations
@@ -89,6 +90,10 @@ class LaunchError(ProviderError):
 
 class CheckError(QuantGuardError):
     """A check raised instead of judging; the gate reports an ERROR, not a lost case."""
+
+
+class JudgeError(CheckError):
+    """A judge model gave no verdict: down, over its budget of calls, or not in the form asked."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

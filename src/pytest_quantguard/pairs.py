@@ -77,6 +77,7 @@ class PairedOutcome:
                 value=data[role]["value"],
                 violations=tuple(data[role]["violations"]),
                 repeats=tuple(data[role].get("repeats", ())),
+                layers=dict(data[role].get("layers", {})),
             )
             for role in ("baseline", "candidate")
         }
@@ -108,6 +109,16 @@ class Mishap:
     """Name of the error: TransportError, RefusedError, CheckError, NotComparable ..."""
     message: str
     critical: bool = False
+
+    @property
+    def of_check(self) -> bool:
+        """True when there were answers, and the check that was to judge them broke."""
+        return self.kind in ("CheckError", "JudgeError")
+
+    @property
+    def unanswered(self) -> bool:
+        """True when a request got no answer."""
+        return not self.of_check and self.kind != "NotComparable"
 
     def to_dict(self) -> Json:
         """Return plain JSON types."""

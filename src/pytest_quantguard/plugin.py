@@ -60,6 +60,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="ask in five batches, and stop as soon as the verdict of the whole run is decided",
     )
     group.addoption(
+        "--quant-answers",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="answers that a batch job wrote (OpenAI batch JSONL); nothing is asked of any server. "
+        "May be given several times; 'quantguard export' writes the requests",
+    )
+    group.addoption(
+        "--quant-allow-code",
+        action="store_true",
+        help="let checks such as python_tests run code that a model wrote, in a sandbox",
+    )
+    group.addoption(
+        "--quant-sandbox",
+        choices=("bubblewrap", "namespaces", "limits"),
+        help="the sandbox to use instead of the best one; 'limits' isolates little and is only "
+        "used when it is named",
+    )
+    group.addoption(
         "--quant-junit", metavar="PATH", help="write budgets and cases as JUnit XML to PATH"
     )
     group.addoption(

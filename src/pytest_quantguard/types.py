@@ -1,4 +1,4 @@
-"""The records that flow through the gate, and the contracts others implement.
+"""The records that flow through the gate.
 
 Records are frozen and know how to become plain JSON types and back, because they cross
 process borders (pytest-xdist) and end up in the report. Positive differences always mean
@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    from pytest_quantguard.contracts import Check
 
 Role = Literal["baseline", "candidate"]
 Json = dict[str, Any]
@@ -257,7 +260,7 @@ class Completion:
         return cls(**{**data, "tool_calls": calls, "usage": usage, "tokens": tokens})
 
 
-# --- providers --------------------------------------------------------------------------
+# --- what a server tells --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,54 +271,6 @@ class ServedAs:
     quantization: str | None = None
     """The server's own words, such as ``Q8_0`` or ``Q4_K - Medium``."""
     version: str | None = None
-
-
-class Connection(Protocol):
-    """One line to a server, used by one thread; never shared."""
-
-    def complete(self, request: CompletionRequest) -> Completion:
-        """Make one attempt.
-
-        Raises:
-            TransportError: worth another attempt.
-            RefusedError: the server said no.
-        """
-        ...
-
-    def close(self) -> None:
-        """Hang up; may be called from another thread to cut an exchange short."""
-        ...
-
-
-class Provider(Protocol):
-    """The way to one variant. Constructed with the `Variant`; nothing happens until `start`."""
-
-    def start(self) -> str | None:
-        """Make the server reachable and return its base URL; safe to call twice.
-
-        Raises:
-            LaunchError: with the reason and what to do.
-        """
-        ...
-
-    def identity(self) -> Json:
-        """Return what tells this variant's answers from all others; part of the cache key.
-
-        Does not start anything: a fully cached variant needs no server.
-        """
-        ...
-
-    def connect(self) -> Connection:
-        """Return a new connection; called once per worker thread, after `start`."""
-        ...
-
-    def served_as(self) -> ServedAs:
-        """Ask the running server what it serves; never raises, unknown is None."""
-        ...
-
-    def stop(self) -> None:
-        """End what `start` began; safe to call twice."""
-        ...
 
 
 # --- golden cases and checks ------------------------------------------------------------
@@ -353,6 +308,9 @@ class Outcome:
     """Sentences: what was wrong, and where."""
     repeats: tuple[float, ...] = ()
     """The value of each repeat, where a case was asked more than once."""
+    layers: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Parts of the finding, each in [0, 1], in the order of the check's ``layers``: reported beside
+    the value, and judged only where a budget names one as ``check: tool_call.arguments``."""
 
     @property
     def ok(self) -> bool:
@@ -360,33 +318,24 @@ class Outcome:
         return self.value >= 1.0
 
     @classmethod
-    def of(cls, violations: Sequence[str]) -> Self:
+    def of(cls, violations: Sequence[str], layers: Mapping[str, float] | None = None) -> Self:
         """Return 1.0 without violations, else 0.0."""
-        return cls(value=0.0 if violations else 1.0, violations=tuple(violations))
+        value = 0.0 if violations else 1.0
+        return cls(value=value, violations=tuple(violations), layers=layers or {})
 
     @classmethod
     def mean(cls, outcomes: Sequence[Outcome]) -> Self:
         """Average repeats of one case; keeps each distinct violation once."""
         violations = dict.fromkeys(v for outcome in outcomes for v in outcome.violations)
         values = tuple(outcome.value for outcome in outcomes)
+        names = dict.fromkeys(name for outcome in outcomes for name in outcome.layers)
         return cls(
             value=sum(values) / len(values),
             violations=tuple(violations),
             repeats=values if len(values) > 1 else (),
+            layers={
+                # An empty answer has no layers: nothing of it holds.
+                name: sum(outcome.layers.get(name, 0.0) for outcome in outcomes) / len(values)
+                for name in names
+            },
         )
-
-
-class Check(Protocol):
-    """A property of a completion.
-
-    Implemented as a frozen dataclass whose fields are the parameters; the constructor raises
-    ValueError with one sentence for a parameter that makes no sense. ``shorthand`` names the
-    field that a bare YAML value fills (``exact: "text"``), or is None; ``key`` is the name in YAML.
-    """
-
-    key: ClassVar[str]
-    shorthand: ClassVar[str | None]
-
-    def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
-        """Judge one completion; anything raised is a CheckError, never a lost case."""
-        ...

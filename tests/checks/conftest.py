@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_quantguard.checks import _limited
+from pytest_quantguard.contracts import Check
 from pytest_quantguard.types import (
-    Check,
     Completion,
     CompletionRequest,
     GoldenCase,

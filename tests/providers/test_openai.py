@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import CompletionRequest, Connection, Variant
+from pytest_quantguard.types import CompletionRequest, Variant
 from scripted_server import (
     USAGE,
     Exchange,

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.providers import _reference
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import Completion, CompletionRequest, Connection, Variant
+from pytest_quantguard.types import Completion, CompletionRequest, Variant
 from scripted_server import Reply, ScriptedServer, answers, says
 
 TEXT = "The total is 420."

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pytest_quantguard.contracts import Connection
 from pytest_quantguard.embedded.chat import render_chat
 from pytest_quantguard.embedded.gguf_writer import (
     HEADS,
@@ -26,7 +27,7 @@ from pytest_quantguard.embedded.tokenizer import Tokenizer
 from pytest_quantguard.errors import RefusedError
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import Completion, CompletionRequest, Connection, Variant
+from pytest_quantguard.types import Completion, CompletionRequest, Variant
 
 TOOLS = tuple(json.loads((Path(__file__).parents[2] / "golden" / "tools.json").read_text("utf-8")))
 Array = NDArray[np.float32]

@@ -14,16 +14,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import LaunchError, did_you_mean
 from pytest_quantguard.providers.openai import OpenAIProvider, check_options
-from pytest_quantguard.types import (
-    Completion,
-    CompletionRequest,
-    Connection,
-    Json,
-    ServedAs,
-    Variant,
-)
+from pytest_quantguard.types import Completion, CompletionRequest, Json, ServedAs, Variant
 
 _EMBEDDED = "embedded:"
 _INSTALL = 'pip install "pytest-quantguard[llamacpp]"'

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import LaunchError, did_you_mean
 from pytest_quantguard.providers import _wire
 from pytest_quantguard.providers._connection import OpenAIConnection
@@ -22,7 +23,7 @@ from pytest_quantguard.providers._http import (
     secrets_of,
 )
 from pytest_quantguard.providers._reference import DIALECTS, References
-from pytest_quantguard.types import Connection, Json, ServedAs, Variant
+from pytest_quantguard.types import Json, ServedAs, Variant
 
 _ASK_S = 5.0
 _OPTIONS = ("extra_body", "reference")

@@ -11,8 +11,6 @@ from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Verdict
 
 Finding = Literal["fail", "tolerated", "pass"]
 """One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed."""
-_ANSWERED = ("CheckError", "NotComparable")
-"""Kinds of mishaps of requests that were answered all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +63,7 @@ def unconfirmed(outcome: PairedOutcome) -> bool:
 
 def unanswered(row: BudgetVerdict, candidate: CandidateReport) -> int:
     """Count the requests of a row's group that got no answer; a case's checks share one."""
-    mishaps = (m for m in candidate.mishaps if m.kind not in _ANSWERED and _of_row(row, m))
+    mishaps = (m for m in candidate.mishaps if m.unanswered and _of_row(row, m))
     return len({(m.case, m.role) for m in mishaps})
 
 
