@@ -26,23 +26,30 @@ class Census:
     """Case -> its tags."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """Case -> its weight; 1 where it is not given."""
+    layers: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Check -> names of its layers, which budgets may name as ``check.layer``."""
 
     @classmethod
-    def of(cls, found: Iterable[tuple[Leaf, str, Collection[str]]]) -> Self:
+    def of(
+        cls,
+        found: Iterable[tuple[Leaf, str, Collection[str]]],
+        layers: Mapping[str, Collection[str]] | None = None,
+    ) -> Self:
         """Count ((cohort, check), case, tags) once each."""
         leaves: dict[Leaf, set[str]] = {}
         tags: dict[str, Collection[str]] = {}
         for leaf, case, its_tags in found:
             leaves.setdefault(leaf, set()).add(case)
             tags[case] = its_tags or tags.get(case, ())
-        return cls(leaves, tags)
+        return cls(leaves, tags, layers=layers or {})
 
     def cases(self, group: Group) -> set[str]:
         """Return the group's cases; each counts once, however many of its checks belong to it."""
+        wanted = self.wholes.get(group.check or "", group.check)
         selected = (
             ids
             for (cohort, check), ids in self.leaves.items()
-            if group.cohort in (None, cohort) and group.check in (None, check)
+            if group.cohort in (None, cohort) and wanted in (None, check)
         )
         found = set().union(*selected)
         if group.tag is None:
@@ -55,11 +62,23 @@ class Census:
         squares = sum(weight * weight for weight in weights)
         return sum(weights) ** 2 / squares if squares else 0.0
 
-    def groups(self) -> set[Group]:
-        """Return every cohort, check and tag that occur together in a case."""
+    @property
+    def wholes(self) -> dict[str, str]:
+        """Layer, as budgets name it -> its check."""
         return {
-            Group(cohort, check, tag)
+            f"{check}.{layer}": check for check, names in self.layers.items() for layer in names
+        }
+
+    def groups(self) -> set[Group]:
+        """Return every cohort, check or layer of one, and tag that occur together in a case."""
+        layers = {
+            check: [check, *(f"{check}.{layer}" for layer in names)]
+            for check, names in self.layers.items()
+        }
+        return {
+            Group(cohort, name, tag)
             for (cohort, check), ids in self.leaves.items()
+            for name in layers.get(check, [check])
             for case in ids
             for tag in (None, *self.tags.get(case, ()))
         }
@@ -72,11 +91,14 @@ def expand(budgets: Iterable[Budget], census: Census) -> tuple[Budget, ...]:
         ConfigError: a budget names a cohort, check or tag that no case has, or two budgets name
             the same group.
     """
-    there = census.groups()
+    there, layers = census.groups(), census.wholes.keys()
     problems: list[str] = []
     chosen: dict[Group, Budget] = {}  # as written, stars and all
     for budget in sorted(budgets, key=_stars, reverse=True):
-        groups = _groups_of(budget, there)
+        # A star means whole checks: nobody wants their parts judged beside them unasked.
+        groups = _groups_of(
+            budget, [g for g in there if budget.check != "*" or g.check not in layers]
+        )
         if not groups:
             problems.append(_unmatched(budget, there))
         for group in groups:

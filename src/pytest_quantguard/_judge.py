@@ -35,6 +35,7 @@ from pytest_quantguard._grounds import (
     critical_rows,
     evidence_row,
 )
+from pytest_quantguard._layers import layer_readings, layered
 from pytest_quantguard._measures import metric_rows, readings
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.pairs import (
@@ -110,7 +111,8 @@ def judge(
         seen = {(o.case, o.check) for o in outcomes} | {(m.case, m.check) for m in mishaps}
         planned = len(seen)
     metrics = _built_in() if metrics is None else metrics
-    cases = grouped(outcomes, (b.group for b in budgets if b.metric is None))
+    parts = layered(outcomes, (b.group for b in budgets))
+    cases = grouped([*outcomes, *parts], (b.group for b in budgets if b.metric is None))
     grounds = [
         evidence_row(
             outcomes,
@@ -122,7 +124,7 @@ def judge(
         ),
         *comparability_rows(mishaps),
     ]
-    rows = _rate_rows(budgets, cases, outcomes, mishaps, evidence=evidence, look=look)
+    rows = _rate_rows(budgets, cases, [*outcomes, *parts], mishaps, evidence=evidence, look=look)
     unselected = set(unselected)
     rows = [
         replace(row, verdict=Verdict.INCONCLUSIVE, reason="no case of it was selected")
@@ -155,6 +157,7 @@ def judge(
         quantization_note=quantization_note,
         measurements=tuple(measurements),
         readings=readings(measurements, outcomes, metrics),
+        layers=layer_readings(outcomes),
         notes=_notes(outcomes, cases, noise),
     )
 
@@ -174,7 +177,8 @@ def _expanded(
     if starred:
         census = _budgets.Census.of(
             [((o.cohort, o.check), o.case, o.tags) for o in outcomes]
-            + [((m.cohort, m.check), m.case, ()) for m in mishaps]
+            + [((m.cohort, m.check), m.case, ()) for m in mishaps],
+            {o.check: o.baseline.layers for o in outcomes if o.baseline.layers},
         )
         taken = {b.group for b in named}
         starred = [b for b in _budgets.expand(starred, census) if b.group not in taken]
@@ -218,17 +222,22 @@ class _Sorter:
     """Tells to which groups an outcome belongs; thousands of outcomes share a few answers."""
 
     def __init__(self, wanted: Iterable[Group]) -> None:
-        self._tagged = [group for group in dict.fromkeys(wanted) if group.tag is not None]
+        self._wanted = list(dict.fromkeys(wanted))
         self._known: dict[tuple[str, str, tuple[str, ...]], list[Group]] = {}
 
     def __call__(self, o: PairedOutcome) -> list[Group]:
         key = (o.cohort, o.check, o.tags)
         groups = self._known.get(key)
         if groups is None:
-            groups = [Group(o.cohort, o.check), Group(o.cohort), Group(None, o.check), Group()]
-            groups += [group for group in self._tagged if group.takes(o)]
-            self._known[key] = groups
+            groups = self._known[key] = self._groups(o)
         return groups
+
+    def _groups(self, o: PairedOutcome) -> list[Group]:
+        mine = [group for group in self._wanted if group.takes(o)]
+        if o.layer:  # a part of a check is no evidence beside the whole, unless a budget names it
+            return [group for group in mine if group.check == o.check]
+        groups = [Group(o.cohort, o.check), Group(o.cohort), Group(None, o.check), Group()]
+        return groups + [group for group in mine if group.tag is not None]
 
 
 def _cases(found: Iterable[list[float]]) -> Cases:
@@ -320,14 +329,14 @@ def _bounded(
         for m in mishaps
         if m.unanswered
         and group.cohort in (None, m.cohort)
-        and group.check in (None, m.check)
+        and (group.check in (None, m.check) or str(group.check).startswith(f"{m.check}."))
         and group.tag is None
     }
     if not missing:
         return delta
     best: list[PairedOutcome] = []
     for outcome in members:
-        answered = missing.pop((outcome.case, outcome.check), None) != "candidate"
+        answered = missing.pop((outcome.case, outcome.whole_check), None) != "candidate"
         full = replace(outcome.candidate, value=1.0)
         best.append(outcome if answered else replace(outcome, candidate=full))
     # What is left has no pair at all: each could have been a loss or a gain of a whole case.
@@ -342,7 +351,7 @@ def _bounded(
 
 
 def _cases_of(members: Iterable[PairedOutcome]) -> Cases:
-    return grouped(replace(o, cohort="", check="") for o in members)[Group()]
+    return grouped(replace(o, cohort="", check="", layer="") for o in members)[Group()]
 
 
 def _notes(

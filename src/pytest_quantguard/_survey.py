@@ -29,16 +29,17 @@ _ADVICE = (
 
 def census(items: Iterable[pytest.Item]) -> _budgets.Census:
     """Count the cases of golden items: what budgets can select from."""
-    cases = [(item, item.stash[CASE]) for item in items]
-    found = _budgets.Census.of(
-        (
-            (case.cohort, item.check.key if isinstance(item, QuantItem) else case.checks[0].key),
-            case.id,
-            case.tags,
-        )
-        for item, case in cases
+    found = [
+        (item.stash[CASE], check)
+        for item in items
+        for check in ([item.check] if isinstance(item, QuantItem) else item.stash[CASE].checks)
+    ]
+    layers = {check.key: getattr(check, "layers", ()) for _, check in found}
+    census = _budgets.Census.of(
+        (((case.cohort, check.key), case.id, case.tags) for case, check in found),
+        {key: names for key, names in layers.items() if names},
     )
-    return replace(found, weights={case.id: case.weight for _, case in cases})
+    return replace(census, weights={case.id: case.weight for case, _ in found})
 
 
 class Survey:

@@ -5,8 +5,8 @@ Positive differences always mean that the candidate is worse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from pytest_quantguard.types import Json, Outcome, Role, Source
@@ -35,6 +35,28 @@ class PairedOutcome:
     confirmation: tuple[int, int] | None = None
     """Of three runs of a critical case that seemed to have regressed: how often the check held in
     the baseline, and in the candidate. None where no further runs were made."""
+    layer: str = ""
+    """Name of the part of its check that this record is about; empty = the whole check."""
+
+    @property
+    def whole_check(self) -> str:
+        """The check, also where the record is about one of its layers."""
+        return self.check.removesuffix(f".{self.layer}") if self.layer else self.check
+
+    def layers(self) -> Iterator[PairedOutcome]:
+        """Yield one record for each layer of the check, as ``check`` ``tool_call.arguments``.
+
+        An arm that gave no answer has no layers: nothing of it holds.
+        """
+        names = dict.fromkeys((*self.baseline.layers, *self.candidate.layers))
+        for name in names:
+            held, found = (
+                Outcome(value=arm.layers.get(name, 0.0), violations=arm.violations)
+                for arm in (self.baseline, self.candidate)
+            )
+            yield replace(
+                self, check=f"{self.check}.{name}", layer=name, baseline=held, candidate=found
+            )
 
     @property
     def difference(self) -> float:

@@ -60,7 +60,8 @@ class Budget:
     cohort: str | None = None
     """None = all cohorts together; ``*`` = one budget for each cohort."""
     check: str | None = None
-    """None = a case's checks averaged; ``*`` = one budget for each check."""
+    """None = a case's checks averaged; ``*`` = one budget for each check; ``tool_call.arguments``
+    is one layer of a check."""
     tag: str | None = None
     """None = whatever the tags; ``*`` = one budget for each tag."""
     metric: str | None = None
@@ -142,6 +143,22 @@ class Reading:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReading:
+    """One layer of a check, such as the arguments of a tool call: how often each arm reached it."""
+
+    cohort: str | None
+    """None = all cohorts together."""
+    check: str
+    layer: str
+    cases: int
+    baseline_rate: float
+    """Weighted share of the cases, in [0, 1]."""
+    candidate_rate: float
+    regressed: int
+    improved: int
+
+
 class Metric(Protocol):
     """A measure of the answers of both arms, beside the checks; pure."""
 
@@ -199,6 +216,8 @@ class CandidateReport:
     measurements: tuple[PairedMeasurement, ...] = ()
     readings: tuple[Reading, ...] = ()
     """What the metrics found over all cases, for the report."""
+    layers: tuple[LayerReading, ...] = ()
+    """What the layers of layered checks show, over all cases and per cohort."""
     notes: tuple[str, ...] = ()
     """Sentences that a reader of the verdict should see: flips, noise, what was not asked."""
 

@@ -37,7 +37,13 @@ from pytest_quantguard.reporters._words import (
     sentence,
 )
 from pytest_quantguard.types import Completion, Json, Price, Quantization, Source, Variant
-from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, GateReport, Verdict
+from pytest_quantguard.verdicts import (
+    BudgetVerdict,
+    CandidateReport,
+    GateReport,
+    LayerReading,
+    Verdict,
+)
 
 CTRF_VERSION = "1.0.0"
 FORMAT_VERSION = 1
@@ -145,6 +151,7 @@ def _candidate(candidate: CandidateReport) -> Json:
         "notes": list(candidate.notes),
         "routes": [asdict(route) for route in routes(candidate)],
         "budgets": [_budget(row, index) for row in candidate.budgets],
+        "layers": [asdict(layer) for layer in candidate.layers],
         "readings": [reading_to(reading) for reading in candidate.readings],
         "measurements": [measurement_to(m, name) for m in candidate.measurements],
     }
@@ -325,6 +332,7 @@ def _candidate_from(
         quantization_note=data["quantization_note"],
         measurements=tuple(measurement_from(each, variant.name) for each in measured),
         readings=tuple(reading_from(reading) for reading in data.get("readings", ())),
+        layers=tuple(LayerReading(**layer) for layer in data.get("layers", ())),
         notes=tuple(data.get("notes", ())),
     )
 

@@ -14,6 +14,7 @@ from pytest_quantguard.reporters._excerpts import (
     case_line,
     side_by_side,
 )
+from pytest_quantguard.reporters._layers import layer_sentences
 from pytest_quantguard.reporters._summary import (
     also_measured,
     every_reading,
@@ -162,7 +163,10 @@ def measured_lines(
     """Return in few lines what no budget asked about; all of it where texts are shown too."""
     if texts is not None:
         told = [line for text in every_reading(candidate) for line in style.hang(text, 2)]
-        return ["Measured over all cases:", *told] if told else []
+        known = facts(candidate)
+        layers = [text for text in layer_sentences(candidate, every=True) if text not in known]
+        parts = [line for text in layers for line in style.hang(text, 0)]
+        return [*parts, *(["Measured over all cases:", *told] if told else [])]
     parts = also_measured(candidate)
     lines: list[str] = []
     for shown in range(len(parts), 0, -1):
