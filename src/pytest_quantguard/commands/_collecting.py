@@ -1,0 +1,135 @@
+"""Collecting the golden cases for a command: by pytest itself, selected as in a run.
+
+Nothing is asked of any server.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import pytest
+
+from pytest_quantguard._sanitize import clean
+from pytest_quantguard.cli import USAGE_ERROR
+
+if TYPE_CHECKING:
+    from pytest_quantguard._session import GateSession
+
+NOTHING = int(pytest.ExitCode.NO_TESTS_COLLECTED)
+_OFF = (
+    "quantguard: the plugin is off; take '-p no:quantguard' away, or, where "
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, give '-p quantguard'"
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected(Generic[T]):
+    """What a look at the collected cases found, or why there was none."""
+
+    looked: T | None
+    code: int = 0
+    """Exit code where nothing was looked at."""
+    said: tuple[str, ...] = ()
+    """Sentences for the user that pytest has not written itself."""
+
+
+def collect(
+    arguments: Sequence[str],
+    candidates: Sequence[str],
+    look: Callable[[GateSession, Sequence[pytest.Item]], T],
+) -> Collected[T]:
+    """Have pytest collect with these arguments, and look at what it selected.
+
+    Without ``candidates`` every variant but the baseline is one.
+    """
+    collector = _Collector(candidates, look)
+    output = io.StringIO()
+    with redirect_stdout(output):
+        code = int(pytest.main(["--collect-only", "-qq", *arguments], plugins=[collector]))
+    if collector.failed:
+        return Collected(None, USAGE_ERROR, tuple(collector.failed))
+    if collector.looked is None or code not in (0, NOTHING):
+        # pytest has said on stderr what a usage error is about
+        said = () if code == USAGE_ERROR else (output.getvalue(),)
+        return Collected(None, code or USAGE_ERROR, said)
+    return Collected(collector.looked)
+
+
+def refuse(sentences: Iterable[str]) -> int:
+    """Write each sentence once to stderr; return the exit code of a usage error."""
+    for sentence in dict.fromkeys(sentences):
+        sys.stderr.write(f"{clean(sentence)}\n")
+    return USAGE_ERROR
+
+
+class _Collector(Generic[T]):
+    """A pytest plugin that looks at what the gate would do, once everything is collected."""
+
+    def __init__(
+        self,
+        candidates: Sequence[str],
+        look: Callable[[GateSession, Sequence[pytest.Item]], T],
+    ) -> None:
+        self.candidates = candidates
+        self.look = look
+        self.looked: T | None = None
+        self.failed: list[str] = []
+        """What could not be collected, in pytest's own words."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Take the candidates that were named; every one there is when none was."""
+        given = getattr(config.option, "quant_candidate", None)
+        if given is None:
+            raise pytest.UsageError(_OFF)
+        config.option.quant_candidate = [*self.candidates, *given] or _all_candidates(config)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what is wrong with a file."""
+        if report.failed:
+            self.failed.append(report.longreprtext)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Look at what was selected."""
+        from pytest_quantguard.plugin import GATE
+
+        gate: GateSession | None = session.config.pluginmanager.get_plugin(GATE)
+        if gate is not None and not self.failed:
+            self.looked = self.look(gate, session.items)
+
+
+def _all_candidates(config: pytest.Config) -> list[str]:
+    """Return every variant but the baseline."""
+    from pytest_quantguard import _config
+    from pytest_quantguard._document import read
+    from pytest_quantguard.errors import InputError
+
+    option = config.option
+    given = option.quant_config or config.getini("quant_config") or None
+    try:
+        path = _config.find(config.rootpath, given, config.invocation_params.dir)
+        data = read(path, path.name).data
+    except InputError as error:
+        raise pytest.UsageError(f"quantguard: {error}") from None
+    for key in ("tool", "quantguard") if path.suffix == ".toml" else ():
+        data = data.get(key, {}) if isinstance(data, dict) else {}
+    data = data if isinstance(data, dict) else {}
+    variants = data.get("variants")
+    if not isinstance(variants, dict) or not variants:
+        return ["candidate"]  # the configuration is wrong, and reading it says how
+    baseline = option.quant_baseline or data.get("baseline")
+    others = [str(name) for name in variants if name != baseline]
+    if not others:
+        raise pytest.UsageError(
+            f"quantguard: {path.name}: {baseline!r} is the only variant; there has to be "
+            "another one, to be compared with it"
+        )
+    return others
