@@ -229,6 +229,7 @@ class GateController:
             "golden_hash": plan.get("golden_hash", ""),
             "requests": plan.get("counts", {}),
             "notices": plan.get("notices", []),
+            "remarks": plan.get("remarks", []),
             **({"sequential": looks} if looks else {}),
         }
 
@@ -334,7 +335,8 @@ class GateController:
             verbosity=self.config.option.verbose,
             completions=self.session.cache.get,
         )
-        for line in [*self._auto_lines(), *lines]:
+        remarks = [f"Note: {one_line(r, 500)}" for r in self.report.provenance["remarks"]]
+        for line in [*self._auto_lines(), *lines, *remarks]:
             terminalreporter.line(line)
         for path in self.written:
             terminalreporter.line(f"Written: {path}")

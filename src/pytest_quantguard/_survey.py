@@ -13,7 +13,7 @@ from pytest_quantguard._collect import CASE, QuantItem
 from pytest_quantguard._golden import content_hash_parts
 from pytest_quantguard._prior import largest_psi
 from pytest_quantguard.errors import ConfigError
-from pytest_quantguard.types import Json
+from pytest_quantguard.types import GoldenCase, Json
 from pytest_quantguard.verdicts import Budget, Metric
 
 if TYPE_CHECKING:
@@ -62,8 +62,11 @@ class Survey:
         self.undecidable: list[str] = []
         self.left_out: tuple[str, ...] = ()
         """Groups that are too small for an automatic budget."""
+        self.remarks: list[str] = []
+        """Sentences that weaken the answer without being a mistake."""
         if self.census.leaves:
             try:
+                self.remarks += _seen_before(self.cases, settings)
                 self._choose(collected, settings, metrics)
             except ConfigError as error:
                 self.problems += error.problems
@@ -111,5 +114,24 @@ class Survey:
             "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
             "unselected": [list(b.group) for b in self.budgets if not self.census.cases(b.group)],
             "left_out": list(self.left_out),
+            "remarks": self.remarks,
             "problems": [],
         }
+
+
+def _seen_before(cases: Mapping[str, GoldenCase], settings: GateConfig) -> list[str]:
+    """Say which golden prompts a candidate was calibrated on."""
+    if not settings.calibration:
+        return []
+    from pytest_quantguard._calibration import overlaps
+
+    prompts = {key: case.request.question for key, case in cases.items()}
+    found = overlaps(prompts, settings.calibration)
+    if not found:
+        return []
+    first = found[0]
+    return [
+        f"{len(found)} of {len(prompts)} golden prompts stand in calibration data, first "
+        f"{first.key} ({first.place}): the candidate was tuned on them, so that it looks better "
+        "than it is; 'quantguard lint' lists them"
+    ]

@@ -138,6 +138,12 @@ class CompletionRequest:
         contents = [m.get("content") for m in self.messages if m.get("role") != "assistant"]
         return "\n".join(text for content in contents for text in _texts(content))
 
+    @property
+    def question(self) -> str:
+        """The user's texts alone: what tells this request from others with the same system text."""
+        contents = [m.get("content") for m in self.messages if m.get("role") == "user"]
+        return "\n".join(text for content in contents for text in _texts(content))
+
 
 def _texts(content: Any) -> list[str]:
     """A message's texts: its content is one text, or a list of parts of which some are texts."""

@@ -5,6 +5,10 @@ is imported until it is called.
 """
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "lint": (
+        "pytest_quantguard.commands.lint:lint",
+        "say what is weak about your golden cases; asks nothing",
+    ),
     "plan": (
         "pytest_quantguard.commands.plan:plan",
         "say which budgets your golden cases can decide, and what it takes; asks nothing",
