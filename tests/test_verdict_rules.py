@@ -553,3 +553,16 @@ def test_a_metric_that_reads_nonsense_is_an_error(reading):
             return replace(found, delta=reading) if isinstance(reading, Delta) else reading
 
     assert Verdict.ERROR is judged_metric(Odd()).verdict
+
+
+@pytest.mark.parametrize(
+    ("held", "verdict"), [(0, "inconclusive"), (5, "inconclusive"), (6, "pass")]
+)
+def test_where_the_baseline_holds_on_hardly_anything_no_budget_passes(held, verdict):
+    """What no candidate could exceed shows nothing by being kept: both arms are wrong."""
+    both_wrong = [replace(pair, baseline=BREAKS, candidate=BREAKS) for pair in pairs(n=100)[held:]]
+
+    found = row(judge([*pairs(n=100)[:held], *both_wrong], [Budget(max_drop=0.05)]), check=None)
+
+    assert verdict == found.verdict
+    assert (verdict == "pass") != ("mend the cases or their checks" in found.reason)

@@ -121,6 +121,8 @@ def decide(
         group = budget.group
         blamed = group in proven if evidence == "strict" else family.blames(group, limit)
         verdict, reason = _verdict(counts, limit, blamed, alpha_pass)
+        if verdict is Verdict.PASS and cases[group].rate <= limit:
+            verdict, reason = Verdict.INCONCLUSIVE, _nothing_to_lose(cases[group].rate, limit)
         if verdict is Verdict.INCONCLUSIVE and counts.drop >= limit and evidence == "dual":
             reason = _open(group, cases, family)
         low, high = stats.loss_interval(counts, confidence=1 - 2 * ALPHA_PASS)
@@ -170,6 +172,14 @@ def _verdict(
     return (
         Verdict.INCONCLUSIVE,
         f"needs about {max(1, more)} more cases, or a budget of {enough:.1f} pt",
+    )
+
+
+def _nothing_to_lose(rate: float, limit: float) -> str:
+    """A budget that no candidate could exceed shows nothing by being kept."""
+    return (
+        f"the baseline holds on only {100 * rate:.1f} % of these cases, so that no candidate could "
+        f"lose more than the {100 * limit:.3g} pt allowed: mend the cases or their checks"
     )
 
 
