@@ -119,6 +119,7 @@ def test_a_check_that_cannot_fail(lint, check):
         {"citations": {"required": [], "allow_none": True}},
         "numbers_preserved",
         {"tool_call": {"name": "refund_order"}},
+        {"no_tool_call": ["refund_order"]},
     ],
 )
 def test_ordinary_checks_are_not_called_blind(lint, check):
@@ -262,3 +263,42 @@ def test_every_rule_is_explained(rule):
     """docs/lint.md has a heading for each."""
     with open(os.path.join(os.path.dirname(__file__), "..", "docs", "lint.md")) as page:
         assert f"## {rule}\n" in page.read()
+
+
+def traffic(project, n=40, **fields):
+    body = {"messages": [{"role": "user", "content": "where is my parcel " * 20}], **fields}
+    project.write("traffic.jsonl", "\n".join(json.dumps(body) for _ in range(n)))
+
+
+def test_recorded_traffic_is_compared(lint, project):
+    """A tool of the traffic, and its longer prompts, are missing in the golden set."""
+    traffic(project, tools=[SPARE])
+
+    code, said = lint(cases(), "--against", "traffic.jsonl")
+
+    assert 1 == code
+    assert "traffic.jsonl: warning: 100 % of 40 recorded requests offer or call the tool" in said
+    assert "prompts have another length" in said
+
+
+def test_traffic_that_looks_like_the_golden_set_is_fine(lint, project):
+    """Nothing to say is nothing said."""
+    lines = [{"messages": [{"role": "user", "content": f"question number {i}"}]} for i in range(50)]
+    project.write("traffic.jsonl", "\n".join(map(json.dumps, lines)))
+
+    code, said = lint(cases(), "--against", "traffic.jsonl")
+
+    assert (0, "60 cases: nothing found\n") == (code, said)
+
+
+@pytest.mark.parametrize("text", ["", "not json at all", '{"unrelated": 1}', None])
+def test_traffic_that_cannot_be_read_is_a_mistake(lint, project, text):
+    """An unread log must not look like an all-clear."""
+    if text is not None:
+        project.write("traffic.jsonl", text)
+
+    code, said = lint(cases(), "--against", "traffic.jsonl")
+
+    assert 4 == code
+    assert "traffic.jsonl" in said
+    assert "Traceback" not in said

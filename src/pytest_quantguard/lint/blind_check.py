@@ -77,11 +77,10 @@ def _holds(check: Check, answer: Completion, case: GoldenCase) -> bool:
 def _wrong_answers(check: Check, case: GoldenCase) -> Iterator[Completion]:
     for text in _TEXTS[:3]:
         yield _said(text)
-    yield Completion(
-        text="",
-        tool_calls=(ToolCall(name="no_such_tool", arguments_text='{"unexpected": true}'),),
-        finish_reason="tool_calls",
-    )
+    offered = [str((tool.get("function") or {}).get("name")) for tool in case.request.tools]
+    for name in ("no_such_tool", *offered):
+        call = ToolCall(name=name, arguments_text='{"unexpected": true}')
+        yield Completion(text="", tool_calls=(call,), finish_reason="tool_calls")
     for text in _TEXTS[3:]:
         yield _said(text)
     # What a check forbids stands among its own parameters; what it guards stands in the prompt.
