@@ -161,6 +161,14 @@ class TestHostileText:
         assert len(violation) <= 300
         violation.encode("utf-8")
 
+    def test_a_key_that_comes_twice_among_thousands(self, judge, bounded):
+        """The one repeated key of a huge object is found in bounded time."""
+        keys = ",".join(f'"{i:05}":1' for i in range(19_000))
+        with bounded():
+            outcome = judge(Json(), f'{{{keys},"18999":2}}')
+
+        assert outcome.violations == ('the answer has the key "18999" twice in one object',)
+
     def test_a_nesting_of_64_levels_holds(self, judge):
         """The limit itself is allowed."""
         assert judge(Json(), "[" * 64 + "1" + "]" * 64).ok

@@ -61,12 +61,12 @@ class TestViolations:
             ),
             (
                 '<tool_call>{"name": "refund_order"}</tool_call>',
-                "no tool was called: the call stands in the text instead: "
-                '"<tool_call>{"name": "refund_order"}</tool_call>"',
+                'no tool was called: a call of "refund_order" stands in the text instead, as a '
+                '<tool_call> tag: "<tool_call>{"name": "refund_order"}</tool_call>"',
             ),
             (
                 '{"name": "refund_order", "arguments": {}}',
-                "no tool was called: the call stands in the text instead: "
+                'no tool was called: a call of "refund_order" stands in the text instead, as JSON: '
                 '"{"name": "refund_order", "arguments": {}}"',
             ),
         ],
@@ -102,7 +102,29 @@ class TestViolations:
             ),
             (
                 ("refund_order", '"{}"'),
-                'refund_order: the arguments have to be a JSON object, got string ""{}""',
+                'refund_order: the arguments are JSON inside a JSON text, encoded twice: ""{}""',
+            ),
+            (
+                ("refund_order", '"88213-A"'),
+                'refund_order: the arguments have to be a JSON object, got string ""88213-A""',
+            ),
+            (
+                ("refund_order", '{"order_id": "8821'),
+                "refund_order: the text of its arguments is JSON that ends in the middle: "
+                '"…{"order_id": "8821"',
+            ),
+            (
+                ("refund_order", '{"order_id": NaN}'),
+                "refund_order: the text of its arguments has NaN, which JSON does not know",
+            ),
+            (
+                ("refund_order", '{"order_id": "1", "order_id": "88213-A"}'),
+                'refund_order: the text of its arguments has the key "order_id" twice in one '
+                "object",
+            ),
+            (
+                ("refund_order", {"order_id": "88213-A"}),
+                "refund_order: the arguments came as object instead of as JSON text",
             ),
             (
                 ("refund_order", '{"order_id": "88273-A"}'),
@@ -127,14 +149,84 @@ class TestViolations:
             'refund_order: $.order_id: expected "88213-A" (string), got 5 (number)',
         )
 
+    def test_extra_calls_are_named_after_many_differences(self, judge):
+        """What is wrong with the arguments leaves room for the calls that were too many."""
+        wrong = ("refund_order", json.dumps({f"key_{i}": i for i in range(10)}))
+        violations = judge(CHECK, calls=[wrong, ("track_parcel", "{}")], tools=TOOLS).violations
+
+        assert len(violations) <= 6
+        assert violations[-1] == 'called more than was asked for: "track_parcel"'
+
+    def test_more_arguments_than_are_judged(self, judge):
+        """Calls beyond a million characters of arguments are not judged, and say so."""
+        calls = [("refund_order", f'{{"order_id": "{i}{"8" * 190_000}"}}') for i in range(6)]
+        check = ToolCall(name="refund_order", arguments={"order_id": "1"}, extra_calls=True)
+
+        assert not judge(check, calls=[*calls, GOOD], tools=TOOLS).ok
+        only = ("refund_order", "8" * 1_000_001)
+        assert "more than 1000000 characters" in judge(CHECK, calls=[only]).violations[0]
+
     def test_extra_calls_are_named(self, judge):
         """Calls beyond the right one violate; unknown tools have a sentence of their own."""
         calls = [GOOD, GOOD, ("track_parcel", "{}"), ("\x1b[31m", "{}")]
 
         assert judge(CHECK, calls=calls, tools=TOOLS).violations == (
-            'called more than was asked for: "refund_order", "track_parcel"',
+            'called "refund_order" 2 times with the same arguments',
+            'called more than was asked for: "track_parcel"',
             r'also called what no tool of the case is called: "\x1b[31m"',
         )
+
+
+class TestLayers:
+    @pytest.mark.parametrize(
+        ("calls", "reached"),
+        [
+            ([], 0),
+            ([("track_parcel", "{}")], 1),
+            ([("refund_order", '{"order_id": 5}')], 2),
+            ([("refund_order", '{"order_id": "88213-A"')], 2),
+            ([("refund_order", '{"order_id": "1"}')], 3),
+            ([GOOD, ("track_parcel", "{}")], 3),
+            ([GOOD, GOOD], 3),
+            ([GOOD], 4),
+            ([("refund_order", "{"), ("refund_order", '{"order_id": "1"}')], 3),
+        ],
+    )
+    def test_are_a_funnel(self, judge, calls, reached):
+        """Called, right name, valid, expected: each needs the one before; the value is the last."""
+        outcome = judge(CHECK, "hm", calls=calls, tools=TOOLS)
+        values = [1.0] * reached + [0.0] * (4 - reached)
+
+        assert dict(zip(ToolCall.layers, values, strict=True)) == outcome.layers
+        assert outcome.value == values[-1]
+        assert outcome.ok == (not outcome.violations)
+
+
+class TestInstead:
+    def test_a_refusal_is_quoted(self, judge):
+        """Where the API says that the model refused, that is what there is instead of a call."""
+        outcome = judge(CHECK, refusal="I cannot help.", tools=TOOLS)
+
+        assert outcome.violations == (
+            'no tool was called, expected "refund_order"; the answer is the refusal '
+            '"I cannot help."',
+        )
+
+    @pytest.mark.parametrize("calls", [[], [("refund_order", '{"order')]])
+    def test_an_answer_that_was_cut_off(self, judge, calls):
+        """A finish reason of length explains a call that is not there, or not whole."""
+        (violation,) = judge(
+            CHECK, "Let me", calls=calls, tools=TOOLS, finish_reason="length"
+        ).violations
+
+        assert violation.endswith("(finish_reason is length)")
+
+    def test_the_best_call_is_found_among_many(self, judge):
+        """With `extra_calls` a right call counts wherever it stands, among equal wrong ones."""
+        check = ToolCall(name="refund_order", arguments={"order_id": "88213-A"}, extra_calls=True)
+        wrong = ("refund_order", '{"order_id": "1"}')
+
+        assert judge(check, calls=[*[wrong] * 5_000, GOOD], tools=TOOLS).ok
 
 
 class TestBrokenCases:
@@ -194,8 +286,16 @@ class TestHostile:
             second = judge(CHECK, calls=[(name, "{}")] * 10_000, tools=TOOLS).violations
             third = judge(CHECK, calls=[GOOD] * 10_000, tools=TOOLS).violations
 
+            different = [("refund_order", f'{{"order_id": "{i}"}}') for i in range(100_000)]
+            fourth = judge(CHECK, calls=different, tools=TOOLS).violations
+            big = [("refund_order", f'{{"order_id": "{i}{"8" * 199_000}"}}') for i in range(70)]
+            fifth = judge(CHECK, calls=big, tools=TOOLS).violations
+
         assert [len(first), len(second), len(third)] == [1, 6, 1]
-        assert all(len(violation) <= 300 for violation in (*first, *second, *third))
+        assert [len(fourth), len(fifth)] == [2, 2]
+        assert all(
+            len(violation) <= 300 for violation in (*first, *second, *third, *fourth, *fifth)
+        )
 
 
 class TestParameters:
@@ -208,6 +308,10 @@ class TestParameters:
             ({"name": "a", "arguments": {"x": float("nan")}}, "`arguments` cannot be"),
             ({"name": "a", "arguments": {1: 2}}, "the key 1 is not a text"),
             ({"name": "a", "extra_calls": "no"}, "`extra_calls` has to be true or false"),
+            ({"name": "a", "extra_arguments": "alow"}, "did you mean 'allow'?"),
+            ({"name": "a", "extra_arguments": True}, "`extra_arguments` cannot be True"),
+            ({"name": "a", "normalize": ["cases"]}, "knows no 'cases'; did you mean 'case'?"),
+            ({"name": "a", "normalize": 5}, "`normalize` has to be a list of texts"),
         ],
     )
     def test_nonsense_is_refused(self, parameters, part):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from pytest_quantguard.errors import did_you_mean
 
 
 def flag(field: str, value: Any) -> None:
@@ -55,6 +58,34 @@ def count(field: str, value: Any, least: int = 0) -> None:
         raise ValueError(
             f"`{field}` has to be a whole number of at least {least}, got {_shown(value)}"
         )
+
+
+def number(field: str, value: Any, *, least: float = 0.0, most: float = math.inf) -> None:
+    """Demand a finite number above ``least`` and not above ``most``, or None.
+
+    Raises:
+        ValueError: when it is anything else.
+    """
+    if value is None:
+        return
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (plain and least < value <= most and math.isfinite(value)):
+        upper = "" if math.isinf(most) else f" and at most {most:g}"
+        raise ValueError(
+            f"`{field}` has to be a number above {least:g}{upper}, got {_shown(value)}"
+        )
+
+
+def one_of(field: str, value: Any, known: Iterable[str]) -> None:
+    """Demand one of a few words.
+
+    Raises:
+        ValueError: when it is anything else; names the nearest of them.
+    """
+    words = list(known)
+    if value not in words:
+        near = did_you_mean(f"{value!s:.80}", words)
+        raise ValueError(f"`{field}` cannot be {_shown(value)}; {near}")
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -24,6 +25,8 @@ from pytest_quantguard.errors import CheckError
 _DEFAULT = Draft202012Validator
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _DATA = ("const", "default", "enum", "examples")
+_ENDLESS = (*_REFERENCES, "pattern", "patternProperties", "uniqueItems")
+_MOST_FAILINGS = 100
 
 
 def canonical(field: str, schema: Any) -> str:
@@ -51,10 +54,41 @@ def violations(schema: str, value: Any) -> list[str]:
     try:
         return _limited.call(_violations, schema, value)
     except TimeoutError:
-        raise CheckError(
-            f"judging by the schema was stopped after {_limited.LIMIT_S:g} s; look for a "
-            "pattern with repeats inside repeats, or for alternatives that refer to the schema"
-        ) from None
+        raise _too_slow() from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """One keyword of a schema that a value does not satisfy."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    sentence: str
+
+
+def failings(schema: str, value: Any) -> list[Failing]:
+    """Judge a user's own value by a `canonical` schema: the same as `violations`, to be looked at.
+
+    Raises:
+        CheckError: as `violations` does.
+    """
+    if _bounded(schema):  # golden files ask thousands of times, and the helper is far away
+        found = _failings(schema, value)
+    else:
+        try:
+            found = _limited.call(_failings, schema, value)
+        except TimeoutError:
+            raise _too_slow() from None
+    return [
+        Failing(path=tuple(path), keyword=keyword, sentence=text) for path, keyword, text in found
+    ]
+
+
+def _too_slow() -> CheckError:
+    return CheckError(
+        f"judging by the schema was stopped after {_limited.LIMIT_S:g} s; look for a pattern "
+        "with repeats inside repeats, or for alternatives that refer to the schema"
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -81,6 +115,13 @@ def _complaint(text: str) -> str | None:
         if reference.startswith("#/") and not _leads_somewhere(schema, reference):
             return f"refers to {reference!r:.80}, which it does not have"
     return None
+
+
+@lru_cache(maxsize=1024)
+def _bounded(text: str) -> bool:
+    """Tell whether judging takes no more steps than schema and value have parts together."""
+    nodes = _objects(json.loads(text))
+    return not any(key in node for node in nodes for key in _ENDLESS)
 
 
 def _draft(schema: dict[str, Any]) -> Any:
@@ -127,9 +168,24 @@ def _objects(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def _violations(schema: str, value: Any) -> list[str]:
-    found = islice(_validator(schema).iter_errors(value), MOST)
+    return [text for _, _, text in _found(schema, value, MOST)]
+
+
+def _failings(schema: str, value: Any) -> list[tuple[list[str | int], str, str]]:
+    return _found(schema, value, _MOST_FAILINGS)
+
+
+def _found(schema: str, value: Any, most: int) -> list[tuple[list[str | int], str, str]]:
+    errors = islice(_validator(schema).iter_errors(value), most)
     try:
-        return [_sentence(best_match([error]) or error) for error in found]
+        return [
+            (
+                list(error.absolute_path),
+                str(error.validator),
+                _sentence(best_match([error]) or error),
+            )
+            for error in errors
+        ]
     except RecursionError:
         raise ValueError("the schema refers to itself without end") from None
 

@@ -22,6 +22,11 @@ def quote(text: str, limit: int = 60) -> str:
     return f'"{shown}"'
 
 
+def bare(text: str, limit: int = 60) -> str:
+    """Write text into a sentence without quotes, as code is: cut, escaped, on one line."""
+    return quote(text, limit)[1:-1]
+
+
 def show(value: Any, limit: int = 60) -> str:
     """Write a JSON value into a sentence."""
     if isinstance(value, str):
