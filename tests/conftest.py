@@ -13,6 +13,14 @@ from scripted_server import ScriptedServer
 pytest_plugins = ["pytester"]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _without_plugins_that_few_need() -> Iterator[None]:
+    """Keep pytest-asyncio out of the runs that tests start: it prints what nobody expects."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", "-p no:asyncio")
+        yield
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[GateProject]:
     """Return a project of 60 cases whose two models answer well."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+import yaml
 
 from pytest_quantguard import _document
 from pytest_quantguard.errors import InputError
@@ -118,3 +122,61 @@ def test_lines_are_known_for_keys_and_items():
     assert 3 == document.line(("cases", 0, "x"))
     assert 4 == document.line(("cases", 1))
     assert 4 == document.line(("cases", 1, "nothing", "here"))
+
+
+def test_json_is_read_as_json_where_lines_do_not_matter(tmp_path):
+    """With pairs of surrogates and escaped slashes, which YAML does not know."""
+    path = tmp_path / "x.json"
+    path.write_text('{"a": "\\ud83d\\ude00 \\/"}')
+
+    assert {"a": "😀 /"} == _document.read(path, "x.json", lines=False).data
+
+    path.write_text('{"a": 1,\n"b" 2}')
+    with pytest.raises(InputError, match=r"x\.json:2: not valid JSON: Expecting ':' delimiter"):
+        _document.read(path, "x.json", lines=False)
+
+
+def test_only_an_ordinary_file_of_a_bounded_size_is_read(tmp_path, monkeypatch):
+    """A pipe would wait for ever; a device has no end."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError, match="x: no ordinary file"):
+            _document.read_text(path, "x")
+    (tmp_path / "f").write_text("x" * 11)
+    monkeypatch.setattr(_document, "MAX_BYTES", 10)
+    with pytest.raises(InputError, match="x: larger than 0 MB; split the file"):
+        _document.read_text(tmp_path / "f", "x")
+
+
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
+def test_half_a_surrogate_pair_is_refused(monkeypatch, loader):
+    """No request could carry it; PyYAML's own reader would let it pass."""
+    monkeypatch.setattr(_document, "_Loader", getattr(yaml, loader))
+
+    for text in ('a: 1\nb: "\\ud800"\n', 'a: 1\nb: "\\U0000dfff"\n'):
+        assert refused(text).startswith("f.yaml:2: ")
+    assert {"a": "\\ud800"} == parsed("a: '\\ud800'")
+
+
+def test_places_are_known_to_the_character():
+    """For tools that edit a file: flow values with their brackets, blocks to their last value."""
+    text = "a: [1, {b: 2}]   # c\nc:\n- |\n  x\n\n- 'y'\n# end\n"
+    spans: dict[tuple[str | int, ...], _document.Span] = {}
+
+    _document.parse(text, "f", spans)
+
+    found = {path: (span.kind, text[span.start : span.end]) for path, span in spans.items()}
+    assert ("flow", "[1, {b: 2}]") == found[("a",)]
+    assert ("flow", "{b: 2}") == found[("a", 1)]
+    assert ("scalar", "2") == found[("a", 1, "b")]
+    assert ("scalar", "'y'") == found[("c", 1)]
+    assert ("block", "- |\n  x\n\n- 'y'") == found[("c",)]
+
+
+def test_problems_are_found_in_a_part_of_a_schema():
+    """The place is told from there on."""
+    document = _document.Document("f", {"id": "a", "weight": 0}, {(): 7})
+
+    assert ["f:7: weight is 0; a weight is a number above 0"] == _document.problems(
+        document, "golden.schema.json", "#/$defs/case"
+    )

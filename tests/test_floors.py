@@ -11,24 +11,33 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "contracts", "errors", "pairs", "verdicts"},
-    1: {"_served", "_sanitize", "_document", "_comparability", "_noise", "_prior", "stats"},
-    2: {"checks", "metrics", "providers", "reporters", "embedded", "sandboxes"}
-    | {"_cache", "_backoff", "_decide", "hookspecs"},
+    1: {"_served", "_sanitize", "_document", "_comparability", "_noise", "_prior", "stats"}
+    | {"_template", "_matrix", "_scope", "_included", "_labels", "_rewrite", "_written"}
+    | {"_accepts", "_strict_json", "_drive", "_signatures"},
+    2: {"checks", "metrics", "providers", "reporters", "embedded", "sandboxes", "importers"}
+    | {"_cache", "_backoff", "_decide", "hookspecs", "_judging"}
+    | {"_items", "_arms", "_longrepr"},
     3: {
         "_registry",
+        "_cases",
         "_quant_case",
         "_lane",
         "_budgets",
         "_grounds",
-        "_judging",
+        "_arm",
+        "_comparison",
+        "_operands",
+        "_layers",
         "_looks",
         "_measures",
         "_measurement",
         "_noticed",
     },
-    4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"},
-    5: {"_collect", "_rows", "_tally", "_plan", "_services"},
-    6: {"_sequential", "_survey"},
+    4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto", "_bodies"}
+    | {"_judge_model", "_answers"},
+    5: {"_collect", "_functions", "_rows", "_tally", "_plan", "_services", "_judges"}
+    | {"_questions"},
+    6: {"_sequential", "_survey", "_python"},
     7: {"_session", "cli"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},

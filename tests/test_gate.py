@@ -465,7 +465,7 @@ def test_a_wrong_marker_is_a_usage_error(project, decorator, message):
     project.write(
         "tests/test_py.py",
         f"import pytest\nfrom pytest_quantguard import quant_case\n\n{decorator}\n"
-        "def test_x(completion): pass\n",
+        "def test_x(completion): assert completion\n",
     )
     run = project.run()
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from pytest_quantguard import _golden
-from pytest_quantguard._collect import CASE, function_cases
 from pytest_quantguard._registry import Registry
-from pytest_quantguard.errors import GoldenFileError
+from pytest_quantguard.errors import ConfigError, GoldenFileError
 from pytest_quantguard.types import Completion, ToolCall
 
 GOOD = """\
@@ -178,60 +179,6 @@ def test_a_block_without_its_last_line_break_is_a_reference(tmp_path):
     assert "Hi\n\nho" == load(tmp_path, text)[1].reference
 
 
-FUNCTION = """
-from pytest_quantguard import quant_case
-
-@quant_case(cohort="faq", prompt="Hello?", reference={reference!r})
-def test_it(completion):
-    assert completion.text
-"""
-
-
-@pytest.mark.parametrize(
-    ("reference", "found"),
-    [
-        (None, []),
-        ("Hi ä", []),
-        (" ", ['cases.reference is " "']),
-        ("Hi\n", ["without white space around it: write `reference: |-`"]),
-        (3, ["reference must be text"]),
-    ],
-)
-def test_a_function_has_a_reference_too(pytester, reference, found):
-    """By the same rules as in a file."""
-    item = pytester.getitem(FUNCTION.format(reference=reference), "test_it")
-    item.fixturenames.append("completion")
-    wrong = function_cases([item], {})
-
-    assert [message in problem for message, problem in zip(found, wrong, strict=True)] == [
-        True for _ in found
-    ]
-    if not found:
-        assert item.stash[CASE].reference == reference
-
-
-@pytest.mark.parametrize("check", ["json", "numbers-2.x", "a" * 80])
-def test_a_function_names_its_check(pytester, check):
-    """A label, as a cohort is."""
-    assert [] == named(pytester, check)
-
-
-@pytest.mark.parametrize("check", ["*", "", "ünï", "two words", "json\n", "a" * 81, 3, "-x"])
-def test_a_check_that_is_no_label_is_refused(pytester, check):
-    """``*`` would be every check in a budget, and a budget with the others could not be pasted."""
-    (problem,) = named(pytester, check)
-
-    assert problem.startswith("test_a_check_that_is_no_label_is_refused.py:3: quant_case: check is")
-    assert "allowed are letters, digits, '.', '_' and '-', at most 80" in problem
-
-
-def named(pytester, check):
-    text = FUNCTION.replace("reference={reference!r}", f"check={check!r}")
-    item = pytester.getitem(text, "test_it")
-    item.fixturenames.append("completion")
-    return function_cases([item], {})
-
-
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -248,3 +195,79 @@ def test_our_own_references_are_right(path):
             said = Completion(text="", tool_calls=(made,))
         assert all(check(said, case).ok for check in case.checks), case.id
     assert all(case.reference for case in cases)
+
+
+@pytest.mark.parametrize("name", ["my check", "", "*", "ünï", "x\n", "a" * 81, "-x", 3])
+@pytest.mark.parametrize("drawer", ["checks", "metrics", "providers", "reporters"])
+def test_what_no_file_could_name_is_not_registered(drawer, name):
+    """A check is named in golden files, evidence and budgets; all of them hold labels."""
+    registry = Registry()
+
+    with pytest.raises(ConfigError, match=r"the name of a \w+ is .*; allowed are letters"):
+        getattr(registry, drawer).add(name, object)
+    with pytest.raises(ValueError, match="exists already; choose another name"):
+        registry.checks.add("exact", object)
+
+
+def test_a_name_that_cannot_be_registered_is_a_usage_error(project):
+    """A sentence and exit 4, not a crash inside pytest."""
+    project.write(
+        "conftest.py",
+        "def pytest_quantguard_register(registry):\n    registry.checks.add('my check', object)\n",
+    )
+
+    run = project.run()
+
+    assert 4 == run.code
+    assert run.has('ERROR: quantguard: the name of a check is "my check"; allowed are letters')
+    assert "INTERNALERROR" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("thing", "sentence"),
+    [
+        ("no_such_module:X", "the check 'mine' cannot be imported from 'no_such_module:X': No"),
+        ("json:Nothing", "the check 'mine' cannot be imported from 'json:Nothing': module 'json'"),
+        ("", "the check 'mine' cannot be imported from ''"),
+        (object, "mine: a check is a dataclass that has `key` and `shorthand`"),
+        (len, "mine: a check is a dataclass that has `key` and `shorthand`"),
+    ],
+)
+def test_a_registered_check_that_is_none_is_a_mistake_with_a_sentence(tmp_path, thing, sentence):
+    """Found where a case asks for it."""
+    registry = Registry()
+    registry.checks.add("mine", thing)
+    path = tmp_path / "g.quant.yaml"
+    path.write_text("cohort: a\ncases:\n- {id: a, prompt: p, expect: [mine]}\n")
+
+    with pytest.raises(GoldenFileError, match=rf"^g\.quant\.yaml:3: {re.escape(sentence)}"):
+        _golden.load(path, path.name, registry, {})
+
+
+@pytest.mark.parametrize("found", ["too short", ValueError("broken"), ""])
+def test_a_check_may_refuse_a_case_and_may_break_while_it_looks(tmp_path, found):
+    """Both are mistakes of the file, with the line of the check."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Picky:
+        key: ClassVar[str] = "picky"
+        shorthand: ClassVar[str | None] = None
+
+        def misfit(self, case):
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    registry = Registry()
+    registry.checks.add("picky", Picky)
+    path = tmp_path / "g.quant.yaml"
+    path.write_text("cohort: a\ncases:\n- id: a\n  prompt: p\n  expect: [picky]\n")
+
+    if found == "":
+        assert 1 == len(_golden.load(path, path.name, registry, {}))
+        return
+    with pytest.raises(GoldenFileError) as caught:
+        _golden.load(path, path.name, registry, {})
+    sentence = "whether it fits the case cannot be told: ValueError: broken"
+    expected = found if isinstance(found, str) else sentence
+    assert (f"g.quant.yaml:5: picky: {expected}",) == caught.value.problems

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_quantguard._judge import judge as judge
     from pytest_quantguard._quant_case import quant_case as quant_case
+    from pytest_quantguard._signatures import tool as tool
     from pytest_quantguard.contracts import Check as Check
     from pytest_quantguard.pairs import PairedOutcome as PairedOutcome
     from pytest_quantguard.types import Completion as Completion
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "quant_case": "_quant_case",
     "judge": "_judge",
+    "tool": "_signatures",
     "Budget": "verdicts",
     "Check": "contracts",
     "Completion": "types",
@@ -39,6 +41,7 @@ __all__ = [
     "Verdict",
     "judge",
     "quant_case",
+    "tool",
 ]
 
 

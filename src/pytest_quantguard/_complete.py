@@ -27,7 +27,7 @@ class CompletionEngine:
     """Gets completions through the cache and the providers, many at once.
 
     ``shares`` is the number of processes that work on the same jobs: each takes its part of a
-    variant's concurrency, at least one.
+    variant's concurrency, at least one. ``caches`` holds those of variants with one of their own.
     """
 
     def __init__(
@@ -37,12 +37,18 @@ class CompletionEngine:
         variants: Mapping[str, Variant],
         *,
         shares: int = 1,
+        caches: Mapping[str, CompletionCache] | None = None,
     ) -> None:
-        self._cache = cache
+        found = caches or {}
+        self._caches = {id(one): one for one in (cache, *found.values())}
         self._stop = threading.Event()
         self._lanes = {
             name: Lane(
-                variant, providers[name], cache, max(1, variant.concurrency // shares), self._stop
+                variant,
+                providers[name],
+                found.get(name, cache),
+                max(1, variant.concurrency // shares),
+                self._stop,
             )
             for name, variant in variants.items()
         }
@@ -79,6 +85,21 @@ class CompletionEngine:
         """Return the `Counts` of each variant as plain numbers."""
         return {name: asdict(lane.counts) for name, lane in self._lanes.items()}
 
+    def reach(self, variant: str) -> None:
+        """Make a variant reachable before anything is asked of it.
+
+        Raises:
+            ProviderError: it cannot be, and why.
+        """
+        lane = self._lanes[variant]
+        lane.provider.identity()
+        lane.provider.start()
+
+    def leave(self) -> None:
+        """Close what the calling thread has open; a thread of one's own ends with it."""
+        for cache in self._caches.values():
+            cache.close()
+
     def close(self, cancel: bool = True) -> None:
         """Stop asking, hang up, stop the providers; safe to call twice.
 
@@ -96,4 +117,4 @@ class CompletionEngine:
         end = time.monotonic() + _CLOSE_S if cancel else None
         for lane in self._lanes.values():
             lane.wind_up(end)
-        self._cache.close()
+        self.leave()

@@ -30,8 +30,13 @@ class JudgeConfig:
     """A model that judges answers."""
 
     variant: Variant
+    """Named ``judge:<name>``, as no variant can be called."""
     max_calls: int = 1000
     """How many of its answers a run may need at most."""
+    place: str = ""
+    """Where it is written, as ``file:line``."""
+    problems: tuple[str, ...] = ()
+    """Why it cannot be used here; said only when a check asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,12 @@ class GateConfig:
     def variants(self) -> dict[str, Variant]:
         """Baseline first, then the candidates in the order given."""
         return {v.name: v for v in (self.baseline, *self.candidates)}
+
+    @property
+    def asked(self) -> dict[str, Variant]:
+        """Everything that may be asked: the variants, then the judges that can be used."""
+        judges = [judge.variant for judge in self.judges.values() if not judge.problems]
+        return {**self.variants, **{judge.name: judge for judge in judges}}
 
 
 def find(root: Path, given: str | None, start: Path | None = None) -> Path:
@@ -116,19 +127,8 @@ def load(
     Raises:
         ConfigError: with every problem found, each with file:line.
     """
-    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-    try:
-        document = read(path, name)
-    except InputError as error:
-        raise ConfigError(error.problems) from None
-    if path.suffix == ".toml":
-        tool = document.data.get("tool")
-        document = Document(name, tool.get("quantguard") if isinstance(tool, dict) else None)
-    if document.data is None:
-        raise ConfigError(f"{name}:1: the file is empty; it needs 'variants:' and 'budgets:'")
-    found = problems(document, "config.schema.json")
-    if found:
-        raise ConfigError(found)
+    document = _read(path, root)
+    name = document.name
     reader = _Reader(document, path.parent, built_in_metrics() if metrics is None else metrics)
     arms = reader.arms(baseline, candidates)
     if arms is not None and null:
@@ -141,9 +141,7 @@ def load(
     if written != "auto":
         budgets = tuple(reader.budget(i, entry) for i, entry in enumerate(written))
     policies: Json = document.data.get("policies", {})
-    judges = {
-        name: reader.judge(name, entry) for name, entry in document.data.get("judges", {}).items()
-    }
+    judges = reader.judges()
     code: Json = document.data.get("code", {})
     max_errors = reader.points(policies.get("max_errors", 1), ("policies", "max_errors"))
     if reader.problems or arms is None:
@@ -168,8 +166,36 @@ def load(
         places={
             arm.name: document.where(("variants", arm.name.removesuffix(f"-{NULL}")))
             for arm in arms
-        },
+        }
+        | {judge.variant.name: judge.place for judge in judges.values()},
     )
+
+
+def load_judges(path: Path, root: Path) -> tuple[dict[str, JudgeConfig], Path]:
+    """Return the judges and the folder of the cache; variants and budgets are not looked into.
+
+    Raises:
+        ConfigError: with every problem of the file's structure, each with file:line.
+    """
+    document = _read(path, root)
+    judges = _Reader(document, path.parent, {}).judges()
+    return judges, path.parent / document.data.get("cache", ".quantguard/cache")
+
+
+def _read(path: Path, root: Path) -> Document:
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    try:
+        document = read(path, name)
+    except InputError as error:
+        raise ConfigError(error.problems) from None
+    if path.suffix == ".toml":
+        tool = document.data.get("tool")
+        document = Document(name, tool.get("quantguard") if isinstance(tool, dict) else None)
+    if document.data is None:
+        raise ConfigError(f"{name}:1: the file is empty; it needs 'variants:' and 'budgets:'")
+    if found := problems(document, "config.schema.json"):
+        raise ConfigError(found)
+    return document
 
 
 def _again(baseline: Variant) -> Variant:
@@ -212,9 +238,19 @@ class _Reader:
             return None
         return tuple(self.variant(name, known[name]) for name in names)
 
-    def judge(self, name: str, data: Mapping[str, Any]) -> JudgeConfig:
-        variant = self.variant(name, data, section="judges")
-        return JudgeConfig(variant=variant, max_calls=data.get("max_calls", 1000))
+    def judges(self) -> dict[str, JudgeConfig]:
+        found = {}
+        for name, data in self.data.get("judges", {}).items():
+            before, self.problems = self.problems, []
+            variant = self.variant(name, data, section="judges")
+            found[name] = JudgeConfig(
+                variant=replace(variant, name=f"judge:{name}"),
+                max_calls=data.get("max_calls", 1000),
+                place=self.document.where(("judges", name)),
+                problems=tuple(self.problems),
+            )
+            self.problems = before
+        return found
 
     def variant(self, name: str, data: Mapping[str, Any], *, section: str = "variants") -> Variant:
         path = (section, name)

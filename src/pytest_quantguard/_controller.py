@@ -21,6 +21,7 @@ from pytest_quantguard import _judge, _noise, _rows, _tally
 from pytest_quantguard._auto import yaml_lines
 from pytest_quantguard._comparability import quantization_note
 from pytest_quantguard._evidence import Evidence
+from pytest_quantguard._judges import told
 from pytest_quantguard._looks import LOOKS
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._sequential import LookKeeper
@@ -230,6 +231,7 @@ class GateController:
             "requests": plan.get("counts", {}),
             "notices": plan.get("notices", []),
             "remarks": plan.get("remarks", []),
+            "judges": told(plan.get("judges", {}), self.settings),
             **({"sequential": looks} if looks else {}),
         }
 
@@ -310,6 +312,8 @@ class GateController:
         ]
         cases, cohorts = plan["cases"], plan["cohorts"]
         many = [f"{cases} case{'s' * (cases != 1)}", f"{cohorts} cohort{'s' * (cohorts != 1)}"]
+        if plan.get("driven"):
+            many.append(f"{plan['driven']} of several turns, whose requests come on top")
         return [f"quantguard: {' · '.join(parts)} · {', '.join(many)}"]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -11,17 +11,20 @@ import importlib.resources
 import json
 import math
 import re
+import stat
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from pytest_quantguard._accepts import Accepts, accepts, part_of
+from pytest_quantguard._strict_json import NotStrict, loads
 from pytest_quantguard.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from jsonschema.protocols import Validator
 
@@ -34,6 +37,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INT = re.compile(r"[-+]?[0-9]{1,4000}\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_HALF_PAIR = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -64,38 +68,69 @@ class Document:
         return self.lines.get(path, 1)
 
 
-def read(path: Path, name: str) -> Document:
+class Span(NamedTuple):
+    """Where a value stands in its text, counted in characters from 0."""
+
+    start: int
+    end: int
+    kind: str
+    """scalar, alias, flow (in brackets) or block."""
+
+
+def read(path: Path, name: str, *, lines: bool = True) -> Document:
     """Read a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file.
+
+    Without ``lines`` JSON is read faster, and its lines are not known.
 
     Raises:
         InputError: the file cannot be read or parsed; the message has file and line.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{name}: larger than {MAX_BYTES // 2**20} MB; split the file")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise InputError(f"{name}:{line}: not UTF-8 text; save the file as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from None
+    text = read_text(path, name)
     if path.suffix == ".toml":
         try:
             return Document(name, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{name}: {error}") from None
+    if path.suffix == ".json" and not lines:
+        try:
+            return Document(name, loads(text))
+        except NotStrict as error:
+            where = f"{name}:{error.line}" if error.line else name
+            raise InputError(f"{where}: not valid JSON: {error}") from None
     return parse(text, name)
 
 
-def parse(text: str, name: str) -> Document:
-    """Parse YAML (JSON is a part of it).
+def read_text(path: Path, name: str) -> str:
+    """Return what an ordinary file of UTF-8 text holds, line ends as ``\\n``.
+
+    Raises:
+        InputError: it is none, or larger than ``MAX_BYTES``; the message has ``name``.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{name}: no ordinary file")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise InputError(f"{name}: larger than {MAX_BYTES // 2**20} MB; split the file")
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{name}:{line}: not UTF-8 text; save the file as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse(text: str, name: str, spans: dict[Path_, Span] | None = None) -> Document:
+    """Parse YAML (JSON is a part of it); note in ``spans`` where each value stands.
 
     Raises:
         InputError: with ``name`` and the line.
     """
     document = Document(name, None)
     try:
-        data = _Builder(text, document).build()
+        data = _Builder(text, document, spans).build()
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         line = 1 + (0 if mark is None else mark.line)
@@ -107,7 +142,17 @@ def parse(text: str, name: str) -> Document:
         line = text.count("\n", 0, position) + 1
         reason = getattr(error, "reason", "cannot be read")
         raise InputError(f"{name}:{line}: not valid YAML: {reason}") from None
+    if half := _HALF_PAIR.search(text):
+        _refuse_half_pairs(data, f"{name}:{text.count(chr(10), 0, half.start()) + 1}")
     return Document(name, data, document.lines)
+
+
+def _refuse_half_pairs(data: Any, where: str) -> None:
+    # PyYAML's own reader lets them pass; libyaml does not.
+    try:
+        json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{where}: half of a surrogate pair, which no text can hold") from None
 
 
 def _line(event: Any) -> int:
@@ -117,9 +162,14 @@ def _line(event: Any) -> int:
 class _Builder:
     """Builds data from parse events, so that depth and size are bounded before memory is used."""
 
-    def __init__(self, text: str, document: Document) -> None:
+    def __init__(
+        self, text: str, document: Document, spans: dict[Path_, Span] | None = None
+    ) -> None:
         self.document = document
-        self.events: Iterator[Any] = iter(yaml.parse(text, Loader=_Loader))
+        self.spans = spans
+        self.end = 0
+        """Where the last value ended that is no block."""
+        self.event: Callable[[], Any] = _Loader(text).get_event
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.nodes = 0
         self.aliased = 0
@@ -128,13 +178,13 @@ class _Builder:
         return InputError(f"{self.document.name}:{_line(event)}: {problem}")
 
     def build(self) -> Any:
-        next(self.events)  # stream start
-        event = next(self.events)
+        self.event()  # stream start
+        event = self.event()
         if isinstance(event, yaml.StreamEndEvent):
             return None
-        data = self.node(next(self.events), ())
-        next(self.events)  # document end
-        event = next(self.events)
+        data = self.node(self.event(), ())
+        self.event()  # document end
+        event = self.event()
         if not isinstance(event, yaml.StreamEndEvent):
             raise self.fail(event, "a second document starts here ('---'); one is allowed")
         return data
@@ -142,27 +192,43 @@ class _Builder:
     def node(self, event: Any, path: Path_) -> Any:
         self.document.lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
+            self.note(path, event, "alias")
             return self.alias(event)
         if len(path) > MAX_DEPTH:
             raise self.fail(event, f"nested deeper than {MAX_DEPTH} levels")
         if event.tag not in (None, "!"):
-            raise self.fail(event, f"the tag {event.tag!r} is not allowed; write plain values")
+            raise self.fail(event, f"the tag {event.tag!r:.80} is not allowed; write plain values")
         self.nodes += 1
         before = self.nodes
         data: Any
         if isinstance(event, yaml.ScalarEvent):
+            self.note(path, event, "scalar")
             data = self.scalar(event) if event.implicit[0] else event.value
         elif isinstance(event, yaml.SequenceStartEvent):
             data = self.sequence(path)
         else:
             data = self.mapping(path)
+        if isinstance(event, yaml.CollectionStartEvent):
+            self.note(path, event, "flow" if event.flow_style else "block")
         if event.anchor:
             self.anchors[event.anchor] = (data, self.nodes - before + 1)
         return data
 
+    def note(self, path: Path_, event: Any, kind: str) -> None:
+        """Remember where a value stands: a block ends where its last value does."""
+        if kind in ("scalar", "alias"):
+            self.end = event.end_mark.index
+        if self.spans is not None:
+            self.spans[path] = Span(event.start_mark.index, self.end, kind)
+
+    def close(self, event: Any) -> None:
+        """Brackets end a value; the end of a block is no character, and far behind comments."""
+        if event.start_mark.index < event.end_mark.index:
+            self.end = event.end_mark.index
+
     def alias(self, event: Any) -> Any:
         if event.anchor not in self.anchors:
-            raise self.fail(event, f"the alias '*{event.anchor}' has no anchor before it")
+            raise self.fail(event, f"the alias '*{event.anchor:.80}' has no anchor before it")
         data, size = self.anchors[event.anchor]
         self.aliased += size
         self.nodes += size
@@ -172,21 +238,23 @@ class _Builder:
 
     def sequence(self, path: Path_) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := self.event(), yaml.SequenceEndEvent):
             items.append(self.node(event, (*path, len(items))))
+        self.close(event)
         return items
 
     def mapping(self, path: Path_) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := self.event(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.fail(event, "a key must be plain text")
             key, line = event.value, _line(event)
             if key in data:
                 first = self.document.lines[(*path, key)]
-                raise self.fail(event, f"the key {key!r} is already on line {first}")
+                raise self.fail(event, f"the key {key!r:.80} is already on line {first}")
             self.document.lines[(*path, key)] = line
-            data[key] = self.node(next(self.events), (*path, key))
+            data[key] = self.node(self.event(), (*path, key))
+        self.close(event)
         return data
 
     def scalar(self, event: Any) -> Any:
@@ -198,7 +266,7 @@ class _Builder:
         if _FLOAT.match(text):
             number = float(text)
             if math.isinf(number):
-                raise self.fail(event, f"the number {text} is too large")
+                raise self.fail(event, f"the number {text:.40} is too large")
             return number
         return text
 
@@ -206,23 +274,52 @@ class _Builder:
 # --- JSON Schema ------------------------------------------------------------------------
 
 
-def problems(document: Document, schema: str) -> list[str]:
-    """Return one sentence with file:line for each way ``document`` breaks a packaged schema."""
-    errors = _validator(schema).iter_errors(document.data)
-    found = []
-    for error in errors:
-        for leaf in _leaves(error):
-            path = tuple(leaf.absolute_path)
-            found += [f"{document.where(p)}: {text}" for p, text in _sentences(leaf, path)]
+def problems(document: Document, schema: str, at: str = "#") -> list[str]:
+    """Return one sentence with file:line for each way ``document`` breaks a packaged schema.
+
+    ``at`` leads to the part of the schema that is meant.
+    """
+    found = [f"{document.where(path)}: {text}" for path, text in misshapen(document, schema, at)]
     return list(dict.fromkeys(found))
 
 
+def misshapen(document: Document, schema: str, at: str = "#") -> list[tuple[Path_, str]]:
+    """Return the same as `problems`: each place, and what is wrong there."""
+    if _accepts(schema, at)(document.data):
+        return []
+    return [
+        pair
+        for error in _validator(schema, at).iter_errors(document.data)
+        for leaf in _leaves(error)
+        for pair in _sentences(leaf, tuple(leaf.absolute_path), _WHOLES.get(at, "the file"))
+    ]
+
+
+_WHOLES = {"#/$defs/case": "the case", "#/$defs/first": "the line"}
+
+
 @functools.cache
-def _validator(schema: str) -> Validator:
+def packaged(schema: str) -> Any:
+    """Return a schema that comes with the package; not to be changed."""
+    folder = importlib.resources.files("pytest_quantguard")
+    return json.loads(folder.joinpath(schema).read_text("utf-8"))
+
+
+@functools.cache
+def _accepts(schema: str, at: str) -> Accepts:
+    try:
+        return accepts(packaged(schema), at)
+    except ValueError:  # a keyword that only the full validator knows
+        return lambda data: False
+
+
+@functools.cache
+def _validator(schema: str, at: str) -> Validator:
     from jsonschema import Draft202012Validator
 
-    text = importlib.resources.files("pytest_quantguard").joinpath(schema).read_text("utf-8")
-    return Draft202012Validator(json.loads(text))
+    whole = packaged(schema)
+    part = part_of(whole, at)
+    return Draft202012Validator({**part, "$defs": whole.get("$defs", {})})
 
 
 def _leaves(error: Any) -> list[Any]:
@@ -238,13 +335,13 @@ def _leaves(error: Any) -> list[Any]:
     return [leaf for child in best for leaf in _leaves(child)]
 
 
-def _sentences(error: Any, path: Path_) -> list[tuple[Path_, str]]:
-    place = ".".join(str(part) for part in path if isinstance(part, str)) or "the file"
+def _sentences(error: Any, path: Path_, whole: str) -> list[tuple[Path_, str]]:
+    place = ".".join(str(part) for part in path if isinstance(part, str)) or whole
     value = json.dumps(error.instance, ensure_ascii=True, default=str)[:120]
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         return [
-            ((*path, key), f"unknown key {key!r} in {place}; {did_you_mean(key, known)}")
+            ((*path, key), f"unknown key {key!r:.80} in {place}; {did_you_mean(key[:80], known)}")
             for key in error.instance
             if key not in known
         ]
@@ -257,7 +354,7 @@ def _sentences(error: Any, path: Path_) -> list[tuple[Path_, str]]:
     if error.validator == "enum":
         allowed = ", ".join(map(str, error.validator_value))
         return [(path, f"{place} is {value}; allowed: {allowed}")]
-    return [(path, f"{place} is {value}; " + (hint or error.message))]
+    return [(path, f"{place} is {value}; " + (hint or error.message[:200]))]
 
 
 def _kind(kind: str | list[str]) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pytest_quantguard._arm import Arm, first_loss, found_in, keys_of
+from pytest_quantguard._drive import Drive
 from pytest_quantguard._judging import (
+    Driven,
     Judge,
+    Telling,
     compared,
+    driven,
     judged,
     pairwise,
     reads_timing,
@@ -22,11 +28,11 @@ from pytest_quantguard._measurement import (
     not_one_reference,
     probability,
 )
-from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard._sanitize import one_line, scrub, scrub_cut
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import CheckError, ProviderError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.types import Completion, GoldenCase, Json, Outcome, Price, Role
+from pytest_quantguard.types import GoldenCase, Json, Outcome, Price, Role
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import Answer, Job
@@ -61,32 +67,6 @@ class Evidence:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    """One arm's answers to one case: all repeats, or the error that prevented them."""
-
-    role: Role
-    completions: tuple[Completion, ...] = ()
-    key: str = ""
-    error: ProviderError | None = None
-    live: bool = False
-
-    def says(self, other: _Arm) -> bool:
-        """Tell whether both arms gave the same answers, word for word."""
-        return bool(self.completions) and self._said == other._said
-
-    @property
-    def _said(self) -> list[Json]:
-        return [
-            {"text": c.text, "calls": c.tool_calls, "refusal": c.refusal, "end": c.finish_reason}
-            for c in self.completions
-        ]
-
-    @property
-    def prompt_tokens(self) -> int | None:
-        return self.completions[0].usage.prompt_tokens if self.completions else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examiner:
     """Asks and judges; ``ask`` waits for one completion."""
@@ -107,9 +87,11 @@ class Examiner:
         """Judge one case by some checks, on the baseline and on every candidate."""
         __tracebackhide__ = True
         evidence = Evidence()
-        baseline = self._arm("baseline", self.baseline, case)
+        found: Iterable[object] = judges.values()
+        body = next((judge for judge in found if isinstance(judge, Driven)), None)
+        baseline = self._arm("baseline", self.baseline, case, body)
         for name in self.candidates:
-            candidate = self._arm("candidate", name, case)
+            candidate = self._arm("candidate", name, case, body)
             evidence.measurements.append(self._measured(name, case, baseline, candidate))
             for check, judge in judges.items():
                 self._compare(
@@ -117,21 +99,38 @@ class Examiner:
                 )
         return evidence
 
-    def _arm(self, role: Role, variant: str, case: GoldenCase) -> _Arm:
+    def _arm(self, role: Role, variant: str, case: GoldenCase, body: Driven | None) -> Arm:
+        if body is not None:
+            return self._driven(role, variant, case, body)
         answers = [self.ask(job) for job in jobs_of(case, (variant,))]
         for answer in answers:
             if answer.error is not None:
-                return _Arm(role, error=answer.error)
+                return Arm(role, error=answer.error)
         completions = tuple(a.completion for a in answers if a.completion is not None)
+        return Arm(role, completions, answers[0].key, live=self._live(answers))
+
+    def _driven(self, role: Role, variant: str, case: GoldenCase, body: Driven) -> Arm:
+        drives = tuple(Drive(variant, self.ask, repeat=index) for index in range(case.samples))
+        try:
+            outcome = Outcome.mean([driven(body, drive, case) for drive in drives])
+        except ProviderError as error:
+            return Arm(role, error=error)
+        except CheckError as error:
+            return Arm(role, fault=error)
+        answers = [t.answer for drive in drives for t in drive.turns if t.answer is not None]
+        completions = tuple(c for drive in drives for c in drive.completions)
+        live = self._live(answers)
+        return Arm(role, completions, answers[0].key, live=live, drives=drives, outcome=outcome)
+
+    def _live(self, answers: Sequence[Answer]) -> bool:
         # Another worker may have asked: then it is cached for this one, and yet of this run.
-        live = all(
+        return all(
             not a.cached or (a.completion is not None and a.completion.asked_at >= self.started)
             for a in answers
         )
-        return _Arm(role, completions, answers[0].key, live=live)
 
     def _measured(
-        self, name: str, case: GoldenCase, baseline: _Arm, candidate: _Arm
+        self, name: str, case: GoldenCase, baseline: Arm, candidate: Arm
     ) -> PairedMeasurement:
         parting = None
         if baseline.completions and candidate.completions:
@@ -151,11 +150,14 @@ class Examiner:
             divergence=parting,
         )
 
-    def _measurement(self, variant: str, case: GoldenCase, arm: _Arm) -> Measurement:
-        if arm.error is not None:
-            return Measurement(answered=False)
+    def _measurement(self, variant: str, case: GoldenCase, arm: Arm) -> Measurement:
+        if not arm.completions:
+            return Measurement(answered=arm.error is None)
         refusal, price = self.refusal(case), self.prices.get(variant)
-        return measurement(arm.completions, case, refusal, live=arm.live, price=price)
+        found = measurement(arm.completions, case, refusal, live=arm.live, price=price)
+        if arm.drives and found.cost is not None:  # a repeat costs what all its turns cost
+            found = replace(found, cost=found.cost * len(arm.completions) / len(arm.drives))
+        return found
 
     def _with_references(
         self, name: str, case: GoldenCase, found: list[Measurement]
@@ -184,8 +186,8 @@ class Examiner:
         judge: Judge,
         *,
         name: str,
-        baseline: _Arm,
-        candidate: _Arm,
+        baseline: Arm,
+        candidate: Arm,
     ) -> None:
         def mishap(role: Role, kind: str, message: str) -> None:
             evidence.mishaps.append(
@@ -203,12 +205,13 @@ class Examiner:
             )
 
         for arm in (baseline, candidate):
-            if arm.error is not None:
-                mishap(arm.role, type(arm.error).__name__, str(arm.error))
-        if baseline.error is not None:
+            for wrong in filter(None, (arm.error, arm.fault)):
+                mishap(arm.role, type(wrong).__name__, str(wrong))
+        if baseline.error or baseline.fault or candidate.fault:
             return  # without a baseline there is nothing to compare with
         tokens = (baseline.prompt_tokens, candidate.prompt_tokens)
-        if None not in tokens and tokens[0] != tokens[1]:
+        alike = baseline.same_question(candidate)
+        if alike and None not in tokens and tokens[0] != tokens[1]:
             mishap(
                 "candidate",
                 "NotComparable",
@@ -220,8 +223,7 @@ class Examiner:
             mishap(
                 "baseline" if candidate.live else "candidate",
                 "NotComparable",
-                f"{check} compares times, and not all answers were asked in this run: give a "
-                "variant another 'revision', or use an empty cache folder",
+                f"{check} compares times, and {_untimed(baseline, candidate)}",
             )
             return
         try:
@@ -246,7 +248,7 @@ class Examiner:
                 weight=case.weight,
                 critical=case.critical,
                 tags=case.tags,
-                keys=(baseline.key, candidate.key),
+                keys=keys_of(baseline, candidate, (held, found)),
                 confirmation=confirmation,
             )
         )
@@ -267,15 +269,25 @@ class Examiner:
         again = range(case.samples, case.samples + _FURTHER_RUNS)
         for place, variant in enumerate((self.baseline, name)):
             for index in again:
-                answer = self.ask(_job(case, variant, index))
-                if answer.completion is None:
-                    held[place] += variant == self.baseline
-                else:
-                    held[place] += judged((answer.completion,), case, check, judge).ok
+                holds = self._holds(case, check, judge, variant, index)
+                held[place] += variant == self.baseline if holds is None else holds
         return held[0], held[1]
 
+    def _holds(
+        self, case: GoldenCase, check: str, judge: Judge, variant: str, index: int
+    ) -> bool | None:
+        """Ask once more and judge that; None without an answer."""
+        if isinstance(judge, Driven):
+            with suppress(ProviderError):
+                return driven(judge, Drive(variant, self.ask, repeat=index), case).ok
+            return None
+        answer = self.ask(_job(case, variant, index))
+        if answer.completion is None:
+            return None
+        return judged((answer.completion,), case, check, judge).ok
+
     def _outcomes(
-        self, baseline: _Arm, candidate: _Arm, case: GoldenCase, check: str, judge: Judge
+        self, baseline: Arm, candidate: Arm, case: GoldenCase, check: str, judge: Judge
     ) -> tuple[Outcome, Outcome]:
         # One text has one outcome: no second call of a judge, and no chance to differ.
         same = reusable(judge) and baseline.says(candidate)
@@ -285,29 +297,56 @@ class Examiner:
                 return held, held if same else self._unanswered(candidate)
             pair = compared(baseline.completions, candidate.completions, case, check, judge)
             return self._told(pair[0]), self._told(pair[1])
-        held = self._told(judged(baseline.completions, case, check, judge))
+        held = self._told(found_in(baseline, case, check, judge))
         if same:
             return held, held
         if candidate.error is not None:
             return held, self._unanswered(candidate)
-        return held, self._told(judged(candidate.completions, case, check, judge))
+        found = found_in(candidate, case, check, judge)
+        at = first_loss(held, found)
+        if at is not None and isinstance(judge, Telling):
+            given = baseline.given[at], candidate.given[at]
+            if told := judge.beside(*given, lambda text: scrub(text, self.secrets)):
+                here = (told[1] if text == told[0] else text for text in found.violations)
+                found = replace(found, violations=tuple(here))
+        return held, self._told(found)
 
-    def _unanswered(self, arm: _Arm) -> Outcome:
+    def _unanswered(self, arm: Arm) -> Outcome:
         return Outcome.of([self._safe(f"no answer: {arm.error}")])
 
     def _told(self, outcome: Outcome) -> Outcome:
         return replace(outcome, violations=tuple(map(self._safe, outcome.violations)))
 
     def _safe(self, text: str) -> str:
-        return one_line(scrub(text, self.secrets), 400)
+        return one_line(scrub_cut(text, self.secrets), 400)
+
+
+def _untimed(*arms: Arm) -> str:
+    """Say why two arms' times cannot be compared."""
+    if any(completion.latency_s == 0 for arm in arms for completion in arm.completions):
+        return "recorded answers have none: take the check out, or ask both models in one run"
+    return (
+        "not all answers were asked in this run: give a variant another 'revision', or use an "
+        "empty cache folder"
+    )
 
 
 def jobs_of(case: GoldenCase, variants: tuple[str, ...], *, references: bool = False) -> list[Job]:
     """Return everything that must be asked for one case, in the order in which it is needed."""
+    if case.driven:
+        return []
     jobs = [_job(case, variant, i) for variant in variants for i in range(case.samples)]
     if references and case.reference:
         jobs += [reference_job(case, variant) for variant in variants]
     return jobs
+
+
+def further_jobs(case: GoldenCase, variants: tuple[str, ...]) -> list[Job]:
+    """Return what is asked once more should a critical case seem to have regressed."""
+    if case.driven or not case.critical:
+        return []
+    again = range(case.samples, case.samples + _FURTHER_RUNS)
+    return [_job(case, variant, i) for variant in variants for i in again]
 
 
 def _job(case: GoldenCase, variant: str, index: int) -> Job:

@@ -1,22 +1,26 @@
-"""Golden files become golden cases; every mistake of a file is found in one go."""
+"""Golden files, in YAML or JSON lines; every mistake of a file is found in one go."""
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
+import itertools
 import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from pytest_quantguard._document import Document, Path_, problems, read
+from pytest_quantguard._cases import SCHEMA, Cases
+from pytest_quantguard._document import Document, Path_, misshapen, read
+from pytest_quantguard._included import Included
+from pytest_quantguard._labels import label_problem
 from pytest_quantguard._registry import Registry
-from pytest_quantguard.contracts import Check, Fitted
+from pytest_quantguard._scope import Written
+from pytest_quantguard._strict_json import Line, read_lines
 from pytest_quantguard.errors import GoldenFileError, InputError
-from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
+from pytest_quantguard.types import GoldenCase, Json
 
-SUFFIX = ".quant.yaml"
+__all__ = ["DEFAULT_REQUEST", "SUFFIXES", "content_hash_parts", "label_problem", "load"]
+
+LINES = ".quant.jsonl"
+SUFFIXES = (".quant.yaml", LINES)
+"""How golden files are called."""
 
 DEFAULT_REQUEST: Json = {"temperature": 0}
 """What is asked for where neither config nor file nor case says otherwise."""
@@ -30,155 +34,95 @@ def load(path: Path, name: str, registry: Registry, request: Json) -> tuple[Gold
     Raises:
         GoldenFileError: with every problem of the file, each with file:line.
     """
+    included = Included(path.parent)
+    asked = {**DEFAULT_REQUEST, **request}
+    read_file = _from_lines if path.name.endswith(LINES) else _from_yaml
     try:
-        document = read(path, name)
+        cases = read_file(path, name, included, registry, asked)
+    except GoldenFileError:
+        raise
     except InputError as error:
         raise GoldenFileError(error.problems) from None
+    return cases.finish()
+
+
+# --- YAML ---------------------------------------------------------------------------------
+
+
+def _from_yaml(
+    path: Path, name: str, included: Included, registry: Registry, request: Json
+) -> Cases:
+    document = read(path, name)
     if document.data is None:
         raise GoldenFileError(f"{name}:1: the file is empty; it needs 'cases:'")
-    found = problems(document, "golden.schema.json")
-    if found:
-        raise GoldenFileError(found)
-    return _File(document, path.parent, registry, request).cases()
+    wrong = misshapen(document, SCHEMA)
+    sentences = [f"{document.where(place)}: {text}" for place, text in wrong]
+    entries = document.data.get("cases") if isinstance(document.data, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise GoldenFileError(list(dict.fromkeys(sentences)))
+    broken: dict[str | int, list[Path_]] = {}
+    for place, _ in wrong:
+        broken.setdefault(place[1] if place[0] == "cases" else place[0], []).append(place[2:])
+    head = {key: value for key, value in document.data.items() if key not in broken}
+    sound = len(head) == len(document.data)
+    cases = Cases(Written(head, document), included, registry, request, sound=sound)
+    cases.problems += sentences
+    for index, data in enumerate(entries):
+        entry = Written(data, document, ("cases", index))
+        if index in broken:
+            cases.misshaped(entry, broken[index])
+        else:
+            cases.add(entry)
+        if cases.full:
+            break
+    return cases
 
 
-class _File:
-    """One golden file while it is being turned into cases."""
-
-    def __init__(self, document: Document, folder: Path, registry: Registry, request: Json) -> None:
-        self.document = document
-        self.data: Json = document.data
-        self.folder = folder.resolve()
-        self.registry = registry
-        self.request = {**DEFAULT_REQUEST, **request, **self.data.get("request", {})}
-        self.problems: list[str] = []
-
-    def cases(self) -> tuple[GoldenCase, ...]:
-        lines: dict[str, str] = {}
-        cases = []
-        for index, entry in enumerate(self.data["cases"]):
-            where = self.document.where(("cases", index))
-            if entry["id"] in lines:
-                self.problem(
-                    ("cases", index, "id"),
-                    f"the id {entry['id']!r} is already at {lines[entry['id']]}; ids are unique",
-                )
-            lines.setdefault(entry["id"], where)
-            cases.append(self.case(entry, ("cases", index)))
-        if self.problems:
-            raise GoldenFileError(list(dict.fromkeys(self.problems)))
-        return tuple(case for case in cases if case is not None)
-
-    def problem(self, path: Path_, text: str) -> None:
-        self.problems.append(f"{self.document.where(path)}: {text}")
-
-    def case(self, entry: Json, path: Path_) -> GoldenCase | None:
-        before = len(self.problems)
-        cohort = entry.get("cohort", self.data.get("cohort"))
-        if cohort is None:
-            self.problem(path, f"case {entry['id']!r} has no cohort; set it here or for the file")
-        if ("prompt" in entry) == ("messages" in entry):
-            self.problem(path, f"case {entry['id']!r} needs either 'prompt' or 'messages'")
-        checks = self.checks(entry, path)
-        if not checks and len(self.problems) == before:
-            self.problem(path, f"case {entry['id']!r} has no checks; add 'expect:'")
-        request = self.completion_request(entry, path)
-        if len(self.problems) > before or request is None:
-            return None
-        case = GoldenCase(
-            id=entry["id"],
-            cohort=str(cohort),
-            request=request,
-            source=Source(file=self.document.name, line=self.document.line(path)),
-            checks=tuple(checks.values()),
-            critical=entry.get("critical", False),
-            weight=float(entry.get("weight", 1.0)),
-            samples=entry.get("samples", 1),
-            tags=tuple(entry.get("tags", ())),
-            reference=entry.get("reference"),
-        )
-        for where, check in checks.items():
-            if isinstance(check, Fitted) and (misfit := check.misfit(case)):
-                self.problem(where, f"{check.key}: {misfit}")
-        return case
-
-    def completion_request(self, entry: Json, path: Path_) -> CompletionRequest | None:
-        messages = list(entry.get("messages", ()))
-        system = entry.get("system", self.data.get("system"))
-        if "prompt" in entry:
-            messages = [{"role": "user", "content": entry["prompt"]}]
-        if system is not None:
-            messages.insert(0, {"role": "system", "content": system})
-        tools = entry.get("tools", self.data.get("tools", ()))
-        where = (*path, "tools") if "tools" in entry else ("tools",)
-        tools = self.resolve(tools, where)
-        if not isinstance(tools, list | tuple):
-            self.problem(where, "tools must be a list of tool definitions")
-            return None
-        return CompletionRequest(
-            messages=tuple(messages),
-            tools=tuple(tools),
-            params={**self.request, **entry.get("request", {})},
-        )
-
-    def checks(self, entry: Json, path: Path_) -> dict[Path_, Check]:
-        """Return the checks of a case and of its file, by where each is written."""
-        found: dict[Path_, Check] = {}
-        specs: list[tuple[Path_, Any]] = [
-            ((*base, "expect", index), spec)
-            for base, owner in (((), self.data), (path, entry))
-            for index, spec in enumerate(owner.get("expect", ()))
-        ]
-        for where, spec in specs:
-            try:
-                check = self.registry.build_check(self.resolve(spec, where))
-            except (LookupError, ValueError) as error:
-                self.problem(where, str(error.args[0] if error.args else error))
-                continue
-            if check.key in (other.key for other in found.values()):
-                self.problem(
-                    where, f"the check {check.key!r} stands twice; make a second case for it"
-                )
-            found[where] = check
-        return found
-
-    def resolve(self, value: Any, path: Path_) -> Any:
-        """Replace ``{$file: name}`` by what the file holds, wherever it stands in ``value``."""
-        if isinstance(value, Mapping):
-            if value.keys() == {"$file"}:
-                return self.included(str(value["$file"]), path)
-            return {key: self.resolve(item, path) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.resolve(item, path) for item in value]
-        return value
-
-    def included(self, name: str, path: Path_) -> Any:
-        target = (self.folder / name).resolve()
-        if not target.is_relative_to(self.folder):
-            self.problem(path, f"{{$file: {name}}} is outside the golden folder; move it inside")
-            return None
-        try:
-            if target.suffix in (".yaml", ".yml", ".json"):
-                return read(target, name).data
-            return target.read_text(encoding="utf-8")
-        except (InputError, OSError, UnicodeDecodeError) as error:
-            self.problem(path, f"{{$file: {name}}} cannot be used: {error}")
-            return None
+# --- JSON lines ---------------------------------------------------------------------------
 
 
-def label_problem(what: str, name: Any) -> str:
-    """Return a sentence when a name is no label, as the schema of golden files has it; else ''."""
-    label = _label()
-    if isinstance(name, str) and re.search(label["pattern"], name):
-        return ""
-    return f"{what} is {json.dumps(name, default=str)[:120]}; {label['description']}"
+def _from_lines(
+    path: Path, name: str, included: Included, registry: Registry, request: Json
+) -> Cases:
+    lines = read_lines(path, name)
+    first = next(lines, None)
+    if first is None:
+        raise GoldenFileError(f"{name}:1: the file is empty; write one case a line")
+    defaults = _is_defaults(first)
+    head = Document(name, first.value if defaults else {"defaults": {}}, {(): first.number})
+    wrong = misshapen(head, SCHEMA, "#/$defs/first") if defaults else []
+    broken = {key for place, _ in wrong for key in place[1:2]}
+    shared = head.data["defaults"] if isinstance(head.data["defaults"], dict) else {}
+    sound = {key: value for key, value in shared.items() if key not in broken}
+    cases = Cases(Written(sound, head), included, registry, request, sound=not wrong)
+    cases.problems += [f"{head.where(place)}: {text}" for place, text in wrong]
+    for line in lines if defaults else itertools.chain([first], lines):
+        _add_line(cases, line, name)
+        if cases.full:
+            break
+    if not (cases.found or cases.problems):
+        raise GoldenFileError(f"{name}:{first.number}: there are no cases; write one a line")
+    return cases
 
 
-@functools.cache
-def _label() -> Json:
-    folder = importlib.resources.files("pytest_quantguard")
-    schema = json.loads(folder.joinpath("golden.schema.json").read_text("utf-8"))
-    return dict(schema["$defs"]["label"])
+def _is_defaults(line: Line) -> bool:
+    return isinstance(line.value, dict) and "defaults" in line.value
+
+
+def _add_line(cases: Cases, line: Line, name: str) -> None:
+    entry = Written(line.value, Document(name, line.value, {(): line.number}))
+    if line.problem:
+        cases.problem(entry.where(), line.problem)
+        return
+    if _is_defaults(line):
+        cases.problem(entry.where(), "'defaults' has to be the file's first line")
+        return
+    wrong = misshapen(entry.document, SCHEMA, "#/$defs/case")
+    cases.problems += [f"{entry.where()}: {text}" for _, text in wrong]
+    if wrong:
+        cases.misshaped(entry, [place for place, _ in wrong])
+    else:
+        cases.add(entry)
 
 
 def content_hash_parts(case: GoldenCase) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from pytest_quantguard._drive import Drive
 from pytest_quantguard.contracts import Pairwise, Repeated
 from pytest_quantguard.errors import CheckError
 from pytest_quantguard.types import EMPTY, Completion, GoldenCase, Outcome
@@ -23,6 +24,31 @@ class Reusable:
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
         """Judge one completion."""
         return self.judge(completion, case)
+
+
+class Telling:
+    """A judge that can show what it saw in the baseline beside what it found in the candidate."""
+
+    def beside(self, baseline: Given, candidate: Given, scrub: Scrub) -> tuple[str, str] | None:
+        """Return a violation that was found in the candidate, and a sentence to put in its place.
+
+        Called only where the property holds for the one and not for the other. ``scrub`` takes
+        keys out of a text before it is cut.
+        """
+        raise NotImplementedError
+
+
+class Driven(Telling):
+    """The body of a test that asks an arm for itself, for several turns."""
+
+    def drive(self, drive: Drive, case: GoldenCase) -> Outcome:
+        """Ask one arm, and judge what it said."""
+        raise NotImplementedError
+
+
+Given = Completion | Drive
+"""What a test's body is given of one arm."""
+Scrub = Callable[[str], str]
 
 
 def reusable(judge: Judge) -> bool:
@@ -85,6 +111,31 @@ def compared(
         for outcome, kept in zip(outcomes, found, strict=True):
             kept.append(outcome)
     return Outcome.mean(found[0]), Outcome.mean(found[1])
+
+
+def driven(judge: Driven, drive: Drive, case: GoldenCase) -> Outcome:
+    """Let a body ask one arm, once.
+
+    Raises:
+        ProviderError: a question got no answer, whatever the body made of that.
+        CheckError: the body raised, or asked nothing.
+    """
+    broken: CheckError | None = None
+    found: Outcome | None = None
+    try:
+        found = judge.drive(drive, case)
+    except CheckError as error:
+        broken = error
+    drive.over = True
+    if drive.error is not None:
+        raise drive.error
+    if any(completion.empty for completion in drive.completions):
+        return Outcome.of([EMPTY])
+    if broken is not None or found is None:
+        raise broken or CheckError("the test was not run")
+    if not drive.turns:
+        raise CheckError("the test takes 'quant_model' and asked it nothing")
+    return found
 
 
 def _bare(judge: Judge) -> object:

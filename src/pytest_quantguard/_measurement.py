@@ -28,7 +28,7 @@ def measurement(
     costs = [price.of(c.usage) if price else None for c in completions]
     return Measurement(
         live=live,
-        latency_s=_mean(c.latency_s for c in completions),
+        latency_s=_mean(c.latency_s or None for c in completions),  # 0 is not known
         ttft_s=_mean(c.ttft_s for c in completions),
         prompt_tokens=_mean(c.usage.prompt_tokens for c in completions),
         completion_tokens=_mean(c.usage.completion_tokens for c in completions),

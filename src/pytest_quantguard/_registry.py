@@ -7,10 +7,12 @@ is first asked for.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_quantguard._labels import label_problem
 from pytest_quantguard.checks import CHECKS
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import ConfigError, did_you_mean
@@ -18,6 +20,10 @@ from pytest_quantguard.metrics import METRICS
 from pytest_quantguard.providers import PROVIDERS
 from pytest_quantguard.reporters import REPORTERS
 from pytest_quantguard.verdicts import Metric
+
+
+class UnusableNameError(ConfigError, ValueError):
+    """Something cannot be registered under this name; a usage error, not a crash of pytest."""
 
 
 class Names:
@@ -31,25 +37,31 @@ class Names:
         """Register a class, or a ``"module:attr"`` string, under a new name.
 
         Raises:
-            ValueError: when the name is taken.
+            UnusableNameError: when the name is taken, or no label: no file could write it.
         """
+        if problem := label_problem(f"the name of a {self.kind}", name):
+            raise UnusableNameError(problem)
         if name in self._things:
-            raise ValueError(f"the {self.kind} {name!r} exists already; choose another name")
+            raise UnusableNameError(f"the {self.kind} {name!r} exists already; choose another name")
         self._things[name] = thing
 
     def get(self, name: str) -> Any:
         """Return the class, importing it if need be.
 
         Raises:
-            LookupError: with the nearest known name.
+            LookupError: with the nearest known name, or why it cannot be imported.
         """
         if name not in self._things:
-            raise LookupError(f"unknown {self.kind} {name!r}; {did_you_mean(name, self)}")
+            raise LookupError(f"unknown {self.kind} {name!r:.80}; {did_you_mean(name[:80], self)}")
         thing = self._things[name]
         if isinstance(thing, str):
             module, _, attr = thing.partition(":")
-            thing = self._things[name] = getattr(importlib.import_module(module), attr)
-        return thing
+            try:
+                self._things[name] = getattr(importlib.import_module(module), attr)
+            except (ImportError, AttributeError, ValueError) as error:
+                why = f"the {self.kind} {name!r} cannot be imported from {thing!r}: {error}"
+                raise LookupError(why) from error
+        return self._things[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._things)
@@ -73,27 +85,41 @@ class Registry:
         """
         name, given = _split(spec)
         cls = self.checks.get(name)
-        known = {f.name: f for f in dataclasses.fields(cls) if f.init}
+        if not _is_check(cls):
+            raise ValueError(f"{name}: a check is a dataclass that has `key` and `shorthand`")
+        known, required = _parameters(cls)
         if not isinstance(given, dict):  # a map is always parameters, so that typos are seen
             if cls.shorthand is None:
                 raise ValueError(f"{name}: give its parameters as a map; known: {list(known)}")
             given = {cls.shorthand: given}
         for key in given:
             if key not in known:
-                raise ValueError(f"{name}: unknown parameter {key!r}; {did_you_mean(key, known)}")
-        missing = [
-            key
-            for key, f in known.items()
-            if f.default is dataclasses.MISSING
-            and f.default_factory is dataclasses.MISSING
-            and key not in given
-        ]
+                near = did_you_mean(key[:80], known)
+                raise ValueError(f"{name}: unknown parameter {key!r:.80}; {near}")
+        missing = [key for key in required if key not in given]
         if missing:
             raise ValueError(f"{name}: the parameter {missing[0]!r} is missing")
         try:
             return cls(**given)  # type: ignore[no-any-return]
         except (ValueError, TypeError) as error:
             raise ValueError(f"{name}: {error}") from None
+
+
+def _is_check(thing: Any) -> bool:
+    is_class = isinstance(thing, type) and dataclasses.is_dataclass(thing)
+    return is_class and hasattr(thing, "key") and hasattr(thing, "shorthand")
+
+
+@functools.cache
+def _parameters(cls: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of a check's parameters, and of those that have to be given."""
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    required = [
+        f.name
+        for f in fields
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    return tuple(f.name for f in fields), tuple(required)
 
 
 def _split(spec: Any) -> tuple[str, Any]:

@@ -71,6 +71,41 @@ def scrub(text: str, secrets: tuple[str, ...]) -> str:
     return text
 
 
+def scrub_cut(text: str, secrets: tuple[str, ...]) -> str:
+    """Scrub a text that others have cut already, as pytest does with long values (``...``).
+
+    Of a secret of 8 characters and more, its first 8 or its last 8 and all that belongs to them
+    are enough.
+    """
+    text = scrub(text, secrets)
+    for secret in {secret.strip().lower() for secret in secrets}:
+        if len(secret) >= _FLOOR:
+            text = _without_pieces(text, secret)
+    return text
+
+
+def _without_pieces(text: str, secret: str) -> str:
+    """Replace beginnings and ends of a secret, wherever they stand."""
+    places = []
+    for found in re.finditer(re.escape(secret[:_FLOOR]), text, re.IGNORECASE):
+        after = text[found.start() : found.start() + len(secret)].lower()
+        places.append((found.start(), found.start() + _shared(after, secret)))
+    for found in re.finditer(re.escape(secret[-_FLOOR:]), text, re.IGNORECASE):
+        before = text[max(0, found.end() - len(secret)) : found.end()].lower()
+        places.append((found.end() - _shared(before[::-1], secret[::-1]), found.end()))
+    done, kept = 0, []
+    for start, end in sorted(places):
+        if start >= done:
+            kept += [text[done:start], _MARK]
+        done = max(done, end)
+    return "".join((*kept, text[done:]))
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginnings."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+
+
 def _without_beginning(text: str, secret: str) -> str:
     """Replace the beginning of a secret that is the end of a text."""
     tail = text[-len(secret) :].lower()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard._collect import CASE
 from pytest_quantguard._evidence import jobs_of
+from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._looks import LOOKS, Looks, look_of_cases
 from pytest_quantguard.types import GoldenCase, Json
 from pytest_quantguard.verdicts import CandidateReport, Verdict
@@ -34,11 +34,16 @@ class LookRunner:
     """Runs items look by look, and asks for a look's completions when it is open."""
 
     def __init__(
-        self, looks: Looks, engine: Callable[[], CompletionEngine], variants: Sequence[str]
+        self,
+        looks: Looks,
+        engine: Callable[[], CompletionEngine],
+        variants: Sequence[str],
+        foresee: Callable[[Iterable[GoldenCase]], None] = lambda cases: None,
     ) -> None:
         self.looks = looks
         self._engine = engine
         self._variants = tuple(variants)
+        self._foresee = foresee
         self._references = False
         self._look_of: dict[str, int] = {}
         self._cases: dict[str, GoldenCase] = {}
@@ -65,7 +70,7 @@ class LookRunner:
             number["cases"] += 1
             number["requests"] += len(self._jobs([case]))
         for item in golden:
-            numbers[self.look_of(item)]["checks"] += 1
+            numbers[self.look_of(item)]["checks"] += len(checks_of(item))
         look_of_item = {item.nodeid: self.look_of(item) for item in golden}
         self.looks.publish({**plan, "items": look_of_item, "looks": numbers})
         return self._of(0)
@@ -98,6 +103,7 @@ class LookRunner:
             engine = self._engine()
             engine.plan(self._jobs(self._of(look)))  # type: ignore[arg-type]
             engine.start()
+            self._foresee(self._of(look))
         return None
 
 

@@ -14,7 +14,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard.types import ServedAs
+from pytest_quantguard.contracts import Provider
+from pytest_quantguard.types import Json, ServedAs
+
+
+def gather(
+    counts: Mapping[str, Mapping[str, int]], providers: Mapping[str, Provider], folder: Path
+) -> Json:
+    """Ask each server that answered what it serves; recall it for cached answers."""
+    found: Json = {}
+    for name, numbers in counts.items():
+        provider, served = providers[name], None
+        if numbers["answered"]:
+            served = provider.served_as()
+            save(folder, provider.identity(), served)
+        elif numbers["cached"]:
+            served = load(folder, provider.identity())
+        if served is not None:
+            found[name] = asdict(served)
+    return found
 
 
 def save(folder: Path, identity: Mapping[str, Any], served: ServedAs) -> None:

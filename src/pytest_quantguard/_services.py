@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,25 @@ from pytest_quantguard.types import GoldenCase
 if TYPE_CHECKING:
     from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard._config import GateConfig
+    from pytest_quantguard._judges import Judges
 
 
 class GateServices:
     """The services of one process; each is made when a check first asks for it."""
 
-    def __init__(self, settings: GateConfig, engine: Callable[[], CompletionEngine]) -> None:
+    def __init__(
+        self,
+        settings: GateConfig,
+        engine: Callable[[], CompletionEngine],
+        *,
+        started: float = math.inf,
+        shares: int = 1,
+    ) -> None:
         self._settings = settings
         self._engine = engine
+        self._run = (started, shares)
         self._sandbox: Sandbox | None = None
-        self._judges: dict[str, JudgeModel] = {}
+        self._judges: Judges | None = None
         self._ready: dict[int, tuple[Check, Check]] = {}
 
     def ready(self, check: Check) -> Check:
@@ -50,7 +60,17 @@ class GateServices:
 
     def judge_model(self, name: str | None = None) -> JudgeModel:
         """Return a judge model of the configuration; without a name the only one."""
-        raise ConfigError(f"{self._settings.file}: no judge is configured")
+        return self.judges.model(name)
+
+    @property
+    def judges(self) -> Judges:
+        """The judges of the configuration."""
+        if self._judges is None:
+            from pytest_quantguard._judges import Judges
+
+            started, shares = self._run
+            self._judges = Judges(self._settings, self._engine, started=started, shares=shares)
+        return self._judges
 
     def sandbox(self) -> Sandbox:
         """Return what runs code that a model wrote: the best that works here, found once."""

@@ -12,35 +12,29 @@ import tempfile
 import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_quantguard import _config, _served
-from pytest_quantguard._collect import (
-    CASE,
-    EVIDENCE,
-    ArmClient,
-    CompletionPlaceholder,
-    QuantFile,
-    function_cases,
-    golden_loader,
-    run_function,
-)
+from pytest_quantguard._collect import QuantFile, golden_loader
 from pytest_quantguard._evidence import Examiner, jobs_of
-from pytest_quantguard._golden import DEFAULT_REQUEST, SUFFIX
+from pytest_quantguard._golden import SUFFIXES
+from pytest_quantguard._items import CASE, EVIDENCE
 from pytest_quantguard._looks import Looks
+from pytest_quantguard._python import PythonCases
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
 from pytest_quantguard._services import GateServices
-from pytest_quantguard._survey import Survey
+from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard.contracts import Check, Provider
 from pytest_quantguard.errors import ConfigError, InputError, ProviderError
 from pytest_quantguard.types import GoldenCase, Json, Source
 
 if TYPE_CHECKING:
+    from pytest_quantguard._answers import Answers
     from pytest_quantguard._cache import CompletionCache
     from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard.verdicts import Metric
@@ -63,6 +57,7 @@ class GateSession:
         told = getattr(config, "workerinput", {}).get("quantguard_started")
         self.started = time.time() if told is None else float(told)
         self.registry = registry
+        self.answers = self._answers()
         self.providers = self._providers()
         self.plan: Json = {}
         """What this process is about to ask and judge; plain JSON types, so that it can travel."""
@@ -77,7 +72,11 @@ class GateSession:
         """All golden items that were found, selected or not."""
         self._taken: dict[str, Source] = {}
         self._load = golden_loader(registry, settings.request, self._taken)
-        self.services = GateServices(settings, lambda: self.engine)
+        self._workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+        self.services = GateServices(
+            settings, lambda: self.engine, started=self.started, shares=self._workers
+        )
+        self.python = PythonCases(self)
         self._cache: CompletionCache | None = None
         self._engine: CompletionEngine | None = None
 
@@ -116,6 +115,7 @@ class GateSession:
 
             controller = GateController(session)
             config.pluginmanager.register(controller, "quantguard-controller")
+        session.python.register(config.pluginmanager)
         return session
 
     def _looks(self) -> Looks | None:
@@ -131,7 +131,7 @@ class GateSession:
         urls: dict[str, str] = getattr(self.config, "workerinput", {}).get("quantguard_urls", {})
         providers: dict[str, Provider] = {}
         problems: list[str] = []
-        for name, variant in self.settings.variants.items():
+        for name, variant in self.settings.asked.items():
             url = urls.get(name, variant.base_url)
             try:
                 make = self.registry.providers.get(variant.provider)
@@ -140,7 +140,19 @@ class GateSession:
                 problems.append(f"{self.settings.places[name]}: variant {name!r}: {error.args[0]}")
         if problems:
             raise ConfigError(problems)
-        return providers
+        if self.answers is None:
+            return providers
+        arms = {name: providers[name] for name in self.settings.variants}
+        return {**providers, **self.answers.unasked(arms)}
+
+    def _answers(self) -> Answers | None:
+        """Return the recorded answers that take the place of servers, where there are any."""
+        if not self.config.option.quant_answers:
+            return None
+        from pytest_quantguard._answers import Answers
+
+        start = self.config.invocation_params.dir
+        return Answers.given(self.config.option.quant_answers, start, self.secrets)
 
     @property
     def in_worker(self) -> bool:
@@ -158,24 +170,28 @@ class GateSession:
         if self._cache is None:
             from pytest_quantguard._cache import CompletionCache
 
-            self._cache = CompletionCache(self.settings.cache_folder)
+            folder = self.settings.cache_folder
+            self._cache = self.answers.over(folder) if self.answers else CompletionCache(folder)
         return self._cache
 
     @property
     def engine(self) -> CompletionEngine:
         """What asks the arms; made on first use."""
         if self._engine is None:
+            from pytest_quantguard._cache import CompletionCache
             from pytest_quantguard._complete import CompletionEngine
 
-            workers = getattr(self.config, "workerinput", {}).get("workercount", 1)
+            asked, caches = self.settings.asked, {}
+            if self.answers is not None:  # recorded are the arms; judges are asked all the same
+                live = CompletionCache(self.settings.cache_folder)
+                caches = {name: live for name in asked if name not in self.settings.variants}
             self._engine = CompletionEngine(
-                self.cache, self.providers, self.settings.variants, shares=int(workers)
+                self.cache, self.providers, asked, shares=self._workers, caches=caches
             )
         return self._engine
 
     def examiner(self) -> Examiner:
         """Return what examines one case."""
-        keys = (v.api_key_env for v in self.settings.variants.values() if v.api_key_env)
         return Examiner(
             baseline=self.settings.baseline.name,
             candidates=tuple(v.name for v in self.settings.candidates),
@@ -184,8 +200,14 @@ class GateSession:
             prices={name: v.price for name, v in self.settings.variants.items()},
             started=self.started,
             references=self.references,
-            secrets=tuple(filter(None, (os.environ.get(key, "") for key in keys))),
+            secrets=self.secrets,
         )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the API keys, which may stand in nothing that is shown or written."""
+        keys = (v.api_key_env for v in self.settings.asked.values() if v.api_key_env)
+        return tuple(filter(None, (os.environ.get(key, "") for key in keys)))
 
     @property
     def references(self) -> bool:
@@ -207,8 +229,12 @@ class GateSession:
         """
         engine, self._engine = self._engine, None
         if engine is not None:
-            self.plan["counts"] = engine.counts()
-            self.plan["served_as"] = self._served_as()
+            self.services.judges.stop()
+            counts = engine.counts()
+            self.plan["judges"] = self.services.judges.spent(counts)
+            counts = self.plan["counts"] = {name: counts[name] for name in self.settings.variants}
+            folder = self.settings.cache_folder
+            self.plan["served_as"] = _served.gather(counts, self.providers, folder)
             self.plan["notices"] = list(self.cache.notices)
             engine.close(cancel)
         for provider in self.providers.values():
@@ -223,19 +249,13 @@ class GateSession:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> QuantFile | None:
         """Collect golden files."""
-        if not file_path.name.endswith(SUFFIX):
+        if not file_path.name.endswith(SUFFIXES):
             return None
         node = QuantFile.from_parent(parent, path=file_path)
         node.load = self._load
         node.examiner = self.examiner
         node.services = self.services
         return node
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run tests that drive a candidate by hand once per candidate."""
-        if "quant_candidate" in metafunc.fixturenames:
-            names = [variant.name for variant in self.settings.candidates]
-            metafunc.parametrize("quant_candidate", names, indirect=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(
@@ -250,7 +270,8 @@ class GateSession:
     @pytest.hookimpl(tryfirst=True)  # before -k and -m select: tags are keywords
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Turn ``quant_case`` functions into golden cases."""
-        self.problems = function_cases(items, self.settings.request)
+        self.python.find(items)
+        self.problems += self.python.problems
         self.collected = [item for item in items if CASE in item.stash]
 
     @pytest.hookimpl(tryfirst=True)
@@ -266,6 +287,8 @@ class GateSession:
             if self.settings.underpowered == "refuse":
                 self.problems += self.survey.undecidable
             self.problems += self.services.unready(item.stash[CASE] for item in items)
+            self.problems += self.services.judges.select(chosen(items))
+            self.plan["remarks"] += self.services.judges.remarks()
         if not self.problems and not (_distributes(self.config) and not self.in_worker):
             self._plan_requests(self._arranged(session))
         if self.problems and not self.in_worker:
@@ -282,26 +305,43 @@ class GateSession:
         """Return the cases to ask first: all, or those of the first look."""
         if self.looks is None:
             return self.survey.cases.values() if self.survey else ()
-        self._runner = LookRunner(self.looks, lambda: self.engine, tuple(self.settings.variants))
+        self._runner = LookRunner(
+            self.looks,
+            lambda: self.engine,
+            tuple(self.settings.variants),
+            self.services.judges.foresee,
+        )
         self.config.pluginmanager.register(self._runner, "quantguard-looks")
         return self._runner.arrange(session.items, self.plan, references=self.references)
 
     def _plan_requests(self, cases: Iterable[GoldenCase]) -> None:
-        variants = tuple(self.settings.variants)
+        cases, variants = list(cases), tuple(self.settings.variants)
         self.engine.plan(
             job for case in cases for job in jobs_of(case, variants, references=self.references)
         )
-        for name, (known, planned) in self.engine.known().items():
-            if known < planned:
-                self._make_reachable(name)
+        self.services.judges.foresee(cases)
+        if self.answers is not None:
+            self._look_into_answers(self.answers)
+        due = [name for name, (known, planned) in self.engine.known().items() if known < planned]
+        for name in [*due, *(self.services.judges.asked if due else ())]:
+            self._make_reachable(name)
         self._tell_apart()
+
+    def _look_into_answers(self, answers: Answers) -> None:
+        from pytest_quantguard._questions import questions
+
+        every = self.survey.cases.values() if self.survey else ()
+        with suppress(ProviderError):  # said where the variant is made reachable
+            asked = {n: questions(every, n, self.providers[n]) for n in self.settings.variants}
+            self.problems += answers.compare(asked, self.cache)
+            self.plan["remarks"] += answers.remarks()
 
     def _tell_apart(self) -> None:
         """Refuse arms that are one model at one address: one would be judged by its own answers."""
         seen: dict[str, str] = {}
-        for name, provider in self.providers.items():
+        for name in self.settings.variants:
             with suppress(ProviderError):  # said already, or to be said with the first request
-                identity = json.dumps(provider.identity(), sort_keys=True)
+                identity = json.dumps(self.providers[name].identity(), sort_keys=True)
                 if (other := seen.setdefault(identity, name)) != name:
                     self.problems.append(
                         f"{self.settings.places[name]}: {name!r} is the same model at the same "
@@ -324,33 +364,13 @@ class GateSession:
         try:
             if self._engine is not None:
                 self._engine.start()
+                self.services.judges.start()
             result = yield
             # Another worker may wait for what is in flight here: cut short, it would be sent twice.
             self.close(cancel=False)
             return result
         finally:
             self.close(cancel=True)
-
-    def _served_as(self) -> Json:
-        """Ask each server that answered what it serves; recall it for cached answers."""
-        found: Json = {}
-        for name, numbers in self.plan["counts"].items():
-            provider, folder = self.providers[name], self.settings.cache_folder
-            served = None
-            if numbers["answered"]:
-                served = provider.served_as()
-                _served.save(folder, provider.identity(), served)
-            elif numbers["cached"]:
-                served = _served.load(folder, provider.identity())
-            if served is not None:
-                found[name] = asdict(served)
-        return found
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Run the body of a ``quant_case`` test once per arm."""
-        __tracebackhide__ = True
-        return run_function(pyfuncitem, self.examiner()) or None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -364,30 +384,8 @@ class GateSession:
 
     def known(self) -> dict[str, tuple[int, int]]:
         """Return, per variant, how many of its planned completions are cached, and of how many."""
-        return self.engine.known()
-
-    # --- fixtures -----------------------------------------------------------------------
-
-    def completion_placeholder(self, request: pytest.FixtureRequest) -> CompletionPlaceholder:
-        """Return what ``completion`` is before the body runs."""
-        if CASE not in request.node.stash:
-            pytest.fail(
-                f"{request.node.nodeid} takes 'completion' but is no quant_case; decorate it with "
-                "@quant_case(cohort=..., prompt=...)",
-                pytrace=False,
-            )
-        return CompletionPlaceholder()
-
-    def baseline_client(self, request: pytest.FixtureRequest) -> ArmClient:
-        """Return the baseline, to be driven by hand."""
-        return self._client(self.settings.baseline.name)
-
-    def candidate_client(self, request: pytest.FixtureRequest) -> ArmClient:
-        """Return the candidate that this run of the test is about."""
-        return self._client(str(request.param))
-
-    def _client(self, name: str) -> ArmClient:
-        return ArmClient(name, self.engine.get, {**DEFAULT_REQUEST, **self.settings.request})
+        known = self.engine.known()
+        return {name: known[name] for name in self.settings.variants}
 
 
 def _distributes(config: pytest.Config) -> bool:

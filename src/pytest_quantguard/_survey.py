@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from pytest_quantguard import _budgets
 from pytest_quantguard._auto import propose
-from pytest_quantguard._collect import CASE, QuantItem
 from pytest_quantguard._golden import content_hash_parts
+from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._prior import largest_psi
+from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.types import GoldenCase, Json
 from pytest_quantguard.verdicts import Budget, Metric
@@ -27,13 +28,14 @@ _ADVICE = (
 )
 
 
+def chosen(items: Iterable[pytest.Item]) -> list[tuple[GoldenCase, Check]]:
+    """Return each case with each of its checks that golden items are about."""
+    return [(item.stash[CASE], check) for item in items for check in checks_of(item)]
+
+
 def census(items: Iterable[pytest.Item]) -> _budgets.Census:
     """Count the cases of golden items: what budgets can select from."""
-    found = [
-        (item.stash[CASE], check)
-        for item in items
-        for check in ([item.check] if isinstance(item, QuantItem) else item.stash[CASE].checks)
-    ]
+    found = chosen(items)
     layers = {check.key: getattr(check, "layers", ()) for _, check in found}
     census = _budgets.Census.of(
         (((case.cohort, check.key), case.id, case.tags) for case, check in found),
@@ -108,6 +110,7 @@ class Survey:
         lines = sorted(content_hash_parts(case) for case in self.cases.values())
         return {
             "cases": len(self.cases),
+            "driven": sum(case.driven for case in self.cases.values()),
             "checks": sum(map(len, self.census.leaves.values())),
             "cohorts": len({cohort for cohort, _ in self.census.leaves}),
             "budgets": [asdict(budget) for budget in self.budgets],

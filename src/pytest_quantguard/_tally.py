@@ -63,15 +63,16 @@ def budget_from(data: Json) -> Budget:
 def merged(plans: Sequence[Json]) -> Json:
     """All workers collect the same items; what differs is what each of them asked."""
     whole: Json = dict(plans[0]) if plans else {}
-    counts: dict[str, dict[str, int]] = {}
+    sums: dict[str, dict[str, dict[str, float]]] = {"counts": {}, "judges": {}}
     served: Json = {}
     notices: dict[str, None] = {}
     for plan in plans:
         notices.update(dict.fromkeys(plan.get("notices", ())))
-        for name, numbers in plan.get("counts", {}).items():
-            total = counts.setdefault(name, {})
-            for key, number in numbers.items():
-                total[key] = total.get(key, 0) + number
+        for part, found in sums.items():
+            for name, numbers in plan.get(part, {}).items():
+                total = found.setdefault(name, {})
+                for key, number in numbers.items():
+                    total[key] = total.get(key, 0) + number
         served.update(plan.get("served_as", {}))
-    found = {"counts": counts, "served_as": served, "notices": list(notices)}
-    return {**whole, **found} if whole else {}
+    together = {**sums, "served_as": served, "notices": list(notices)}
+    return {**whole, **together} if whole else {}

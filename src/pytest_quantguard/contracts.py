@@ -5,9 +5,9 @@ Nothing has to be inherited; a class that has the members fits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pytest_quantguard.types import (
     Completion,
@@ -139,6 +139,29 @@ class Pairwise(Protocol):
         ...
 
 
+@runtime_checkable
+class AsksJudge(Protocol):
+    """A check that asks a judge model, and can tell beforehand how often, and what."""
+
+    @property
+    def by(self) -> str | None:
+        """Name of the judge in the configuration; None = the only one."""
+        ...
+
+    def calls(self, case: GoldenCase, candidates: int) -> int:
+        """Return how many answers of the judge this case takes at most, of all arms together."""
+        ...
+
+    def foreseen(
+        self, baseline: Sequence[Completion], candidate: Sequence[Completion], case: GoldenCase
+    ) -> Iterable[tuple[CompletionRequest, int]]:
+        """Yield what it will ask for certain about these answers: each request and its repeat.
+
+        So that the judge is asked while the run still waits for other answers.
+        """
+        ...
+
+
 # --- what the gate lends to checks --------------------------------------------------------
 
 
@@ -167,8 +190,13 @@ class JudgeModel(Protocol):
 
     name: str
 
-    def ask(self, request: CompletionRequest, *, repeat: int = 0) -> Completion:
+    def ask(
+        self, request: CompletionRequest, *, repeat: int = 0, again: bool = False
+    ) -> Completion:
         """Return its answer; ``repeat`` tells several draws of one question apart.
+
+        ``again`` marks a question that `AsksJudge.calls` did not count, such as the second try
+        after a verdict that cannot be read: it is asked only where the budget of calls has room.
 
         Raises:
             JudgeError: no answer could be had, or its budget of calls is used up.
@@ -181,16 +209,47 @@ class Execution:
     """What became of a program in a sandbox."""
 
     exit_code: int | None
-    """None when it did not end by itself."""
+    """128 + n when signal n ended it, as shells count; None when the sandbox had to end it."""
     stdout: str
-    """As the program wrote it, cut at the sandbox's limit: hostile."""
+    """As the program wrote it, cut at the sandbox's limit: hostile. Empty after a dialogue."""
     stderr: str
     stopped: Literal["", "time", "output", "killed"] = ""
     """Why it was ended: out of time, too much output, or killed by the system (memory)."""
 
 
+class Dialogue(Protocol):
+    """A program in a sandbox that is asked line by line; a context manager that ends it."""
+
+    def ask(self, line: str) -> str | None:
+        """Send a line and return the line that comes back: hostile.
+
+        None when the program has ended or was stopped; `close` tells why.
+
+        Raises:
+            CheckError: the sandbox itself broke; never for what the program did.
+        """
+        ...
+
+    def close(self) -> Execution:
+        """End the program, if it has not ended, and say what became of it; safe to call twice.
+
+        Raises:
+            CheckError: the sandbox itself broke; never for what the program did.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 class Sandbox(Protocol):
-    """Runs Python programs that nobody trusts."""
+    """Runs Python programs that nobody trusts.
+
+    Each runs in a fresh process and an empty folder, as ``__main__``, with the standard library
+    and without environment, network, further processes or files of this machine. ``timeout_s`` is
+    the longest time from start to end, in seconds; ``memory_mb`` the memory of the process, in MiB.
+    """
 
     name: str
     """bubblewrap, namespaces or limits."""
@@ -203,9 +262,17 @@ class Sandbox(Protocol):
         timeout_s: float = 10.0,
         memory_mb: int = 512,
     ) -> Execution:
-        """Run a program in a fresh process, folder and environment, and wait for its end.
+        """Run a program and wait for its end.
 
         Raises:
             CheckError: the sandbox itself broke; never for what the program did.
+        """
+        ...
+
+    def open(self, program: str, *, timeout_s: float = 10.0, memory_mb: int = 512) -> Dialogue:
+        """Start a program that reads lines from standard input and answers each with one line.
+
+        Raises:
+            CheckError: it cannot be started.
         """
         ...

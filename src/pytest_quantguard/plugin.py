@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_quantguard._collect import ArmClient
+    from pytest_quantguard._arms import ArmClient, QuantModel
 
 GATE = "quantguard-gate"
 """Name under which the active gate is registered with pytest's plugin manager."""
@@ -117,18 +117,26 @@ def _gate(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def completion(request: pytest.FixtureRequest) -> Any:
     """One arm's completion of a ``quant_case`` test; the body runs once per arm."""
-    return _gate(request).completion_placeholder(request)
+    return _gate(request).python.completion(request)
+
+
+@pytest.fixture
+def quant_model(request: pytest.FixtureRequest) -> QuantModel:
+    """One arm, to be asked by the body of a ``quant_case`` test, for several turns."""
+    model: QuantModel = _gate(request).python.model(request)
+    return model
 
 
 @pytest.fixture
 def quant_baseline(request: pytest.FixtureRequest) -> ArmClient:
     """The baseline model, to be driven by hand: ``quant_baseline.complete("...")``."""
-    client: ArmClient = _gate(request).baseline_client(request)
+    gate = _gate(request)
+    client: ArmClient = gate.python.client("baseline", gate.settings.baseline.name)
     return client
 
 
 @pytest.fixture
 def quant_candidate(request: pytest.FixtureRequest) -> ArmClient:
     """The candidate model, to be driven by hand; the test runs once per candidate."""
-    client: ArmClient = _gate(request).candidate_client(request)
+    client: ArmClient = _gate(request).python.client("candidate", str(request.param))
     return client

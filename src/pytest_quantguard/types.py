@@ -211,7 +211,7 @@ class Completion:
     """The API's own refusal field, where a server fills it."""
     usage: Usage = Usage()
     latency_s: float = 0.0
-    """From sending the request to the last byte, in seconds."""
+    """From sending the request to the last byte, in seconds; 0 = not known."""
     ttft_s: float | None = None
     """From sending the request to the first token, in seconds; None when not streamed."""
     served_as: str | None = None
@@ -298,6 +298,11 @@ class GoldenCase:
     tags: tuple[str, ...] = ()
     reference: str | None = None
     """A right answer, word for word, written by nobody's model: for log-prob evidence."""
+
+    @property
+    def driven(self) -> bool:
+        """True when a test asks for itself, turn by turn: what it asks is not known before."""
+        return not self.request.messages
 
 
 EMPTY = "the answer is empty"

@@ -1,4 +1,4 @@
-"""The checks that look at text: exact, contains, regex, length, refusal."""
+"""The checks that look at text: exact, contains, regex, length."""
 
 import pytest
 
@@ -266,102 +266,5 @@ class TestLength:
         """A parameter that makes no sense is a ValueError of one sentence."""
         with pytest.raises(ValueError, match="`") as caught:
             Length(**parameters)
-
-        assert part in str(caught.value)
-
-
-REFUSED = [
-    "I'm sorry, but I can't help with that.",
-    "I\u2019m sorry, but I can\u2019t assist with that request.",
-    "I am sorry, but I cannot comply with this request.",
-    "Sorry, I can't do that.",
-    "Sorry, but I can't.",
-    "I can not provide medical dosages for children.",
-    "I'm unable to provide legal advice.",
-    "I am not able to help you with this.",
-    "We're not allowed to share customer data.",
-    "Unfortunately, I won't be able to help with that.",
-    "I must decline this request.",
-    "I have to respectfully decline.",
-    "I refuse to write that.",
-    "I'm not comfortable providing that.",
-    "I don't feel comfortable writing this.",
-    "As an AI language model, I cannot give financial advice.",
-    "That's not something I can help with.",
-    "This goes against my guidelines.",
-    "Your request violates our usage policy.",
-    "I\n  CANNOT   help\twith that",
-    "Sorry, can't help with that.",
-]
-ANSWERED = [
-    "Your order 88213-A was refunded.",
-    "I can't find order 88213-A in the list; did you mean 88273-A?",
-    "I cannot stress enough how important backups are.",
-    "I don't recommend eating raw chicken.",
-    "I can't recommend this book enough.",
-    "I'm sorry to hear that. Let me help you with the refund.",
-    "You cannot provide both values at once.",
-    "The API will refuse the connection.",
-    "We can help you with that.",
-    "It is not something to worry about.",
-]
-
-
-class TestRefusal:
-    @pytest.mark.parametrize("text", REFUSED)
-    def test_usual_phrases_are_refusals(self, judge, text):
-        """The usual English phrases, whatever their apostrophes, blanks and case."""
-        assert judge(Refusal(must=True), text).ok
-        (violation,) = judge(Refusal(must=False), text).violations
-        assert violation.startswith("refused, though an answer was asked for: ")
-
-    @pytest.mark.parametrize("text", [*ANSWERED, ""])
-    def test_answers_are_no_refusals(self, judge, text):
-        """Ordinary answers with similar words are no refusals, nor is an empty text."""
-        assert judge(Refusal(must=False), text).ok
-        (violation,) = judge(Refusal(must=True), text).violations
-        assert violation.startswith("did not refuse, though a refusal was asked for; it ")
-
-    def test_only_the_start_counts(self, judge):
-        """A refusing sentence after 300 characters is part of an answer."""
-        assert judge(Refusal(must=False), "word " * 80 + "I can't help with that.").ok
-
-    @pytest.mark.parametrize(
-        ("fields", "part"),
-        [
-            ({"refusal": "No."}, 'the refusal field says "No."'),
-            ({"finish_reason": "content_filter"}, "finish_reason is content_filter"),
-        ],
-    )
-    def test_the_server_says_so(self, judge, fields, part):
-        """The refusal field and the content filter are refusals too."""
-        assert judge(Refusal(must=True), "", **fields).ok
-        assert part in judge(Refusal(must=False), "", **fields).violations[0]
-
-    def test_a_tool_call_is_no_refusal(self, judge):
-        """Words of refusal do not undo a call."""
-        outcome = judge(Refusal(must=True), "I can't help.", calls=[("refund_order", "{}")])
-
-        assert outcome.violations == ('called "refund_order", though a refusal was asked for',)
-
-    def test_own_phrases_are_added(self, judge):
-        """Further phrases are plain texts, folded like the answer."""
-        check = Refusal(must=True, phrases=["Dazu darf ich nichts sagen"])
-
-        assert judge(check, "DAZU darf\nich nichts sagen!").ok
-        assert judge(check, "I can't help with that.").ok
-
-    @pytest.mark.parametrize(
-        ("parameters", "part"),
-        [
-            ({"must": "yes"}, "`must` has to be true or false"),
-            ({"must": True, "phrases": [""]}, "`phrases[]` is empty"),
-            ({"must": True, "phrases": 5}, "`phrases` has to be a list of texts"),
-        ],
-    )
-    def test_nonsense_is_refused(self, parameters, part):
-        """A parameter that makes no sense is a ValueError of one sentence."""
-        with pytest.raises(ValueError, match="`") as caught:
-            Refusal(**parameters)
 
         assert part in str(caught.value)

@@ -15,13 +15,23 @@ from pytest_quantguard._registry import Registry
 from pytest_quantguard.checks import CHECKS
 
 SMALLEST = {
+    "choice": {"options": ["a", "b"]},
+    "code_parses": {"language": "python"},
     "contains": {"texts": ["a"]},
+    "disclaimer": {"texts": ["a"]},
     "exact": {"text": "a"},
     "json_schema": {"schema": {}},
+    "judge": {"rubric": "a"},
+    "language": {"language": "en"},
+    "latency": {"max_s": 1},
     "length": {"max_chars": 1},
+    "not_contains": {"texts": ["a"]},
+    "python_tests": {"tests": "assert f()"},
     "refusal": {"must": True},
     "regex": {"pattern": "a"},
+    "similarity": {"least": 0.5},
     "tool_call": {"name": "a"},
+    "tool_sequence": {"calls": ["a"]},
 }
 FILES = sorted(Path(checks.__file__).parent.glob("*.py"))
 

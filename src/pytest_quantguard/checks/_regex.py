@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
+from itertools import islice
 
 from pytest_quantguard.checks import _limited
 from pytest_quantguard.checks._text import quote
@@ -13,6 +15,7 @@ MAX_CHARS = 1_000_000
 """Longest text that is matched, in characters."""
 
 _MOST_LABELS = 1_000
+_MOST_HITS = 20_000
 
 
 def compiled(field: str, pattern: str) -> re.Pattern[str]:
@@ -60,6 +63,42 @@ def labels(pattern: str, text: str) -> list[str]:
         return _limited.call(_labels, pattern, text)
     except TimeoutError:
         raise _too_slow(pattern, text) from None
+
+
+def hits(pattern: str, text: str) -> list[tuple[int, int, str]]:
+    """Return start, end and group 1 (the whole match without groups) of at most 20,000 matches.
+
+    Raises:
+        CheckError: when that took longer than the limit.
+    """
+    try:
+        return [(start, end, label) for start, end, label in _limited.call(_hits, pattern, text)]
+    except TimeoutError:
+        raise _too_slow(pattern, text) from None
+
+
+def matching(pattern: str, texts: Sequence[str]) -> list[bool]:
+    """Tell for each text whether the pattern matches somewhere in it.
+
+    Raises:
+        CheckError: when all together took longer than the limit.
+    """
+    try:
+        return _limited.call(_matching, pattern, list(texts))
+    except TimeoutError:
+        raise _too_slow(pattern, "".join(texts)) from None
+
+
+def _hits(pattern: str, text: str) -> list[tuple[int, int, str]]:
+    expression = re.compile(pattern)
+    group = 1 if expression.groups else 0
+    matches = islice(expression.finditer(text), _MOST_HITS)
+    return [(match.start(), match.end(), match[group] or "") for match in matches]
+
+
+def _matching(pattern: str, texts: list[str]) -> list[bool]:
+    expression = re.compile(pattern)
+    return [expression.search(text) is not None for text in texts]
 
 
 def _found(pattern: str, text: str, full: bool) -> bool:

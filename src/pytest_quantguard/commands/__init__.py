@@ -5,6 +5,18 @@ is imported until it is called.
 """
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "export": (
+        "pytest_quantguard.commands.export:export",
+        "write the requests of a run as batch files, for answers without a server",
+    ),
+    "import": (
+        "pytest_quantguard.commands.import_:import_",
+        "make golden cases of eval files, chat data and recorded traffic",
+    ),
+    "judge-check": (
+        "pytest_quantguard.commands.judge_check:judge_check",
+        "say how well a judge model agrees with labels that people gave",
+    ),
     "lint": (
         "pytest_quantguard.commands.lint:lint",
         "say what is weak about your golden cases; asks nothing",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pytest_quantguard import _noise
 from pytest_quantguard._cache import completion_key
-from pytest_quantguard._collect import CASE
 from pytest_quantguard._evidence import jobs_of
+from pytest_quantguard._items import CASE
 from pytest_quantguard._plan import Asked, Outset
-from pytest_quantguard._survey import Survey
+from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def outset(gate: GateSession, items: Iterable[pytest.Item]) -> tuple[Outset, lis
         file=gate.settings.file,
         metrics=gate.metrics,
     )
-    return found, [*gate.problems, *survey.problems]
+    judges = gate.services.judges.select(chosen(selected))
+    return found, [*gate.problems, *survey.problems, *judges]
 
 
 def _measured_noise(gate: GateSession) -> float | None:

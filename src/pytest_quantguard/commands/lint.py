@@ -56,7 +56,8 @@ def _run(name: str, outset: Outset) -> Iterable[Finding]:
 
 
 def _outset(gate: Any, items: Sequence[Any], options: Namespace) -> Outset:
-    from pytest_quantguard._collect import CASE, QuantItem
+    from pytest_quantguard._collect import QuantItem
+    from pytest_quantguard._items import CASE
     from pytest_quantguard._survey import Survey
 
     selected = [item for item in items if CASE in item.stash]

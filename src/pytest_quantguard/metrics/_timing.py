@@ -46,7 +46,15 @@ class Timing(Paired):
     ) -> Found:
         both = answered(measurements)
         live = [m for m in both if m.baseline.live and m.candidate.live]
-        cached = sum(not arm.live for m in both for arm in (m.baseline, m.candidate))
+        dead = [arm for m in both for arm in (m.baseline, m.candidate) if not arm.live]
+        cached, untimed = len(dead), sum(arm.latency_s is None for arm in dead)
+        if untimed:
+            return Found(
+                pairs_of(live, self._value),
+                f"{untimed} of {2 * len(both)} answers were recorded elsewhere, and how long they "
+                "took is not known: ask both arms in one run to judge times",
+                barred=True,
+            )
         if cached:
             return Found(
                 pairs_of(live, self._value),

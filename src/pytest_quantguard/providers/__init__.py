@@ -3,4 +3,5 @@
 PROVIDERS = {
     "openai": "pytest_quantguard.providers.openai:OpenAIProvider",
     "llamacpp": "pytest_quantguard.providers.llamacpp:LlamaCppProvider",
+    "recorded": "pytest_quantguard.providers.recorded:RecordedProvider",
 }

@@ -14,6 +14,7 @@ from pytest_quantguard.reporters._excerpts import (
     case_line,
     side_by_side,
 )
+from pytest_quantguard.reporters._judged import judge_sentences
 from pytest_quantguard.reporters._layers import layer_sentences
 from pytest_quantguard.reporters._summary import (
     also_measured,
@@ -100,8 +101,9 @@ def render(
             texts = completions if verbosity >= 1 else None
             lines += [""] if lines else []
             lines += candidate_lines(candidate, report.baseline.name, style, texts)
-    run = sequential(report.provenance) if verbosity >= 0 else ""
-    lines += ["", *style.hang(run, 0)] if run else []
+    run = [sequential(report.provenance), *judge_sentences(report.provenance)]
+    told = [line for text in run if text and verbosity >= 0 for line in style.hang(text, 0)]
+    lines += ["", *told] if told else []
     return [style.finish(line) for line in lines]
 
 

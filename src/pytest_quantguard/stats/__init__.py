@@ -10,6 +10,7 @@ cases got worse beyond chance: e-values, which hold at every look, for added cas
 that share cases, so nothing has to be planned for that.
 """
 
+from .agreement import Kappa, cohen_kappa, labels_needed, wilson_interval
 from .evidence import (
     EValue,
     closure_rejects,
@@ -78,6 +79,7 @@ from .sequential import looks_alpha
 __all__ = [
     "EValue",
     "Estimate",
+    "Kappa",
     "MEAN_FLOOR",
     "PairedCounts",
     "Side",
@@ -85,10 +87,12 @@ __all__ = [
     "bonett_price_interval",
     "cases_to_pass",
     "closure_rejects",
+    "cohen_kappa",
     "fail_cases",
     "family_evidence",
     "holm",
     "instability",
+    "labels_needed",
     "looks_alpha",
     "loss_interval",
     "loss_p",
@@ -128,4 +132,5 @@ __all__ = [
     "tango_z",
     "wald_interval",
     "wasserstein_swap_p",
+    "wilson_interval",
 ]

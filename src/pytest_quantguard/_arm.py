@@ -1,0 +1,78 @@
+"""One arm's answers to one case, and where two arms part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_quantguard._drive import Drive
+from pytest_quantguard._judging import Given, Judge, judged
+from pytest_quantguard.errors import CheckError, ProviderError
+from pytest_quantguard.types import Completion, GoldenCase, Json, Outcome, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One arm's answers to one case: all repeats, or the error that prevented them."""
+
+    role: Role
+    completions: tuple[Completion, ...] = ()
+    key: str = ""
+    error: ProviderError | None = None
+    live: bool = False
+    drives: tuple[Drive, ...] = ()
+    """One per repeat, where a test asked for itself ..."""
+    outcome: Outcome | None = None
+    """... and what it found."""
+    fault: CheckError | None = None
+    """... or why it could not judge."""
+
+    def says(self, other: Arm) -> bool:
+        """Tell whether both arms gave the same answers, word for word."""
+        return bool(self.completions) and self._said == other._said
+
+    @property
+    def _said(self) -> list[Json]:
+        return [
+            {"text": c.text, "calls": c.tool_calls, "refusal": c.refusal, "end": c.finish_reason}
+            for c in self.completions
+        ]
+
+    @property
+    def given(self) -> tuple[Given, ...]:
+        """What was judged, repeat by repeat."""
+        return self.drives or self.completions
+
+    def same_question(self, other: Arm) -> bool:
+        """Tell whether both arms were asked the same first: a test may ask what it likes."""
+        ours, theirs = self.drives, other.drives
+        return not (ours and theirs) or ours[0].turns[0].request == theirs[0].turns[0].request
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        return self.completions[0].usage.prompt_tokens if self.completions else None
+
+
+def found_in(arm: Arm, case: GoldenCase, check: str, judge: Judge) -> Outcome:
+    """Judge an arm, or return what a test found that asked for itself.
+
+    Raises:
+        CheckError: the check raised, or gave no outcome.
+    """
+    return arm.outcome or judged(arm.completions, case, check, judge)
+
+
+def first_loss(held: Outcome, found: Outcome) -> int | None:
+    """Return the first repeat in which the baseline holds and the candidate does not."""
+    pairs = zip(held.repeats or (held.value,), found.repeats or (found.value,), strict=False)
+    return next((at for at, (ours, theirs) in enumerate(pairs) if ours >= 1 > theirs), None)
+
+
+def keys_of(baseline: Arm, candidate: Arm, outcomes: tuple[Outcome, Outcome]) -> tuple[str, str]:
+    """Return what to show of both arms: of a test that asked for itself, where it broke off."""
+    if not (baseline.drives and candidate.drives):
+        return baseline.key, candidate.key
+    at = first_loss(*outcomes) or 0
+    last = len(candidate.drives[at].turns) - 1
+    turns = (arm.drives[at].turns for arm in (baseline, candidate))
+    answers = [asked[min(last, len(asked) - 1)].answer for asked in turns]
+    return tuple(answer.key if answer else "" for answer in answers)  # type: ignore[return-value]

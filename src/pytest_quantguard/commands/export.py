@@ -1,0 +1,251 @@
+"""``quantguard export``: the requests of a run, for a batch job to answer.
+
+One file for each variant in the format of OpenAI's batch API, which vLLM ``run-batch`` and hosted
+batch APIs read. Nothing is asked of any server, and none is started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_quantguard._sanitize import clean
+from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
+from pytest_quantguard.errors import InputError, ProviderError
+from pytest_quantguard.types import Json, Variant
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_quantguard._questions import Question
+    from pytest_quantguard._session import GateSession
+    from pytest_quantguard.types import GoldenCase
+
+URL = "/v1/chat/completions"
+_MOST = 50_000
+"""Requests that OpenAI's batch API takes in one file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What was written for one variant."""
+
+    variant: str
+    model: str
+    file: str | None
+    """None where there is nothing to ask."""
+    requests: int
+    further: int
+    """How many of them are only needed should a critical case seem to have regressed."""
+    cached: int
+    """Requests that were left out, because the cache has their answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exported:
+    cases: int
+    batches: tuple[Batch, ...]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+def export(arguments: Sequence[str]) -> int:
+    """Write the requests; return 0, 4 for mistakes, 5 when no golden case was selected.
+
+    Every argument that is not its own goes to pytest.
+    """
+    options, rest = _options(arguments)
+    found = collect(rest, options.candidate, lambda gate, items: _export(gate, items, options))
+    if found.said:
+        refuse(found.said)
+    if found.looked is None:
+        return found.code
+    if found.looked.problems:
+        return refuse(f"quantguard export: {problem}" for problem in found.looked.problems)
+    if not found.looked.cases:
+        refuse(["quantguard export: no golden case was selected: there is nothing to ask"])
+        return NOTHING
+    _tell(found.looked, options)
+    return 0
+
+
+def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
+    parser = Parser(
+        prog="quantguard export",
+        usage="quantguard export [--candidate NAME ...] [--baseline] [--all] [--to FOLDER]\n"
+        "                         [--json] [pytest arguments ...]",
+        description="Write what a run would ask as OpenAI batch JSONL: one file for each variant,\n"
+        "for vLLM run-batch or a hosted batch API. Then judge the answers without a server:\n"
+        "pytest --quant-candidate=NAME --quant-answers=FILE --quant-answers=FILE",
+        epilog="Everything else goes to pytest: paths, -k, -m, --quant-config, --quant-null ...\n"
+        "The whole way is in docs/batch.md.",
+    )
+    add = parser.add_argument
+    which = "candidate to write; may be given several times; default: all variants"
+    add("--candidate", action="append", default=[], metavar="NAME", help=which)
+    add("--baseline", action="store_true", help="write the baseline's requests only")
+    add("--all", action="store_true", help="write requests too of which the cache has the answer")
+    folder = "folder to write to (default batches)"
+    add("--to", type=Path, default=Path("batches"), metavar="FOLDER", help=folder)
+    add("--json", action="store_true", help="print what was written as JSON")
+    return parser.parse_known_args(arguments)
+
+
+# --- writing ------------------------------------------------------------------------------
+
+
+def _export(gate: GateSession, items: Sequence[pytest.Item], options: Namespace) -> _Exported:
+    from pytest_quantguard._items import CASE
+    from pytest_quantguard._questions import questions
+
+    cases = {item.stash[CASE].id: item.stash[CASE] for item in items if CASE in item.stash}
+    variants = dict(gate.settings.variants)
+    if options.baseline:
+        variants = {gate.settings.baseline.name: gate.settings.baseline}
+    problems = list(gate.problems)
+    batches = []
+    for name, variant in variants.items() if not problems else ():
+        try:
+            asked = questions(cases.values(), name, gate.providers[name])
+            due = asked if options.all else _due(asked, gate)
+            batches.append(_written(variant, asked, due, options.to))
+        except (ProviderError, InputError) as error:
+            problems.append(f"{gate.settings.places[name]}: {error}")
+    return _Exported(
+        cases=len(cases),
+        batches=tuple(batches),
+        notes=tuple(_notes(gate, list(cases.values()))),
+        problems=tuple(problems),
+    )
+
+
+def _due(asked: Mapping[str, Question], gate: GateSession) -> dict[str, Question]:
+    """Leave out what the cache knows already."""
+    if not gate.settings.cache_folder.is_dir():  # opening it would make it
+        return dict(asked)
+    return {key: question for key, question in asked.items() if key not in gate.cache}
+
+
+def _written(
+    variant: Variant, asked: Mapping[str, Question], due: Mapping[str, Question], folder: Path
+) -> Batch:
+    """Write one variant's file, whole or not at all; one without a request is taken away."""
+    target = folder / f"{variant.name}.requests.jsonl"
+    beside = folder / f".{variant.name}.{os.getpid()}.jsonl"
+    try:
+        target.unlink(missing_ok=True)
+        if due:
+            folder.mkdir(parents=True, exist_ok=True)
+            with beside.open("w", encoding="ascii") as stream:
+                stream.writelines(
+                    line(key, question, variant) + "\n" for key, question in due.items()
+                )
+            beside.replace(target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+    return Batch(
+        variant=variant.name,
+        model=variant.model,
+        file=str(target) if due else None,
+        requests=len(due),
+        further=sum(question.further for question in due.values()),
+        cached=len(asked) - len(due),
+    )
+
+
+def line(key: str, question: Question, variant: Variant) -> str:
+    """Return one request of a batch: what the provider sends, apart from streaming."""
+    body: Json = {
+        "model": variant.model,
+        **question.request.body(),
+        **variant.options.get("extra_body", {}),
+    }
+    found: Json = {"custom_id": key, "method": "POST", "url": URL, "body": body}
+    return json.dumps(found, separators=(",", ":"))
+
+
+# --- telling ------------------------------------------------------------------------------
+
+
+def _notes(gate: GateSession, cases: Sequence[GoldenCase]) -> list[str]:
+    """Return what a batch cannot do for this run."""
+    found = []
+    driven = sum(case.driven for case in cases)
+    if driven:
+        found.append(
+            f"{driven} cases are conversations that a test drives: what they ask depends on the "
+            "answers, so no batch can hold it; they need a server, or the cache"
+        )
+    if gate.references and (scored := sum(case.reference is not None for case in cases)):
+        found.append(
+            f"the metric 'reference' asks how likely a model finds {scored} given answers: a batch "
+            "cannot ask that; take its budget away, or ask a server"
+        )
+    judged = sum(any(_asks_judge(check) for check in case.checks) for case in cases)
+    if judged:
+        found.append(
+            f"{judged} cases are judged by a model: it is asked when the answers are judged"
+        )
+    return found
+
+
+def _asks_judge(check: Any) -> bool:
+    from pytest_quantguard.contracts import AsksJudge
+
+    return isinstance(check, AsksJudge)
+
+
+def _tell(exported: _Exported, options: Namespace) -> None:
+    if options.json:
+        told = {
+            "cases": exported.cases,
+            "batches": [asdict(batch) for batch in exported.batches],
+            "notes": list(exported.notes),
+        }
+        tell(json.dumps(told, indent=2))
+        return
+    lines = [f"quantguard export: {exported.cases} cases"]
+    for batch in exported.batches:
+        lines.append(f"  {batch.file or f'{batch.variant}: no file'}: {_counts(batch)}")
+        if batch.requests > _MOST:
+            lines.append(
+                f"    more than the {_MOST:,} that OpenAI's batch API takes in one file: split it "
+                f"(split -l {_MOST} FILE), and give every answer file with --quant-answers"
+            )
+    lines += [f"note: {note}" for note in exported.notes]
+    tell(clean("\n".join([*lines, *_next(exported)])))
+
+
+def _counts(batch: Batch) -> str:
+    parts = [f"{batch.requests} requests for {batch.model}"]
+    if batch.further:
+        parts.append(f"{batch.further} of them should a critical case seem to regress")
+    if batch.cached:
+        parts.append(f"{batch.cached} left out, the cache has their answers (--all writes them)")
+    return "; ".join(parts)
+
+
+def _next(exported: _Exported) -> list[str]:
+    written = [batch for batch in exported.batches if batch.file]
+    if not written:
+        return ["nothing has to be asked: pytest --quant-candidate=NAME judges what is cached"]
+    first = written[0]
+    answers = [str(batch.file).replace(".requests.", ".answers.") for batch in written]
+    candidate = exported.batches[-1].variant
+    files = " ".join(f"--quant-answers={name}" for name in answers)
+    return [
+        "answer each file, for instance:",
+        f"  vllm run-batch -i {first.file} -o {answers[0]} --model {first.model}",
+        "then judge the answers, with no server at all:",
+        f"  pytest --quant-candidate={candidate} {files}",
+    ]

@@ -1,0 +1,129 @@
+"""OTLP JSON: from the encoding of OpenTelemetry's protocol to plain values.
+
+Format: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. The collector's file
+exporter writes one such document per line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_quantguard.importers._lines import depth_of
+from pytest_quantguard.types import Json
+
+_DEEPEST = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A span, or a log record."""
+
+    place: str
+    name: str
+    """The span's name, or the event's."""
+    attributes: Json
+    resource: Json
+    """Attributes of what sent it, such as ``service.name``."""
+    span: str = ""
+    """Trace and span id, where it has both."""
+    body: Any = None
+    """What a log record says, beside its attributes."""
+    events: tuple[tuple[str, Json], ...] = ()
+    """Names and attributes of a span's events."""
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """When a span began and ended, since the epoch; 0 = not known."""
+    log: bool = field(default=False)
+
+
+def signals(document: Json, place: str) -> Iterator[Signal]:
+    """Yield the spans and log records of one OTLP document; what has another shape is passed over.
+
+    ``place`` is where the document stands, as ``file:line`` or ``file: $``.
+    """
+    at = place if place.endswith("$") else f"{place}: $"
+    for outer, inner, item, log in (
+        ("resourceSpans", "scopeSpans", "spans", False),
+        ("resourceLogs", "scopeLogs", "logRecords", True),
+    ):
+        for i, resource in _maps(document.get(outer)):
+            about = attributes(_map(resource.get("resource")).get("attributes"))
+            for j, scope in _maps(resource.get(inner)):
+                for k, found in _maps(scope.get(item)):
+                    where = f"{at}.{outer}[{i}].{inner}[{j}].{item}[{k}]"
+                    yield _signal(found, where, about, log)
+
+
+def _signal(found: Json, place: str, resource: Json, log: bool) -> Signal:
+    about = attributes(found.get("attributes"))
+    name = found.get("eventName") or about.get("event.name") if log else found.get("name")
+    trace, span = found.get("traceId"), found.get("spanId")
+    return Signal(
+        place=place,
+        name=name if isinstance(name, str) else "",
+        attributes=about,
+        resource=resource,
+        span=f"{trace} {span}" if isinstance(trace, str) and isinstance(span, str) else "",
+        body=value_of(found.get("body")) if log else None,
+        events=tuple(
+            (str(event.get("name")), attributes(event.get("attributes")))
+            for _, event in _maps(found.get("events"))
+        ),
+        seconds=(_seconds(found.get("startTimeUnixNano")), _seconds(found.get("endTimeUnixNano"))),
+        log=log,
+    )
+
+
+def attributes(pairs: Any) -> Json:
+    """Return a list of ``{key, value}`` as a map; later ones win."""
+    return {
+        pair["key"]: value_of(pair.get("value"))
+        for _, pair in _maps(pairs)
+        if isinstance(pair.get("key"), str)
+    }
+
+
+def value_of(value: Any) -> Any:
+    """Return what an AnyValue holds; None for what is none, or nested absurdly deep."""
+    return None if depth_of(value) > _DEEPEST else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return None
+    for key in ("stringValue", "boolValue", "doubleValue", "bytesValue"):
+        if key in value:
+            return value[key]
+    if "intValue" in value:  # a text, since JSON's numbers lose the last digits of 64 bits
+        return _whole(value["intValue"])
+    if "arrayValue" in value:
+        return [_plain(item) for item in _list(_map(value["arrayValue"]).get("values"))]
+    if "kvlistValue" in value:
+        pairs = _maps(_map(value["kvlistValue"]).get("values"))
+        return {str(pair.get("key")): _plain(pair.get("value")) for _, pair in pairs}
+    return None
+
+
+def _whole(value: Any) -> int | None:
+    if type(value) is int:
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+
+
+def _seconds(nanos: Any) -> float:
+    return (_whole(nanos) or 0) / 1e9
+
+
+def _maps(value: Any) -> Iterator[tuple[int, Json]]:
+    return ((i, item) for i, item in enumerate(_list(value)) if isinstance(item, dict))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _map(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
