@@ -81,7 +81,7 @@ class Answers:
         return one_line(", ".join(name for _, name in self._files), 200)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._index and key not in self._index.conflicts
+        return self._index.answers(key)
 
     def find(self, key: str) -> Completion | None:
         """Return the answer to a question; None where there is none that can be used."""
@@ -224,7 +224,7 @@ class AnsweredCache(CompletionCache):
         return super().get(key) if found is None else found
 
     def __contains__(self, key: str) -> bool:
-        return self._answers.find(key) is not None or super().get(key) is not None
+        return key in self._answers or super().get(key) is not None
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:

@@ -79,7 +79,6 @@ def source_of(node: pytest.Item) -> Source:
 
 def run_function(item: pytest.Function, examiner: Examiner, services: GateServices) -> bool:
     """Run a ``quant_case`` test's body once per arm; False when ``item`` is an ordinary test."""
-    __tracebackhide__ = True
     case = item.stash.get(CASE, None)
     if case is None:
         return False

@@ -35,8 +35,7 @@ _BEFORE = 20
 _LONGEST_SOURCE = 5_000_000
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _UNWANTED = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
-_LOOPS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
-_PLACES = (ast.Attribute, ast.Subscript, ast.Name)
+_PLACES = (ast.Attribute, ast.Subscript, ast.Name, ast.Call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,6 @@ class Place:
 class _Value:
     text: str
     is_text: bool
-
-
-class _Seen(BaseException):
-    """Ends a run once the values are known; no ``except Exception`` of a body stops it."""
 
 
 # --- finding the assertion ----------------------------------------------------------------
@@ -138,10 +133,10 @@ def _operands(test: ast.expr) -> Iterator[ast.expr]:
 
 
 def _looked_into(node: ast.expr) -> Iterator[ast.expr]:
-    """Yield a part itself; of a loop, which has no value to show, the things it looks at."""
+    """Yield a part itself; of a generator, which shows nothing, the things it looks at."""
     if isinstance(node, ast.Constant):
         return
-    if not isinstance(node, _LOOPS):
+    if not isinstance(node, ast.GeneratorExp):
         yield node
         return
     bound = {
@@ -177,13 +172,13 @@ class _Watch:
         self._inside = False
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if frame.f_code is not self.place.code:
-            return None
+        if frame.f_code is not self.place.code or self.hits >= (self.hit or _MOST_HITS):
+            return None  # the run itself goes on: another plugin's event loop may carry it
         self._inside = False
         return self._local
 
     def _local(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if event == "line":
+        if event == "line" and self.hits < (self.hit or _MOST_HITS):
             before, self._inside = self._inside, frame.f_lineno in self.place.lines
             if self._inside and not before:  # a statement of several lines is gone through twice
                 self._arrive(frame)
@@ -194,8 +189,6 @@ class _Watch:
         if self.hits == self.hit:
             names = {**frame.f_globals, **frame.f_locals}
             self.values = [_value(code, names) for _, code in self.place.operands]
-        if self.hits >= (self.hit or _MOST_HITS):
-            raise _Seen
 
     def watch(self, run: Callable[[], object]) -> _Watch:
         sys.settrace(self)

@@ -17,6 +17,7 @@ import pytest
 from pytest_quantguard._judging import judged
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.checks import CHECKS
+from pytest_quantguard.contracts import Repeated
 from pytest_quantguard.errors import CheckError
 from pytest_quantguard.types import (
     Completion,
@@ -33,7 +34,7 @@ NEEDS_SERVICES = {
 }
 FURTHER = {
     "choice": [{"options": ["A", "very likely", "-1"], "where": "anywhere"}],
-    "citations": [{"pattern": r"\(([^)]+)\)"}],
+    "citations": [{"pattern": r"\(([^()]{1,40})\)"}],
     "code_parses": [{"language": "xml"}],
     "contains": [{"texts": ["stra\u00dfe"], "case_sensitive": False}],
     "json": [{"fenced": True}],
@@ -47,7 +48,7 @@ FURTHER = {
     "stability": [{"of": "json"}, {"of": "text", "measure": "pairwise"}],
 }
 
-TOOLS = ("refund_order", "find_order", "get_weather", "get_time")
+TOOLS = ("refund_order", "find_order", "book_room", "get_weather", "get_time")
 CASE = GoldenCase(
     id="case",
     cohort="cohort",
@@ -56,7 +57,7 @@ CASE = GoldenCase(
             {
                 "role": "user",
                 "content": "[doc-1] Refund order 88213-A of Anna Kowalska by 2026-03-01.\n\n"
-                "[doc-2] M\u00fcller & S\u00f6hne paid 1,234.50 EUR.",
+                "[doc-2] M\u00fcller & S\u00f6hne paid 1,234.50 EUR with card 4711000012.",
             },
         ),
         tools=tuple({"function": {"name": name, "parameters": {}}} for name in TOOLS),
@@ -113,10 +114,8 @@ HOSTILE = {
 MEGABYTES = {
     "prose": "The order 88213-A was refunded to Anna Kowalska. It is done, so to say.\n" * 140_000,
     "one line": "a" * 10_000_000,
-    "one line of digits": "8" * 10_000_000,
     "lines": "\n" * 10_000_000,
     "numbers": "[" + "1, " * 3_333_333 + "1]",
-    "emoji": "\U0001f600" * 10_000_000,
     "half pairs": "\ud83d" * 10_000_000,
 }
 CALLS = {
@@ -166,8 +165,9 @@ def answer(text="", calls=(), reason="stop"):
 
 def assert_sound(check, completion, limit_s=2.0):
     """Judge as the gate does; demand a value, few printable sentences, and little work."""
+    repeats = (completion,) * (2 if isinstance(check, Repeated) else 1)
     began = time.process_time()
-    outcome = judged((completion, completion), CASE, check.key, check)
+    outcome = judged(repeats, CASE, check.key, check)
     took = time.process_time() - began
 
     assert 0.0 <= outcome.value <= 1.0

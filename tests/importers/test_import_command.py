@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from batch_files import quantguard
 from pytest_quantguard import _golden, cli
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.importers import IMPORTERS, _promptfoo_asserts
 
 OK, USAGE, NOTHING = 0, 4, 5
 TALK = [{"role": "user", "content": "When are you open?"}]
@@ -88,13 +92,14 @@ def test_adding_to_a_file_keeps_what_stands_there(run, chat, tmp_path):
     """Comments and order stay; ids that are taken get a number."""
     (tmp_path / "golden").mkdir()
     text = (
-        "# our own cases\ncohort: faq   # all of them\ncases:\n"
+        "# our own cases\ncohort: faq   # all of them\nsystem: Be kind.\ncases:\n"
         "  - id: Question-1   # by hand\n    prompt: Hi\n    expect: [{exact: Hi}]\n"
     )
     (tmp_path / "golden/own.quant.yaml").write_text(text)
     done = run(chat(), "--into", "golden/own.quant.yaml")
 
     assert OK == done.code, done.err
+    assert "the file's own system count for the imported cases too" in done.out
     after = (tmp_path / "golden/own.quant.yaml").read_text()
     assert after.startswith(text)
     assert ["Question-1", "Question-0", "Question-1-2", "Question-2"] == [
@@ -156,6 +161,27 @@ def test_what_was_lost_stands_in_the_file_too(run, tmp_path):
     assert "# Imported from x.jsonl (openai-chat)." in text
     assert "#   top_k: golden files have no such request parameter" in text
     assert 1 == len(load(tmp_path, "golden/x.quant.yaml"))
+
+
+def test_imported_cases_are_cases_like_any_other(project):
+    """Collected, asked and judged by the gate."""
+    records = [
+        {
+            "messages": [
+                {"role": "user", "content": f"faq {i}"},
+                {"role": "assistant", "content": f"answer faq {i}"},
+            ]
+        }
+        for i in range(60)
+    ]
+    project.write("chat.jsonl", lines(*records))
+    (project.folder / "golden/faq.quant.yaml").unlink()
+    done = quantguard(project.folder, "import", "chat.jsonl", "--expect", "contains: answer")
+    run = project.run()
+
+    assert OK == done.code, done.output
+    assert OK == run.code, run.output
+    assert run.has("60 cases, 1 cohort")
 
 
 # --- choosing -------------------------------------------------------------------------------
@@ -317,3 +343,13 @@ def test_help(capsys):
     for option in ("--from", "--cohort-by", "--into", "--sample", "--expect", "--references"):
         assert option in text
     assert "docs/importing.md" in text
+
+
+def test_the_page_names_every_format_and_assertion():
+    """docs/importing.md is what the program does: no format and no assertion is missing."""
+    page = (Path(__file__).parents[2] / "docs/importing.md").read_text("utf-8")
+    text = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    words = set(re.findall(r"`([^`]+)`", text))
+
+    assert set(IMPORTERS) <= words
+    assert set(_promptfoo_asserts._MAKERS) <= words

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers._nunjucks import TemplateError, render
 from pytest_quantguard.importers._promptfoo_asserts import NotCarriedError, check_of, grouped
 from pytest_quantguard.importers._promptfoo_files import expected
@@ -298,6 +299,9 @@ def test_files_around_the_config(tmp_path, read):
         ("file:///etc/hostname", "outside the config's folder"),
         ("file://gen.py", "code that promptfoo runs"),
         ("file://nowhere.txt", "no such file"),
+        ("file://" + "x" * 5000, "no such file"),
+        ("file://a\0b", "no such file"),
+        ("file:///abs/*.txt", "no such file"),
         ("huggingface://datasets/x", "fetched or run by promptfoo"),
         ("https://example.com/tests.csv", "fetched or run by promptfoo"),
         ("file://binary.csv", "not UTF-8"),
@@ -377,10 +381,26 @@ def test_lists_that_make_too_many_cases(read):
     assert ["its lists make 3200000 cases; at most 10000 are made"] == found.lost("the test")
 
 
+def test_a_prompt_that_needs_nunjucks_is_lost_once(read):
+    """At its own line, not once for every test; where none is left, the reasons are told."""
+    config = """
+prompts:
+  - '{{a}}'
+  - label: fancy
+    raw: '{% if a %}x{% endif %}'
+tests: [{vars: {a: 1}}, {vars: {a: 2}}]
+"""
+    found = read("promptfoo", config, ".yaml")
+
+    assert ["1", "2"] == [case["prompt"] for case in found.cases]
+    assert ["'fancy': it uses {% ... %} of Nunjucks"] == found.lost("prompt")
+    assert ["source.yaml:4"] == [loss.place for loss in found.losses if loss.what == "prompt"]
+    with pytest.raises(InputError, match=r"no prompt can be read(.|\n)*source.yaml:3: 'fancy': it"):
+        read("promptfoo", config.replace("  - '{{a}}'\n", ""), ".yaml")
+
+
 def test_tests_alone_need_a_prompt(read, tmp_path):
     """A file of tests has none; --prompt gives one."""
-    from pytest_quantguard.errors import InputError
-
     text = "- {vars: {q: Hello}, assert: [{type: contains, value: hi}]}\n"
 
     with pytest.raises(InputError, match=r"source\.yaml: no prompt can be read"):

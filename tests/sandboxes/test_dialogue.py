@@ -1,6 +1,8 @@
 """Talking with a program in a sandbox, and what becomes of it."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -78,6 +80,21 @@ class TestRunning:
     def test_a_large_program_runs(self, box):
         """Programs are handed over as a file, not on the command line."""
         assert box.run(f"x = '{'y' * 5_000_000}'\nprint(len(x))").stdout == "5000000\n"
+
+    def test_a_machine_may_allow_less(self, box):
+        """A limit that is lower already stays, and is no failure of the sandbox."""
+        text = f"""
+import resource
+from pytest_quantguard.sandboxes import _BEST_FIRST
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, 10_000_000))
+box = {{cls.name: cls for cls in _BEST_FIRST}}[{box.name!r}]()
+print(box.run("import resource; print(resource.getrlimit(resource.RLIMIT_FSIZE))").stdout)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True
+        )
+
+        assert "(10000000, 10000000)" == done.stdout.strip()
 
     def test_a_program_that_kills_itself_looks_killed(self, sandbox):
         """Whoever sent the signal: it was not out of time."""

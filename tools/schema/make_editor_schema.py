@@ -186,6 +186,8 @@ def kinds_of(hint: Any) -> Iterator[Schema]:
     elif inspect.isclass(origin) and issubclass(origin, Mapping):
         yield {"type": "object"}
     elif inspect.isclass(origin) and issubclass(origin, Sequence):
+        if arguments[0] is str:  # a bare text counts as a list of one
+            yield {"type": "string"}
         items = [kind for kind in kinds_of(arguments[0]) if kind]
         yield {
             "type": "array",

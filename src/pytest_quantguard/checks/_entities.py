@@ -28,7 +28,12 @@ _COMPARED = 2_000
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}\]]{3,2000}", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
-_WORD = re.compile(r"(?<![\w@])[^\W\d_]++(?:['\u2019&-][^\W\d_]++)*+['\u2019]?(?![\w@]|-[0-9])")
+# What French and Italian elide is no part of a name: L'Italie, d'Ingrid.
+_ELIDED = r"(?:[LlDdJjNnSsCcMmTt]|[Qq]u)['\u2019]"
+_WORD = re.compile(
+    rf"(?:(?<![\w@])|(?<=\b[LlDdJjNnSsCcMmTt]['\u2019])|(?<=\b[Qq]u['\u2019]))(?!{_ELIDED}[^\W\d_])"
+    r"[^\W\d_]++(?:['\u2019&-][^\W\d_]++)*+['\u2019]?(?![\w@]|-[0-9])"
+)
 _GAP = re.compile(
     r"\.?[ \u00a0](?:[0-9]{1,4} )?(?:(?:&|von|van|de|der|den|del|di|da|la|le|zu|bin|of|ter) ){0,2}"
 )
@@ -101,8 +106,8 @@ def _names(text: str) -> Iterator[Name]:
 
 def is_german(text: str) -> bool:
     """Tell by its function words whether a text is German: there all nouns are capitalised."""
-    few = fold(text[:20_000]).split()
-    return sum(word in GERMAN for word in few) * 8 > len(few) and len(few) > 2
+    few = re.findall(r"[^\W\d_]+", fold(text[:20_000]))
+    return sum(word in GERMAN for word in few) * 6 > len(few) > 2
 
 
 def _shouted(sentence: str) -> bool:

@@ -244,4 +244,7 @@ ORDERS = words(
 )
 """Words that open a sentence and belong to no name, even when a name follows."""
 
-GERMAN = words("der die das und ist nicht ein eine den dem fur mit auf zu wir sie von im werden")
+GERMAN = words(
+    "der die das und ist nicht ein eine einen einer eines den dem fur mit auf zu zur zum wir sie von "
+    "im vom werden wird sind bis bei oder sich auch nach aus ihr"
+)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from pytest_quantguard.checks._overlap import TOKEN
 
@@ -120,9 +121,9 @@ def _by_words(text: str, times: int) -> Loop | None:
     folded = [word[0].casefold() for word in words]
     for cut in (0, 1):  # the last word may be cut
         kept = folded[: len(folded) - cut]
+        letters = [0, *accumulate(sum(map(str.isalpha, word)) for word in reversed(kept))]
         for period, size in _periods(kept[::-1], times):
-            run = kept[len(kept) - size :]
-            if sum(map(str.isalpha, "".join(run))) < _LEAST_LETTERS:
+            if letters[size] < _LEAST_LETTERS:
                 continue
             first = len(kept) - size
             unit = window[words[first].start() : words[first + period - 1].end()]

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-LOOKED_AT = 20_000
+LOOKED_AT = 10_000
 """Characters at either end of a text that are read."""
 
 _RANGES = {
@@ -80,7 +80,7 @@ class Prose:
 def prose(text: str, scripts: frozenset[str]) -> Prose:
     """Return the words of a text that tell its language; ``scripts`` are those it should have.
 
-    Of a text of more than 40,000 characters the first and the last 20,000 are read; line numbers
+    Of a text of more than 20,000 characters the first and the last 10,000 are read; line numbers
     then count in these. Left out are code, addresses, tags, formulas, identifiers, mentions,
     *emphasis* of up to 40 characters, "quotations" of up to 160 (unless nearly everything is
     quoted), and brackets that explain a word in another script.

@@ -69,7 +69,7 @@ def distant(expected: Any, wire: Any, tolerance: float) -> str:
     try:
         got = plain(wire)
     except NotPlain as error:
-        return f"gave {error}, expected about {written(expected)}"
+        return f"gave {error}, expected {written(expected)} up to {tolerance:g}"
     if _close(expected, got, tolerance):
         return ""
     return f"gave {described(wire)}, expected {written(expected)} up to {tolerance:g}"

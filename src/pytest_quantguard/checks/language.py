@@ -43,7 +43,7 @@ class Language:
         max_foreign: largest share of letters that may be in other languages, from 0 to 1.
         undecided: ``fail`` or ``hold``, for an answer without words.
 
-    Of a text of more than 40,000 characters the first and the last 20,000 are read.
+    Of a text of more than 20,000 characters the first and the last 10,000 are read.
 
     Example:
         expect:

@@ -37,6 +37,8 @@ NOTHING = 5
 """As pytest's, when there is nothing to run."""
 _MOST = 10_000
 _LINES = ".quant.jsonl"
+_DEFAULTS = ("system", "prompt", "messages", "request", "tools", "expect", "vars", "matrix")
+"""Keys of a golden file that change what its cases ask or demand."""
 
 
 def import_(arguments: Sequence[str]) -> int:
@@ -71,6 +73,8 @@ def _import(options: Namespace) -> int:
     )
     drafts = _chosen(named(name).drafts(source, losses.add), options, losses)
     cases = [case for draft in drafts if (case := settler.settle(draft)) is not None]
+    if options.into:
+        _note_defaults(target, losses)
     if cases and not options.dry_run:
         head = _comment(source, name, losses) if target.suffix == ".yaml" else ""
         (_add if options.into else _write)(target, cases, head)
@@ -271,6 +275,24 @@ def _add(target: Path, cases: Sequence[Json], comment: str) -> None:
     else:
         text = append_cases(text, cases, name)
     _put(target, text, loads=loads)
+
+
+def _note_defaults(target: Path, losses: Losses) -> None:
+    """Say which keys of a golden file will count for the imported cases too."""
+    name = str(target)
+    try:
+        if target.name.endswith(_LINES):
+            with target.open(encoding="utf-8") as stream:
+                data = parse(stream.readline(), name).data
+            data = data.get("defaults") if isinstance(data, dict) else None
+        else:
+            data = read(target, name).data
+    except (InputError, OSError, UnicodeDecodeError):
+        return  # said when the file is written
+    keys = [key for key in _DEFAULTS if isinstance(data, dict) and key in data]
+    if keys:
+        why = f"the file's own {', '.join(keys)} count for the imported cases too"
+        losses.add(Loss(place=name, what="the cases as they were", why=why))
 
 
 def _put(target: Path, text: str, *, loads: bool) -> None:

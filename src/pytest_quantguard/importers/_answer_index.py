@@ -59,6 +59,11 @@ class AnswerIndex:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def answers(self, custom_id: str) -> bool:
+        """Tell, without reading it, whether a request has one answer, and did not fail."""
+        entry = self._entries.get(custom_id)
+        return entry is not None and bool(entry.digest) and custom_id not in self.conflicts
+
     def count(self, file: int) -> tuple[int, int]:
         """Return how many answers one file gives, and how many of them failed."""
         ours = [entry for entry in self._entries.values() if entry.file == file]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._document import Document, Path_
+from pytest_quantguard._document import Document, Path_, read
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers._chat import params_of, tools_of
 from pytest_quantguard.importers._lines import NotJsonError, kind, suffix_of
 from pytest_quantguard.importers._lines import parse as parse_json
+from pytest_quantguard.importers._nunjucks import TemplateError, render_all
 from pytest_quantguard.importers._promptfoo_files import Files, ForeignError
 from pytest_quantguard.importers._records import Loss, Note, Source, rest
 from pytest_quantguard.types import Json
@@ -75,11 +76,13 @@ class Config:
         self._files = Files(path.parent)
         self._source = source
         self._note = note
-        try:
-            self._document = self._files.document(path)
-        except ForeignError as error:
-            raise InputError(f"{name}: {error}") from None
-        self._document = Document(name, self._document.data, self._document.lines)
+        if suffix_of(path) in (".csv", ".jsonl"):
+            try:
+                self._document = self._files.document(path)
+            except ForeignError as error:
+                raise InputError(str(error)) from None
+        else:
+            self._document = read(path, name)
         data = self._document.data
         if isinstance(data, list):  # a file of tests by itself
             data = {"tests": data}
@@ -167,9 +170,15 @@ class Config:
         for index, (key, entry) in enumerate(entries):
             try:
                 named = {"raw": key, "label": entry} if isinstance(given, dict) else entry
-                found += self._prompt(named, f"prompt {index + 1}")
+                made = self._prompt(named, f"prompt {index + 1}")
             except ForeignError as error:
                 self._lose(("prompts", key), "prompt", str(error))
+                continue
+            for prompt in made:
+                if why := _unfit(prompt):
+                    self._lose(("prompts", key), "prompt", f"{prompt.label!r:.60}: {why}")
+                else:
+                    found.append(prompt)
         return found
 
     def _prompt(self, entry: Any, label: str) -> list[Prompt]:
@@ -289,6 +298,15 @@ class Config:
         own = {key: value for key, value in assertion.items() if key != "$ref"}
         inner = self._templated(target, depth + 1) if isinstance(target, dict) else {}
         return {**inner, **own} or {"type": f"$ref {reference}"[:60]}
+
+
+def _unfit(prompt: Prompt) -> str:
+    """Say what of Nunjucks a prompt needs beyond variables; empty when nothing."""
+    try:
+        render_all(prompt.content, {}, lambda name: None)
+    except TemplateError as error:
+        return str(error)
+    return ""
 
 
 def _config_of(provider: Any) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,14 @@ class Files:
         name = reference.removeprefix("file://")
         if "://" in name or ":" in name.split("/")[0][2:]:
             raise ForeignError(f"{reference[:80]!r} is fetched or run by promptfoo")
-        if any(mark in name for mark in "*?["):
-            found = sorted(self._folder.glob(name))[: _MOST_FILES + 1]
-            if len(found) > _MOST_FILES:
-                raise ForeignError(f"{reference[:80]!r} names more than {_MOST_FILES} files")
-        else:
-            path = self._folder / name
-            found = sorted(path.iterdir()) if path.is_dir() else [path]
-        if not found or not all(path.is_file() for path in found):
+        try:
+            found = self._named(name)
+            files = all(path.is_file() for path in found)
+        except (OSError, ValueError, NotImplementedError):  # no name that a file could have
+            found, files = [], False
+        if len(found) > _MOST_FILES:
+            raise ForeignError(f"{reference[:80]!r} names more than {_MOST_FILES} files")
+        if not found or not files:
             raise ForeignError(f"{reference[:80]!r}: no such file")
         for path in found:
             if not any(path.resolve().is_relative_to(root) for root in self._roots):
@@ -53,6 +54,12 @@ class Files:
             if path.suffix.lower() in _CODE:
                 raise ForeignError(f"{reference[:80]!r} is code that promptfoo runs")
         return found
+
+    def _named(self, name: str) -> list[Path]:
+        if any(mark in name for mark in "*?["):
+            return sorted(islice(self._folder.glob(name), _MOST_FILES + 1))
+        path = self._folder / name
+        return sorted(path.iterdir()) if path.is_dir() else [path]
 
     def name(self, path: Path) -> str:
         """Return what messages call a file."""

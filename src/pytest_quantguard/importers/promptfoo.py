@@ -48,14 +48,15 @@ def drafts(source: Source, note: Note) -> Iterator[Draft]:
     Raises:
         InputError: a config cannot be read, or has no prompts.
     """
-    note = _once(note)
+    lost: list[Loss] = []
+    note = _once(note, lost)
     for path, name in source.files:
         config = Config(path, name, source, note)
         prompts = config.prompts()
         if not prompts:
-            raise InputError(
-                f"{name}: no prompt can be read; give one with --prompt, such as '{{{{question}}}}'"
-            )
+            reasons = [f"{loss.place}: {loss.why}" for loss in lost if loss.what == "prompt"]
+            way_out = "give one with --prompt, such as '{{question}}'"
+            raise InputError([f"{name}: no prompt can be read; {way_out}", *reasons])
         for test in config.tests():
             for prompt in prompts:
                 if test.wants(prompt):
@@ -155,13 +156,14 @@ class _Case:
         self._note(Loss(place=self._test.place, what=what, why=why))
 
 
-def _once(note: Note) -> Note:
+def _once(note: Note, lost: list[Loss]) -> Note:
     """Tell the same loss of the same place once: one test makes a case for each prompt."""
     told: set[Loss] = set()
 
     def tell(loss: Loss) -> None:
         if loss not in told:
             told.add(loss)
+            lost.append(loss)
             note(loss)
 
     return tell

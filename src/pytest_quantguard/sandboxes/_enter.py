@@ -227,7 +227,7 @@ def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -
     texts = (source.encode(), target.encode(), kind.encode())
     if _libc.mount(*texts, ctypes.c_ulong(flags), options.encode()) < 0:
         code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), f"mount {source} {target}")
+        raise OSError(code, os.strerror(code), f"mount {source or 'all of'} {target}")
 
 
 def _write(path: str, text: str) -> None:

@@ -35,6 +35,8 @@ def become(program_fd: int, status_fd: int, memory_mb: int, cpu_s: int, threads:
         source = file.read().decode("utf-8", "surrogatepass")
     os.environ.clear()  # it held what the interpreter needs to start
     for which, limit in limits(memory_mb, cpu_s, threads).items():
+        most = resource.getrlimit(which)[1]  # a machine may allow less, and nobody may raise that
+        limit = limit if most == resource.RLIM_INFINITY else min(limit, most)  # noqa: PLW2901
         resource.setrlimit(which, (limit, limit))
     os.write(status_fd, b"+")
     os.close(status_fd)

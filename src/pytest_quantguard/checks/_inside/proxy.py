@@ -48,7 +48,9 @@ class Proxy(StandIn):
 
     def __getattribute__(self, name: str) -> Any:
         # Operators do not come along here, so that a method such as __add__ can be called by name.
-        return object.__getattribute__(self, name) if name == "__class__" else _attribute(self, name)
+        return (
+            object.__getattribute__(self, name) if name == "__class__" else _attribute(self, name)
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         _asked(self, do="set", of=_number(self), name=name, value=_peer(self).encode(value))
