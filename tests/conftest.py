@@ -22,6 +22,13 @@ def _without_plugins_that_few_need() -> Iterator[None]:
 
 
 @pytest.fixture
+def pytester(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Keep it out of runs inside this process, too."""
+    pytester.plugins.append("no:asyncio")
+    return pytester
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Iterator[GateProject]:
     """Return a project of 60 cases whose two models answer well."""
     with ScriptedServer(default=speaks(truthful)) as server:

@@ -146,13 +146,15 @@ def options() -> list[str]:
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "two-workers"])
 def test_the_gate_fails_a_candidate_with_bugs(coding, workers):
-    """The verdict, the sentences and the layers are the same with and without workers."""
+    """With and without workers; no request holds a test, or the right answer."""
     run = coding.run(*options(), "-v", *workers)
 
     assert 1 == run.code
     assert {"cand": "fail"} == run.verdicts
     assert run.has("median([4, 1, 3, 2]) gave 3, expected 2.5 up to 1e-06")
     assert 2 * len(CASES) == coding.server.requests
+    sent = json.dumps(coding.server.bodies)
+    assert not any(text in sent for text in ("MCMXCIV", "python_tests", "def slug"))
 
 
 def test_the_gate_passes_a_candidate_that_is_right(coding):
@@ -163,16 +165,6 @@ def test_the_gate_passes_a_candidate_that_is_right(coding):
 
     assert 0 == run.code, run.output
     assert {"cand": "pass"} == run.verdicts
-
-
-def test_the_tests_stay_hidden(coding):
-    """No request holds what is expected, or the right answer."""
-    coding.run(*options())
-
-    sent = json.dumps(coding.server.bodies)
-    assert "MCMXCIV" not in sent
-    assert "python_tests" not in sent
-    assert "def slug" not in sent
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "two-workers"])
@@ -189,14 +181,15 @@ def test_nothing_is_run_unless_it_is_allowed(coding, workers):
 
 
 def test_the_configuration_may_allow_it_too(coding):
-    """It can name the sandbox as well."""
-    coding.config(
-        coding.server.url,
-        budgets=[{"max_drop": "20 pt"}],
-        code={"allow": True, "sandbox": "limits"},
-    )
+    """It can name the sandbox as well; one case decides nothing, but is run."""
+    code = {"allow": True, "sandbox": "limits"}
+    coding.config(coding.server.url, budgets=[{"max_drop": "20 pt"}], code=code)
 
-    assert 1 == coding.run().code
+    coding.run("-k", "run-length", "--quant-underpowered=allow")
+
+    report = (coding.folder / "quant-report" / "report.json").read_text("utf-8")
+    assert 2 == coding.server.requests
+    assert "encode('abba') gave 'a2b2', expected 'a1b2a1'" in report
 
 
 def test_a_sandbox_that_does_not_work_stops_the_run(coding):

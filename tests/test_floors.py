@@ -38,7 +38,7 @@ FLOORS = {
     5: {"_collect", "_functions", "_rows", "_tally", "_plan", "_services", "_judges"}
     | {"_questions"},
     6: {"_sequential", "_survey", "_python"},
-    7: {"_session", "cli"},
+    7: {"_session", "cli", "lint"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }

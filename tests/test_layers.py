@@ -132,6 +132,14 @@ def test_a_request_without_an_answer_reaches_no_layer():
     assert 0.0 == delta.best
 
 
+def test_a_case_on_which_both_arms_are_silent_counts():
+    """The rates of layers are of all cases, as those of their check are."""
+    empty = Outcome.of(["the answer is empty"])
+    found = judge([pair(0, empty, empty), *[pair(i) for i in (1, 2, 3)]], [Budget(max_drop=0.5)])
+
+    assert [(4, 0.75), (4, 0.75)] == [(one.cases, one.baseline_rate) for one in found.layers]
+
+
 def test_the_sentence_says_where_it_breaks():
     """One line for each check in which a layer changed."""
     report = judge(pairs(n=100, wrong=3, silent=1), [Budget(max_drop=0.2)])

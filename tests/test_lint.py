@@ -120,11 +120,19 @@ def test_a_check_that_cannot_fail(lint, check):
         "numbers_preserved",
         {"tool_call": {"name": "refund_order"}},
         {"no_tool_call": ["refund_order"]},
+        {"no_tool_call": {"tools": ["refund_order"], "hidden": True}},
+        {"length": {"max_tokens": 300}},
+        {"regex": r"(?s)\A(?!.*\b\d{16}\b).*\Z"},
+        "entities_preserved",
     ],
 )
 def test_ordinary_checks_are_not_called_blind(lint, check):
     """Every check that some wrong answer breaks is left alone."""
-    case = {"id": "c", "prompt": "Refund order 88213-A [doc-1]", "expect": [check]}
+    case = {
+        "id": "c",
+        "prompt": "Refund order 88213-A of Ada Lovelace, London [doc-1]",
+        "expect": [check],
+    }
 
     code, said = lint([*cases(), {**case, "tools": [TOOL]}], "--rule", "blind-check")
 

@@ -1,4 +1,4 @@
-"""How recorded traffic differs from a golden set: said where it matters, silent where it does not."""
+"""How recorded traffic differs from a golden set: said only where it matters."""
 
 import random
 

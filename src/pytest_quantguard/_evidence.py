@@ -190,41 +190,15 @@ class Examiner:
         candidate: Arm,
     ) -> None:
         def mishap(role: Role, kind: str, message: str) -> None:
-            evidence.mishaps.append(
-                Mishap(
-                    variant=name,
-                    case=case.id,
-                    cohort=case.cohort,
-                    check=check,
-                    source=case.source,
-                    role=role,
-                    kind=kind,
-                    message=self._safe(message),
-                    critical=case.critical,
-                )
-            )
+            evidence.mishaps.append(self._mishap(case, check, name, role, kind, message))
 
         for arm in (baseline, candidate):
             for wrong in filter(None, (arm.error, arm.fault)):
                 mishap(arm.role, type(wrong).__name__, str(wrong))
         if baseline.error or baseline.fault or candidate.fault:
             return  # without a baseline there is nothing to compare with
-        tokens = (baseline.prompt_tokens, candidate.prompt_tokens)
-        alike = baseline.same_question(candidate)
-        if alike and None not in tokens and tokens[0] != tokens[1]:
-            mishap(
-                "candidate",
-                "NotComparable",
-                f"the same prompt is {tokens[0]} tokens for the baseline and {tokens[1]} for the "
-                "candidate: another chat template, tokenizer or hidden system prompt",
-            )
-            return
-        if reads_timing(judge) and not (baseline.live and candidate.live):
-            mishap(
-                "baseline" if candidate.live else "candidate",
-                "NotComparable",
-                f"{check} compares times, and {_untimed(baseline, candidate)}",
-            )
+        if unlike := _incomparable(check, judge, baseline, candidate):
+            mishap(unlike[0], "NotComparable", unlike[1])
             return
         try:
             held, found = self._outcomes(baseline, candidate, case, check, judge)
@@ -251,6 +225,21 @@ class Examiner:
                 keys=keys_of(baseline, candidate, (held, found)),
                 confirmation=confirmation,
             )
+        )
+
+    def _mishap(
+        self, case: GoldenCase, check: str, name: str, role: Role, kind: str, message: str
+    ) -> Mishap:
+        return Mishap(
+            variant=name,
+            case=case.id,
+            cohort=case.cohort,
+            check=check,
+            source=case.source,
+            role=role,
+            kind=kind,
+            message=self._safe(message),
+            critical=case.critical,
         )
 
     def _confirmed(
@@ -329,6 +318,23 @@ def _untimed(*arms: Arm) -> str:
         "not all answers were asked in this run: give a variant another 'revision', or use an "
         "empty cache folder"
     )
+
+
+def _incomparable(
+    check: str, judge: Judge, baseline: Arm, candidate: Arm
+) -> tuple[Role, str] | None:
+    """Return which arm's answer is to another question, or of another run, and why; else None."""
+    tokens = (baseline.prompt_tokens, candidate.prompt_tokens)
+    alike = baseline.same_question(candidate)
+    if alike and None not in tokens and tokens[0] != tokens[1]:
+        return "candidate", (
+            f"the same prompt is {tokens[0]} tokens for the baseline and {tokens[1]} for the "
+            "candidate: another chat template, tokenizer or hidden system prompt"
+        )
+    if reads_timing(judge) and not (baseline.live and candidate.live):
+        role: Role = "baseline" if candidate.live else "candidate"
+        return role, f"{check} compares times, and {_untimed(baseline, candidate)}"
+    return None
 
 
 def jobs_of(case: GoldenCase, variants: tuple[str, ...], *, references: bool = False) -> list[Job]:

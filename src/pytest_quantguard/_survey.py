@@ -126,7 +126,7 @@ def _seen_before(cases: Mapping[str, GoldenCase], settings: GateConfig) -> list[
     """Say which golden prompts a candidate was calibrated on."""
     if not settings.calibration:
         return []
-    from pytest_quantguard._calibration import overlaps
+    from pytest_quantguard.lint._overlap import overlaps
 
     prompts = {key: case.request.question for key, case in cases.items()}
     found = overlaps(prompts, settings.calibration)

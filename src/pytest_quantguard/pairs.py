@@ -5,7 +5,7 @@ Positive differences always mean that the candidate is worse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -43,12 +43,11 @@ class PairedOutcome:
         """The check, also where the record is about one of its layers."""
         return self.check.removesuffix(f".{self.layer}") if self.layer else self.check
 
-    def layers(self) -> Iterator[PairedOutcome]:
+    def layers(self, names: Iterable[str]) -> Iterator[PairedOutcome]:
         """Yield one record for each layer of the check, as ``check`` ``tool_call.arguments``.
 
         An arm that gave no answer has no layers: nothing of it holds.
         """
-        names = dict.fromkeys((*self.baseline.layers, *self.candidate.layers))
         for name in names:
             held, found = (
                 Outcome(value=arm.layers.get(name, 0.0), violations=arm.violations)

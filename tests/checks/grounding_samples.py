@@ -2,8 +2,9 @@
 
 Each answer has two labels: is all that it claims supported by the context, and does it name a fact
 (number, date, name, quotation ...) that stands nowhere in it? A swapped or negated fact is
-unsupported, but not invented. KNOWN was written before the checks and used to make them; UNSEEN
-came when they were finished, is of other topics, and was measured once.
+unsupported, but not invented. KNOWN was written before the checks and used to make them. UNSEEN and
+LAST are of other topics and were each written when the checks were finished; the figures in the
+docs are those of the first time that they were judged. What they showed was mended afterwards.
 """
 
 from __future__ import annotations
@@ -30,39 +31,41 @@ def pairs(context: str, *answers: tuple[str, str, str]) -> list[Pair]:
     ]
 
 
-KETTLE = """Product sheet. The Torardal kettle weighs 652 grams and holds 1.7 litres. It boils one
-litre in 3 minutes and 20 seconds. The Torardal is made in Porto and costs 49.90 EUR. The warranty
-is two years from the date of purchase. It must not be immersed in water. Spare lids can be ordered
-from parts@torardal.example. The Pirarmora kettle weighs 870 grams and costs 79 EUR."""
+KETTLE = """Product sheet. The Torardal kettle weighs 652 grams and holds 1.7 litres. It boils
+one litre in 3 minutes and 20 seconds. The Torardal is made in Porto and costs 49.90 EUR. The
+warranty is two years from the date of purchase. It must not be immersed in water. Spare lids
+can be ordered from parts@torardal.example. The Pirarmora kettle weighs 870 grams and costs 79
+EUR."""
 
-POLICY = """Leave policy (valid from 1 January 2025). Employees receive 28 days of paid leave per
-calendar year. Part-time employees receive leave in proportion to their hours. Up to 5 unused days
-may be carried over until 31 March of the following year. Requests are submitted to the line manager
-at least two weeks in advance. Leave is not paid out, except when employment ends. In the case of
-illness during leave, the days are credited again if a medical certificate is presented on the first
-day."""
+POLICY = """Leave policy (valid from 1 January 2025). Employees receive 28 days of paid leave
+per calendar year. Part-time employees receive leave in proportion to their hours. Up to 5
+unused days may be carried over until 31 March of the following year. Requests are submitted to
+the line manager at least two weeks in advance. Leave is not paid out, except when employment
+ends. In the case of illness during leave, the days are credited again if a medical certificate
+is presented on the first day."""
 
-NEWS = """LISBON, 14 May 2024 - The city council approved the new tram line on Tuesday. The line will
-run 11.4 kilometres from Santa Apolonia to Falagueira and have 21 stops. Construction is expected to
-cost 160 million euros and to begin in 2026. Mayor Carlos Moreira said: "This line will take 12,000
-cars off the road every day." The opposition criticised that the northern districts remain without a
-connection. Funding comes from the European Investment Bank and the city itself."""
+NEWS = """LISBON, 14 May 2024 - The city council approved the new tram line on Tuesday. The line
+will run 11.4 kilometres from Santa Apolonia to Falagueira and have 21 stops. Construction is
+expected to cost 160 million euros and to begin in 2026. Mayor Carlos Moreira said: "This line
+will take 12,000 cars off the road every day." The opposition criticised that the northern
+districts remain without a connection. Funding comes from the European Investment Bank and the
+city itself."""
 
-LEAFLET = """Dorapan 20 mg tablets. Adults take one tablet twice daily with food. Do not take more than
-three tablets in 24 hours. Do not take Dorapan during pregnancy. Children under 12 years must not take
-Dorapan. Common side effects are headache and nausea. Store below 25 °C in the original package. If you
-forget a dose, do not take a double dose."""
+LEAFLET = """Dorapan 20 mg tablets. Adults take one tablet twice daily with food. Do not take
+more than three tablets in 24 hours. Do not take Dorapan during pregnancy. Children under 12
+years must not take Dorapan. Common side effects are headache and nausea. Store below 25 °C in
+the original package. If you forget a dose, do not take a double dose."""
 
-RECHNUNG = """Rechnung Nr. RE-2024-0817 vom 3. Juni 2024. Kunde: Möbelhaus Brandt GmbH, Lindenstraße 12,
-04109 Leipzig. Wir berechnen 40 Bürostühle zu je 129,50 EUR, zusammen 5.180,00 EUR. Zuzüglich 19 %
-Mehrwertsteuer (984,20 EUR) ergibt sich ein Gesamtbetrag von 6.164,20 EUR. Der Betrag ist innerhalb von
-30 Tagen ohne Abzug zu zahlen. Bei Zahlung innerhalb von 10 Tagen gewähren wir 2 % Skonto. Die Ware
-bleibt bis zur vollständigen Bezahlung unser Eigentum."""
+RECHNUNG = """Rechnung Nr. RE-2024-0817 vom 3. Juni 2024. Kunde: Möbelhaus Brandt GmbH,
+Lindenstraße 12, 04109 Leipzig. Wir berechnen 40 Bürostühle zu je 129,50 EUR, zusammen 5.180,00
+EUR. Zuzüglich 19 % Mehrwertsteuer (984,20 EUR) ergibt sich ein Gesamtbetrag von 6.164,20 EUR.
+Der Betrag ist innerhalb von 30 Tagen ohne Abzug zu zahlen. Bei Zahlung innerhalb von 10 Tagen
+gewähren wir 2 % Skonto. Die Ware bleibt bis zur vollständigen Bezahlung unser Eigentum."""
 
-MUSEE = """Le musée Arlaud est ouvert du mardi au dimanche, de 10 h à 18 h. Il est fermé le lundi et le
-1er janvier. L'entrée coûte 12 euros, 8 euros pour les étudiants ; elle est gratuite pour les enfants de
-moins de 7 ans. Les chiens ne sont pas admis. L'exposition « Lumières du Nord » présente 64 tableaux de
-la peintre Ingrid Solheim jusqu'au 30 septembre 2025."""
+MUSEE = """Le musée Arlaud est ouvert du mardi au dimanche, de 10 h à 18 h. Il est fermé le
+lundi et le 1er janvier. L'entrée coûte 12 euros, 8 euros pour les étudiants ; elle est gratuite
+pour les enfants de moins de 7 ans. Les chiens ne sont pas admis. L'exposition « Lumières du
+Nord » présente 64 tableaux de la peintre Ingrid Solheim jusqu'au 30 septembre 2025."""
 
 TABLE = """Answer from the table.
 
@@ -80,10 +83,10 @@ DOCS = """[doc-1] The Monarvik drill needs 510 watts and lasts 27 hours on one b
 [doc-4] Both tools may be returned within 30 days.
 Question: what do you know about the Kasolan?"""
 
-ROUTER = """To reset the router, hold the WPS button for ten seconds until the lamp blinks red. All settings
-are deleted. Then open http://router.example/setup and enter the code on the label. The default user is
-admin. Firmware 4.2.1 or later is needed for mesh mode. Mesh mode works with at most six devices. If the
-lamp stays red, contact support at +49 30 5550 1234."""
+ROUTER = """To reset the router, hold the WPS button for ten seconds until the lamp blinks red.
+All settings are deleted. Then open http://router.example/setup and enter the code on the label.
+The default user is admin. Firmware 4.2.1 or later is needed for mesh mode. Mesh mode works with
+at most six devices. If the lamp stays red, contact support at +49 30 5550 1234."""
 
 KNOWN = [
     *pairs(
@@ -261,49 +264,53 @@ KNOWN = [
     ),
 ]
 
-BAKERY = """Our bakery opened in 1987 in the old station of Brennfeld. Every morning at 4:30 the team of
-nine bakers starts with the rye loaves. On weekdays we sell about 1,100 rolls. The shop closes at 18:00,
-on Saturdays at 13:00. Since 2019 all flour comes from the Ostertal mill, which is 14 km away. We do not
-use any additives. Orders for wedding cakes are taken by Frau Lindner at least three weeks ahead."""
+BAKERY = """Our bakery opened in 1987 in the old station of Brennfeld. Every morning at 4:30 the
+team of nine bakers starts with the rye loaves. On weekdays we sell about 1,100 rolls. The shop
+closes at 18:00, on Saturdays at 13:00. Since 2019 all flour comes from the Ostertal mill, which
+is 14 km away. We do not use any additives. Orders for wedding cakes are taken by Frau Lindner
+at least three weeks ahead."""
 
-FLIGHT = """Booking confirmation. Passenger: Ms Leila Haddad. Booking code K7PX2M. Flight LT 482 from
-Hamburg (HAM) to Lisbon (LIS), 9 September 2025, departure 06:45, arrival 09:20 local time. Seat 14C.
-Checked baggage: one piece of up to 23 kg. Changes are possible until 24 hours before departure for a fee
-of 60 EUR plus any fare difference. Refunds are not possible with this fare. Online check-in opens 30
-hours before departure."""
+FLIGHT = """Booking confirmation. Passenger: Ms Leila Haddad. Booking code K7PX2M. Flight LT 482
+from Hamburg (HAM) to Lisbon (LIS), 9 September 2025, departure 06:45, arrival 09:20 local time.
+Seat 14C. Checked baggage: one piece of up to 23 kg. Changes are possible until 24 hours before
+departure for a fee of 60 EUR plus any fare difference. Refunds are not possible with this fare.
+Online check-in opens 30 hours before departure."""
 
-STUDY = """The trial included 412 patients with mild asthma at 17 clinics in Norway and Denmark. Half of
-them received the new inhaler, the others a placebo. After 26 weeks, 31% of the treated patients had at
-least one attack, compared with 44% in the placebo group. Two patients left the trial because of a rash.
-The authors, led by Dr. Karin Solvang, conclude that larger trials are needed before the inhaler can be
-recommended. The study was funded by the Norwegian Research Council."""
+STUDY = """The trial included 412 patients with mild asthma at 17 clinics in Norway and Denmark.
+Half of them received the new inhaler, the others a placebo. After 26 weeks, 31% of the treated
+patients had at least one attack, compared with 44% in the placebo group. Two patients left the
+trial because of a rash. The authors, led by Dr. Karin Solvang, conclude that larger trials are
+needed before the inhaler can be recommended. The study was funded by the Norwegian Research
+Council."""
 
-CONTRACT = """Section 4. The tenant pays a monthly rent of 1,180 EUR, due on the third working day of each
-month. Section 5. A deposit of 3,540 EUR is to be paid in three equal instalments. Section 7. Pets other
-than small caged animals require the written consent of the landlord. Section 9. Either party may
-terminate the contract with three months' notice. Section 11. The tenant must not sublet the apartment
-without permission. Repairs of up to 120 EUR are borne by the tenant."""
+CONTRACT = """Section 4. The tenant pays a monthly rent of 1,180 EUR, due on the third working
+day of each month. Section 5. A deposit of 3,540 EUR is to be paid in three equal instalments.
+Section 7. Pets other than small caged animals require the written consent of the landlord.
+Section 9. Either party may terminate the contract with three months' notice. Section 11. The
+tenant must not sublet the apartment without permission. Repairs of up to 120 EUR are borne by
+the tenant."""
 
-CIUDAD = """El ayuntamiento de Villarena aprobó ayer el presupuesto de 2025, que asciende a 84,6 millones de
-euros, un 3,2 % más que el año anterior. La mayor partida, 21 millones, se destina a la limpieza y al
-transporte. La concejala Marta Quiroga anunció que se renovarán 36 autobuses. La oposición votó en contra.
-El precio del billete sencillo no subirá y seguirá en 1,40 euros."""
+CIUDAD = """El ayuntamiento de Villarena aprobó ayer el presupuesto de 2025, que asciende a 84,6
+millones de euros, un 3,2 % más que el año anterior. La mayor partida, 21 millones, se destina a
+la limpieza y al transporte. La concejala Marta Quiroga anunció que se renovarán 36 autobuses.
+La oposición votó en contra. El precio del billete sencillo no subirá y seguirá en 1,40 euros."""
 
-GARANZIA = """La garanzia del tosaerba Verdino 400 dura 24 mesi dalla data di acquisto e copre i difetti di
-fabbricazione. Non copre le lame e la batteria. Per una riparazione, il cliente spedisce l'apparecchio con lo
-scontrino al centro assistenza di Parma. I tempi di riparazione sono di circa 10 giorni lavorativi. Il numero
-verde è 800 555 019."""
+GARANZIA = """La garanzia del tosaerba Verdino 400 dura 24 mesi dalla data di acquisto e copre i
+difetti di fabbricazione. Non copre le lame e la batteria. Per una riparazione, il cliente
+spedisce l'apparecchio con lo scontrino al centro assistenza di Parma. I tempi di riparazione
+sono di circa 10 giorni lavorativi. Il numero verde è 800 555 019."""
 
-HANDBUCH = """Die Pumpe Aquarel P3 fördert bis zu 3.600 Liter pro Stunde. Sie darf nur in Süßwasser betrieben
-werden. Vor jeder Reinigung ist der Netzstecker zu ziehen. Der Filter muss alle vier Wochen gereinigt werden.
-Die Pumpe darf nicht trocken laufen. Zulässig sind Wassertemperaturen von 4 °C bis 35 °C. Ersatzfilter haben die
-Bestellnummer AQ-5521-F und kosten 12,90 Euro."""
+HANDBUCH = """Die Pumpe Aquarel P3 fördert bis zu 3.600 Liter pro Stunde. Sie darf nur in
+Süßwasser betrieben werden. Vor jeder Reinigung ist der Netzstecker zu ziehen. Der Filter muss
+alle vier Wochen gereinigt werden. Die Pumpe darf nicht trocken laufen. Zulässig sind
+Wassertemperaturen von 4 °C bis 35 °C. Ersatzfilter haben die Bestellnummer AQ-5521-F und kosten
+12,90 Euro."""
 
-API = """POST /v2/invoices creates an invoice. The field customer_id is required; due_date is optional and
-defaults to 14 days after the request. The request limit is 120 requests per minute and key. Invoices over
-10,000 USD need the scope invoices:large. A created invoice cannot be deleted, only voided. Errors are
-returned with the status 422 and a list of fields. Support: api@ledgerly.example, documentation at
-https://docs.ledgerly.example/v2."""
+API = """POST /v2/invoices creates an invoice. The field customer_id is required; due_date is
+optional and defaults to 14 days after the request. The request limit is 120 requests per minute
+and key. Invoices over 10,000 USD need the scope invoices:large. A created invoice cannot be
+deleted, only voided. Errors are returned with the status 422 and a list of fields. Support:
+api@ledgerly.example, documentation at https://docs.ledgerly.example/v2."""
 
 UNSEEN = [
     *pairs(
@@ -313,8 +320,12 @@ UNSEEN = [
         (GOOD, "two", "The mill in Ostertal supplies all the flour. It lies 14 kilometres away."),
         (GOOD, "negation", "No additives are used."),
         (GOOD, "time form", "On Saturdays the shop closes at 1 pm."),
-        (GOOD, "summary", "The bakery, which opened in 1987, employs nine bakers and sells roughly "
-                          "1,100 rolls on weekdays."),
+        (
+            GOOD,
+            "summary",
+            "The bakery, which opened in 1987, employs nine bakers and sells roughly "
+            "1,100 rolls on weekdays.",
+        ),
         (NEW, "year", "The bakery opened in 1978."),
         (NEW, "name", "Wedding cakes are ordered from Frau Lindemann."),
         (NEW, "distance", "The flour comes from the Ostertal mill, which is 40 km away."),
@@ -327,8 +338,12 @@ UNSEEN = [
         FLIGHT,
         (GOOD, "form", "Ms Haddad flies from Hamburg to Lisbon on 9/9/2025 with LT 482."),
         (GOOD, "time", "Departure is at 6:45 am and arrival at 9:20 am local time."),
-        (GOOD, "paraphrase", "You can change the flight for 60 euros plus the fare difference, up to "
-                             "24 hours before departure."),
+        (
+            GOOD,
+            "paraphrase",
+            "You can change the flight for 60 euros plus the fare difference, up to "
+            "24 hours before departure.",
+        ),
         (GOOD, "negation", "This fare cannot be refunded."),
         (GOOD, "list", "- Booking code: K7PX2M\n- Seat: 14C\n- Baggage: 1 piece, 23 kg"),
         (NEW, "code", "Your booking code is K7XP2M."),
@@ -341,10 +356,18 @@ UNSEEN = [
     *pairs(
         STUDY,
         (GOOD, "paraphrase", "412 patients at 17 clinics took part; they had mild asthma."),
-        (GOOD, "numbers", "31 percent of the treated patients had an attack, against 44 percent with "
-                          "placebo, after 26 weeks."),
-        (GOOD, "conclusion", "Dr. Solvang and her co-authors call for larger trials before recommending "
-                             "the inhaler."),
+        (
+            GOOD,
+            "numbers",
+            "31 percent of the treated patients had an attack, against 44 percent with "
+            "placebo, after 26 weeks.",
+        ),
+        (
+            GOOD,
+            "conclusion",
+            "Dr. Solvang and her co-authors call for larger trials before recommending "
+            "the inhaler.",
+        ),
         (GOOD, "funding", "The Norwegian Research Council paid for the study."),
         (NEW, "percent", "13% of the treated patients had at least one attack."),
         (SWAP, "swapped", "After 26 weeks, 44% of the treated patients had at least one attack."),
@@ -357,7 +380,11 @@ UNSEEN = [
         CONTRACT,
         (GOOD, "paraphrase", "The monthly rent is 1,180 EUR and is due on the third working day."),
         (GOOD, "paraphrase", "You need the landlord's written consent to keep a dog."),
-        (GOOD, "paraphrase", "The contract can be terminated by either party with three months' notice."),
+        (
+            GOOD,
+            "paraphrase",
+            "The contract can be terminated by either party with three months' notice.",
+        ),
         (GOOD, "negation", "Subletting the apartment without permission is not allowed."),
         (GOOD, "amount", "The tenant bears repairs of up to 120 euros."),
         (NEW, "amount", "The deposit is 3,450 EUR."),
@@ -388,7 +415,11 @@ UNSEEN = [
     ),
     *pairs(
         HANDBUCH,
-        (GOOD, "paraphrase", "Die Pumpe fördert 3600 Liter pro Stunde und ist nur für Süßwasser geeignet."),
+        (
+            GOOD,
+            "paraphrase",
+            "Die Pumpe fördert 3600 Liter pro Stunde und ist nur für Süßwasser geeignet.",
+        ),
         (GOOD, "paraphrase", "Reinigen Sie den Filter alle 4 Wochen."),
         (GOOD, "order", "Ersatzfilter (Bestellnummer AQ-5521-F) kosten 12,90 €."),
         (NEW, "number", "Die Pumpe fördert bis zu 6.300 Liter pro Stunde."),
@@ -412,29 +443,33 @@ UNSEEN = [
     ),
 ]
 
-GLACIER = """The Hovden glacier lost 2.3 metres of thickness between 2010 and 2020. Measurements are taken
-every September by the university of Tromsborg. The glacier feeds the Lysa river, which supplies drinking
-water to 38,000 people. In 2022 a lake formed at its lower end. The valley road is closed from November to
-April because of avalanches. Visitors may walk on the ice only with a guide."""
+GLACIER = """The Hovden glacier lost 2.3 metres of thickness between 2010 and 2020. Measurements
+are taken every September by the university of Tromsborg. The glacier feeds the Lysa river,
+which supplies drinking water to 38,000 people. In 2022 a lake formed at its lower end. The
+valley road is closed from November to April because of avalanches. Visitors may walk on the ice
+only with a guide."""
 
-SOFTWARE = """Release notes, Kestrelo 8.2 (12 February 2026). Export to CSV is now up to 40% faster. The
-dark mode follows the system setting. Projects can have at most 250 members. The old sync service is
-switched off on 30 June 2026; clients below version 7.9 will no longer connect. Known issue: printing from
-the tablet app crops the right margin. Thanks to Oluwaseun Adeyemi for the report."""
+SOFTWARE = """Release notes, Kestrelo 8.2 (12 February 2026). Export to CSV is now up to 40%
+faster. The dark mode follows the system setting. Projects can have at most 250 members. The old
+sync service is switched off on 30 June 2026; clients below version 7.9 will no longer connect.
+Known issue: printing from the tablet app crops the right margin. Thanks to Oluwaseun Adeyemi
+for the report."""
 
-BANK = """Dear customer, your account DE12 5001 0517 0648 4898 90 was charged 39.00 EUR on 2 May 2025 for the
-card ending in 4417. The annual fee is charged once a year. If you close the card before 31 May, the fee is
-refunded. Withdrawals at machines of other banks cost 1% of the amount, at least 5 EUR. Payments in foreign
-currency cost 1.75%. Our hotline 069 5555 2200 is open from 8 am to 10 pm."""
+BANK = """Dear customer, your account DE12 5001 0517 0648 4898 90 was charged 39.00 EUR on 2 May
+2025 for the card ending in 4417. The annual fee is charged once a year. If you close the card
+before 31 May, the fee is refunded. Withdrawals at machines of other banks cost 1% of the
+amount, at least 5 EUR. Payments in foreign currency cost 1.75%. Our hotline 069 5555 2200 is
+open from 8 am to 10 pm."""
 
-ECOLE = """L'école Jean-Vilar accueille 312 élèves dans 13 classes. Les cours commencent à 8 h 30 et finissent à
-16 h. La cantine coûte 3,80 euros par repas. Les inscriptions se font en mairie avant le 15 avril. La
-directrice, Mme Fontaine, reçoit les parents le jeudi. Les téléphones portables sont interdits."""
+ECOLE = """L'école Jean-Vilar accueille 312 élèves dans 13 classes. Les cours commencent à 8 h
+30 et finissent à 16 h. La cantine coûte 3,80 euros par repas. Les inscriptions se font en
+mairie avant le 15 avril. La directrice, Mme Fontaine, reçoit les parents le jeudi. Les
+téléphones portables sont interdits."""
 
-VEREIN = """Der Ruderclub Elsterwehr wurde 1926 gegründet und hat 214 Mitglieder. Der Jahresbeitrag beträgt 180
-Euro, für Jugendliche 90 Euro. Das Training findet dienstags und freitags um 18 Uhr statt. Anfänger brauchen ein
-Schwimmabzeichen in Bronze. Die Boote dürfen nur nach einer Einweisung genutzt werden. Vorsitzende ist Frau
-Dr. Petra Hollmann."""
+VEREIN = """Der Ruderclub Elsterwehr wurde 1926 gegründet und hat 214 Mitglieder. Der
+Jahresbeitrag beträgt 180 Euro, für Jugendliche 90 Euro. Das Training findet dienstags und
+freitags um 18 Uhr statt. Anfänger brauchen ein Schwimmabzeichen in Bronze. Die Boote dürfen nur
+nach einer Einweisung genutzt werden. Vorsitzende ist Frau Dr. Petra Hollmann."""
 
 LAST = [
     *pairs(
@@ -443,7 +478,11 @@ LAST = [
         (GOOD, "paraphrase", "The university of Tromsborg measures the glacier each September."),
         (GOOD, "paraphrase", "About 38,000 people get their drinking water from the Lysa river."),
         (GOOD, "negation", "Without a guide, visitors may not walk on the ice."),
-        (GOOD, "meta", "Here's what the text says: the valley road is closed from November to April."),
+        (
+            GOOD,
+            "meta",
+            "Here's what the text says: the valley road is closed from November to April.",
+        ),
         (NEW, "digit", "The glacier lost 3.2 metres of thickness between 2010 and 2020."),
         (NEW, "name", "The glacier feeds the Lyra river."),
         (NEW, "month", "Measurements are taken every August 2021."),
@@ -454,8 +493,12 @@ LAST = [
     *pairs(
         SOFTWARE,
         (GOOD, "paraphrase", "CSV export is up to 40 percent faster in Kestrelo 8.2."),
-        (GOOD, "paraphrase", "The old sync service ends on 30/06/2026, and clients older than 7.9 won't "
-                             "connect any more."),
+        (
+            GOOD,
+            "paraphrase",
+            "The old sync service ends on 30/06/2026, and clients older than 7.9 won't "
+            "connect any more.",
+        ),
         (GOOD, "limit", "A project can have up to 250 members."),
         (GOOD, "thanks", "The printing issue was reported by Oluwaseun Adeyemi."),
         (NEW, "percent", "Export to CSV is now up to 60% faster."),
@@ -469,7 +512,11 @@ LAST = [
         BANK,
         (GOOD, "paraphrase", "39 EUR were charged on 2 May 2025; it is the annual card fee."),
         (GOOD, "condition", "The fee is refunded if the card is closed before 31 May."),
-        (GOOD, "paraphrase", "Withdrawing cash elsewhere costs 1 percent, but not less than 5 euros."),
+        (
+            GOOD,
+            "paraphrase",
+            "Withdrawing cash elsewhere costs 1 percent, but not less than 5 euros.",
+        ),
         (GOOD, "iban", "The account is DE12500105170648489890."),
         (GOOD, "hours", "You can call the hotline on 069 55552200 between 8:00 and 22:00."),
         (NEW, "iban", "The account is DE12 5001 0517 0648 4889 90."),
@@ -491,7 +538,11 @@ LAST = [
     ),
     *pairs(
         VEREIN,
-        (GOOD, "paraphrase", "Der Ruderclub Elsterwehr besteht seit 1926 und zählt 214 Mitglieder."),
+        (
+            GOOD,
+            "paraphrase",
+            "Der Ruderclub Elsterwehr besteht seit 1926 und zählt 214 Mitglieder.",
+        ),
         (GOOD, "paraphrase", "Jugendliche zahlen 90 Euro Jahresbeitrag."),
         (GOOD, "paraphrase", "Trainiert wird dienstags und freitags um 18:00."),
         (NEW, "zahl", "Der Club hat 241 Mitglieder."),

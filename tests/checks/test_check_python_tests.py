@@ -524,6 +524,39 @@ def test_b(): assert f(3) == 7
         assert 3 / 5 == found.value == found.layers["tests"]
         assert 2 == len(found.violations)
 
+    def test_a_value_too_large_to_come_over_is_no_error_of_the_code(self, run):
+        """A test that waits for an exception does not take one of ours for it."""
+        tests = "try:\n    f(1)\nexcept Exception:\n    pass\nelse:\n    assert False"
+
+        (text,) = run("def f(x): return [x] * 10**6", tests=tests).violations
+
+        assert "too large to be looked at" in text
+
+    def test_only_functions_of_the_tests_are_tests(self, run):
+        """One of the answer's that is called alike is none; one of a name counts once."""
+        tests = "def test_a(): assert f(1) == 1\ndef test_a(): assert f(2) == 2\ntest_f(f)"
+        found = run("def f(x): return x\ndef test_f(g): return 1 / (g(1) - 1)", tests=tests)
+
+        assert "ZeroDivisionError" in found.violations[0]
+        assert run("def f(x): return x\ndef test_f(g): return g(1)", tests=tests).ok
+
+    def test_an_error_inside_with_reaches_the_code(self, run):
+        """Also one of a class that only the tests know."""
+        tests = """
+class Mine(ValueError):
+    pass
+with Opened():
+    raise Mine("x")
+assert f(1) == 2
+"""
+        assert run(self.CODE, tests=tests).ok
+
+    def test_a_callback_that_is_given_too_much_is_the_codes_failure(self, run):
+        """What grew over there is not the tests' fault."""
+        found = run("def f(g): return g([0] * 90_000)", tests="assert f(lambda x: x + x) == 1")
+
+        assert "the value is too large" in found.violations[0]
+
     def test_a_preparation_that_fails_ends_it(self, run):
         """What follows would make no sense."""
         found = run(self.CODE, tests="x = f(None)\nassert x == 1\nassert f(1) == 2", partial=True)

@@ -13,6 +13,8 @@ CHECKS: dict[str, str] = {
     "entities_preserved": "pytest_quantguard.checks.entities_preserved:EntitiesPreserved",
     "exact": "pytest_quantguard.checks.exact:Exact",
     "finish_reason": "pytest_quantguard.checks.finish_reason:FinishReason",
+    "groundedness": "pytest_quantguard.checks.groundedness:Groundedness",
+    "hallucination": "pytest_quantguard.checks.hallucination:Hallucination",
     "json": "pytest_quantguard.checks.json:Json",
     "json_schema": "pytest_quantguard.checks.json_schema:JsonSchema",
     "judge": "pytest_quantguard.checks.judge:Judge",

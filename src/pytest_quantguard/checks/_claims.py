@@ -8,11 +8,17 @@ from dataclasses import dataclass
 
 from pytest_quantguard.checks._citations import BRACKETS
 from pytest_quantguard.checks._lexicon import fold
-from pytest_quantguard.checks._sentences import Kind, sentences
+from pytest_quantguard.checks._sentences import sentences
 
 SOURCE = re.compile(rf"{BRACKETS}|\[\^[\w-]{{1,32}}\]|[\u00b9\u2074-\u2079]")
 _MARKUP = re.compile(r"[*_`#>]{1,6}")
 
+_LEAD = re.compile(
+    r"(?:sure|certainly|of course|absolutely|yes|no|okay|ok|ja|nein|nat\u00fcrlich|gerne?|oui|non"
+    r"|bien s\u00fbr"
+    r"|s\u00ed|claro|certo|sim|n\u00e3o|nee)[,.!:]\s+(?=\S+\s\S+\s\S)",
+    re.IGNORECASE,
+)
 # Matched at the start of a folded sentence.
 _META = re.compile(
     r"(?:sure|certainly|of course|absolutely|great question|good question|hello|hi|hey|dear|thanks"
@@ -72,28 +78,37 @@ class Claim:
     """Without sources, emphasis and line breaks: what is compared with the context."""
     start: int
     """Where it begins in the answer, in characters from 0."""
-    kind: Kind
+    meta: bool = False
+    """True when it only leads to what follows, greets or offers help."""
 
 
 def bare(text: str) -> str:
     """Drop what is no part of a statement: sources and emphasis."""
-    return " ".join(_MARKUP.sub(" ", SOURCE.sub(" ", text)).split())
+    words = " ".join(_MARKUP.sub(" ", SOURCE.sub(" ", text)).split())
+    return re.sub(r" (?=[.,;:!?](?: |$))", "", words)
 
 
 def claims(text: str) -> Iterator[Claim]:
     """Yield the sentences that claim something.
 
-    No claims are headings, questions, announcements that end in a colon, greetings and offers of
-    help, and sentences that say that something is not known.
+    No claims are headings, questions, and sentences that say that something is not known.
+    Greetings, offers of help and announcements that end in a colon are ``meta``: only their facts
+    count. What stands behind such an announcement ("Here is what it says: ...") is a claim again.
     """
     for piece in sentences(text):
-        said = bare(piece.text)
-        if piece.kind == "heading" or not said or said.endswith(("?", ":", "\uff1f", "\uff1a")):
+        lead = _LEAD.match(piece.text)
+        start = lead.end() if lead else 0
+        said = bare(piece.text[start:])
+        if piece.kind == "heading" or not said or said.endswith(("?", "\uff1f")):
             continue
         folded = fold(said[:400])
-        if _META.match(folded) or _HEDGE.search(folded):
+        if _HEDGE.search(folded):
             continue
-        yield Claim(text=piece.text, bare=said, start=piece.start, kind=piece.kind)
+        meta = said.endswith((":", "\uff1a")) or bool(_META.match(folded))
+        colon = piece.text.find(":", start) + 1
+        if meta and colon and len(piece.text[colon:].split()) > 2:
+            meta, start, said = False, colon, bare(piece.text[colon:])
+        yield Claim(text=piece.text[start:], bare=said, start=piece.start + start, meta=meta)
 
 
 def announces(text: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from itertools import islice
 
+from pytest_quantguard.checks._quantities import Quantity
 from pytest_quantguard.checks._text import digit_note, quote
 
 _RUN = re.compile(r"[0-9]+")
@@ -30,6 +32,21 @@ def closest(expected: str, text: str) -> str:
         if matcher.quick_ratio() > best and (ratio := matcher.ratio()) > best:
             best, nearest = ratio, candidate
     return f", closest is {quote(nearest)}{digit_note(expected, nearest)}" if nearest else ""
+
+
+def closest_quantity(one: Quantity, others: Iterable[Quantity]) -> Quantity | None:
+    """Return the quantity that is spelled most like this one, or None when none is much alike.
+
+    Looks at 500 of them; dates are compared with dates only.
+    """
+    matcher = SequenceMatcher(None, "", min(one.values)[:_LONGEST], autojunk=False)
+    best, nearest = 0.6, None
+    fitting = (other for other in others if (other.kind == "date") == (one.kind == "date"))
+    for other in islice(fitting, _CANDIDATES):
+        matcher.set_seq1(min(other.values)[:_LONGEST])
+        if matcher.quick_ratio() > best and (ratio := matcher.ratio()) > best:
+            best, nearest = ratio, other
+    return nearest
 
 
 def _candidates(expected: str, text: str) -> list[str]:

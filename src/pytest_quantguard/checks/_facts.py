@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
@@ -22,7 +22,8 @@ Kind = Literal["numbers", "names", "references", "quotes"]
 _FENCED = re.compile(r"^ {0,3}(```|~~~)[^\n]*\n.*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
 _MARKER = re.compile(r"^[\s>*#_]{0,12}\(?[0-9]{1,3}[.)](?=\s)", re.MULTILINE)
 _STEP = re.compile(
-    r"\b(?:step|schritt|\u00e9tape|paso|passo|stap|point|punkt|option|example|beispiel) [0-9]{1,2}\b",
+    r"\b(?:step|schritt|\u00e9tape|paso|passo|stap|point|punkt|option|example|beispiel) "
+    r"[0-9]{1,2}\b",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(
@@ -119,8 +120,3 @@ def _quotes(text: str) -> Iterator[Fact]:
         said = next(filter(None, match.groups()))
         if len(said.split()) >= _FEWEST_WORDS:
             yield Fact(kind="quotes", text=said.strip(), start=match.start())
-
-
-def within(found: Sequence[Fact], start: int, end: int) -> list[Fact]:
-    """Return the facts that begin between two places of the answer."""
-    return [fact for fact in found if start <= fact.start < end]

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from pytest_quantguard.checks._citations import plain_url
 from pytest_quantguard.checks._entities import addresses, names
 from pytest_quantguard.checks._given import given
-from pytest_quantguard.checks._lexicon import NO_NAMES, fold
+from pytest_quantguard.checks._lexicon import NO_NAMES, UNITS, fold
 from pytest_quantguard.checks._quantities import Quantity, agrees, quantities
 from pytest_quantguard.checks._sentences import sentences
 from pytest_quantguard.checks._small_words import NUMBER_WORDS, ONE, STOP
@@ -23,6 +23,7 @@ LONGEST_ANSWER = 200_000
 """Longest answer that is judged, in characters."""
 
 _UNITS = 50_000
+_COMMON = 2_000
 _WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]+")
 SPELLED = re.compile(
@@ -30,6 +31,11 @@ SPELLED = re.compile(
     r"|f\u00fcnf|zw\u00f6lf|drei\u00dfig|f\u00fcnfzehn|f\u00fcnfzig|tr\u00eas)(?![\w'-])",
     re.IGNORECASE,
 )
+_ONE = re.compile(
+    rf"(?<![\w'-])(?:{'|'.join(sorted(ONE, key=len, reverse=True))})(?=\s([^\W\d_]{{3,16}}))",
+    re.IGNORECASE,
+)
+_COUNTED = frozenset(UNITS) - {"second", "seconde"}
 _ABOUT = re.compile(
     r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|some|circa|ca\.?|etwa|rund"
     r"|ungef\u00e4hr|knapp|fast|environ|pr\u00e8s de|unos|unas|aproximadamente|cerca de|quasi"
@@ -51,8 +57,12 @@ class Unit:
 
 
 def with_digits(text: str) -> str:
-    """Write the numbers from two to sixty as digits where they are spelled out."""
-    return SPELLED.sub(lambda found: str(NUMBER_WORDS[fold(found[0])]), text)
+    """Write the numbers from two to sixty as digits where they are spelled out.
+
+    One is a number only in front of a unit: *one litre*, but not *one of them*.
+    """
+    text = SPELLED.sub(lambda found: str(NUMBER_WORDS[fold(found[0])]), text)
+    return _ONE.sub(lambda found: "1" if fold(found[1]) in _COUNTED else found[0], text)
 
 
 def content_words(text: str) -> dict[str, str]:
@@ -90,6 +100,24 @@ def without_numbers(text: str, found: Iterable[Quantity], start: int = 0) -> str
     return "".join([*parts, text[at:]])
 
 
+# Plural, genitive; and what belongs to a place: Norway, Norwegian.
+_ENDINGS = ("s", "es", "e", "n", "en", "ns", "er", "in", "a")
+_OF_PLACES = (
+    "an",
+    "ans",
+    "ish",
+    "ese",
+    "isch",
+    "ische",
+    "ischen",
+    "ien",
+    "ienne",
+    "ano",
+    "ana",
+    "er",
+)
+
+
 class Context:
     """A context, read once and looked up often."""
 
@@ -106,11 +134,6 @@ class Context:
             for value in one.values:
                 found.setdefault(value.lstrip("-"), []).append(one)
         return found
-
-    @cached_property
-    def stems(self) -> frozenset[str]:
-        """The stems of all its words, function words included: they may be names elsewhere."""
-        return frozenset(_stem(word) for word in self.words)
 
     @cached_property
     def running(self) -> str:
@@ -165,12 +188,16 @@ class Context:
         """Weigh a stem by how few units it stands in (inverse document frequency)."""
         return math.log(1 + len(self.units) / max(1, len(self.places.get(stem, ()))))
 
+    def common(self, stem: str) -> bool:
+        """Tell whether a stem stands in so many units that it tells none of them."""
+        return len(self.places.get(stem, ())) > _COMMON
+
     def scores(self, wanted: Iterable[str]) -> dict[int, float]:
         """Weigh the units by which of these stems they hold; the commonest stems are left out."""
         found: dict[int, float] = {}
         for stem in wanted:
             there = self.places.get(stem, ())
-            if len(there) <= 2_000:
+            if len(there) <= _COMMON:
                 weight = self.rarity(stem)
                 for at in there:
                     found[at] = found.get(at, 0.0) + weight
@@ -199,7 +226,7 @@ class Context:
         near = (other for value in bare for other in self.values.get(value, ()))
         if any(_units_agree(one, other) for other in near):
             return True
-        if bare == ["1"] and not self.words.isdisjoint(ONE):
+        if bare == ["1"] and not one.units and not self.words.isdisjoint(ONE):
             return True
         if one.kind == "date":
             return any(_part_of_date(value, self._dates) for value in one.values)
@@ -236,10 +263,18 @@ class Context:
     def has_word(self, word: str) -> bool:
         """Tell whether a word of a name stands in the context, in any form."""
         folded = fold(word)
-        if folded in NO_NAMES:
+        return folded in NO_NAMES or all(map(self._has_form, _WORD.findall(folded)))
+
+    def _has_form(self, word: str) -> bool:
+        if word in self.words or any(word + ending in self.words for ending in _ENDINGS):
             return True
-        parts = _WORD.findall(folded)
-        return all(part in self.words or _stem(part) in self.stems for part in parts)
+        if any(word.removesuffix(ending) in self.words for ending in _ENDINGS):
+            return True
+        return word.endswith(_OF_PLACES) and word[:4] in self._beginnings
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        return frozenset(word[:4] for word in self.words)
 
     def has_address(self, address: str) -> bool:
         """Tell whether a URL or a mail address stands in the context."""

@@ -53,7 +53,13 @@ class Asserts:
     """What it uses that the answer has to define."""
     counted: tuple[int, ...]
     """Which of its statements count as a test of their own."""
-    total: int
+    functions: tuple[str, ...]
+    """Functions that are tests."""
+
+    @property
+    def total(self) -> int:
+        """Number of tests."""
+        return len(self.counted) + len(self.functions)
 
 
 # --- asserts --------------------------------------------------------------------------------------
@@ -83,9 +89,8 @@ def asserts(field: str, text: Any) -> Asserts:
     counted = tuple(i for i, node in enumerate(tree.body) if _judges(node, set(functions)))
     if not counted and not tests:
         raise ValueError(f"`{field}` has no assert that is run, so that nothing could ever fail")
-    return Asserts(
-        text=text, names=_foreign(field, text), counted=counted, total=len(counted) + len(tests)
-    )
+    names = _foreign(field, text)
+    return Asserts(text=text, names=names, counted=counted, functions=tuple(tests))
 
 
 def _judges(node: ast.stmt, functions: set[str]) -> bool:

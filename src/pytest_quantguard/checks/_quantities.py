@@ -49,10 +49,11 @@ _COUNTED = re.compile(r"([0-9]+(?:[.,][0-9]+)*)([A-Za-z]{0,16})")
 _PREFIXES = frozenset(("mid", "pre", "post", "non", "sub", "early", "late", "top", "under", "over"))
 _BEFORE = re.compile(rf"(US\$|R\$|[{_SIGNS}]|\b[A-Z]{{3}}|\b(?:Fr|kr|Rs)\.?)[ \u00a0]?$")
 _AFTER = re.compile(
-    rf"[ \u00a0\u202f-]?(km/h|US\$|R\$|[{_SIGNS}](?![0-9])|%|\u00b0[CF]?"
+    rf"(?:[ \u00a0\u202f-]|\n {{0,8}})?(km/h|US\$|R\$|[{_SIGNS}](?![0-9])|%|\u00b0[CF]?"
     r"|per ?cent\b|por ciento\b|pro cent\b"
     r"|per cento\b|[^\W\d_]{1,16}[\u00b2\u00b323]?(?![^\W_]))"
 )
+_BETWEEN = re.compile(r"\.|\s(?:de|di|d')(?=\s?\w)")  # "3 Mio. Euro", "2 millones de euros"
 _ORDINALS = frozenset(("st", "nd", "rd", "th", "er", "re", "eme", "e", "o", "a", "ste", "de", "x"))
 
 
@@ -229,8 +230,8 @@ def _suffix(text: str, end: int, money: frozenset[str]) -> tuple[int, int, froze
     """Read what stands behind a number: where it ends, its power of ten, its units."""
     shift = 0
     for _ in range(2):
-        behind = end + (shift > 0 and text[end : end + 1] == ".")  # "3 Mio. Euro"
-        found = _AFTER.match(text, behind)
+        between = _BETWEEN.match(text, end) if shift else None
+        found = _AFTER.match(text, between.end() if between else end)
         if found is None:
             break
         written = found[1].replace(" ", "")

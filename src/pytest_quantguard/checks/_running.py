@@ -95,7 +95,8 @@ class Runner:
         with self._open("asserts") as judge, self._open("answer") as line:
             if not self._loaded(line, code, findings):
                 return
-            start = {"tests": tests.text, "names": tests.names, "counted": tests.counted}
+            start = {"tests": tests.text, "names": tests.names}
+            start |= {"counted": tests.counted, "functions": tests.functions}
             said = judge.ask(json.dumps(start))
             gone: Execution | None = None
             while said is not None and not said.startswith('{"done"'):

@@ -28,7 +28,7 @@ from pytest_quantguard.checks._small_words import NEGATION_IDIOMS, NEGATIONS, OP
 from pytest_quantguard.checks._text import listed, quote
 
 COVERED = 0.6
-"""Share of a claim's weight that has to be found; chosen on `tests/checks/grounding_samples.py`."""
+"""Share of the weight of a claim that has to be found; chosen on the samples of the tests."""
 
 _ALIKE = 0.72
 _UNITS = 3
@@ -40,7 +40,8 @@ _PARTS = re.compile(_CLAUSE.pattern + r"| and | und | et | y | e | en ")
 _OPENS = re.compile(r"\W{0,4}\[[^\]\n]{1,60}\]")
 _FILLERS = words(
     "a an the do does did der die das den dem ein eine einen le la les l un une el los las lo il i "
-    "gli o os as um uma het een ne is are be est ist sein e es may must can shall should will would "
+    "gli o os as um uma het een ne is are be est ist sein e es may must can shall should will "
+    "would "
     "darf durfen muss mussen kann konnen soll sollen peut peuvent doit doivent puede pueden debe "
     "deben puo possono deve devono pode podem devem kan kunnen mag mogen moet moeten any all"
 )
@@ -69,7 +70,7 @@ def doubt(claim: Claim, found: Sequence[Fact], known: Context, answer: str) -> D
         return Doubt(kind="polarity", why=f"the context says {quote(opposite, 100)}")
     if elsewhere := _elsewhere(claim, numbers, known, answer):
         return Doubt(kind="attribution", why=elsewhere)
-    return _uncovered(words, numbers, known, scores)
+    return None if claim.meta else _uncovered(words, numbers, known, scores)
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ def _uncovered(
     scores: Mapping[int, float],
 ) -> Doubt | None:
     weight = _NUMBER_WEIGHT * len(numbers)
-    covered: set[str] = set()
+    covered = {stem for stem in words if known.common(stem)}
     best = nlargest(2 * _LOOKED_AT, scores, key=scores.__getitem__)
     for _ in range(_UNITS):
         new = [known.units[at].stems.intersection(words) - covered for at in best]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from itertools import islice
 from typing import ClassVar
 
 from pytest_quantguard.checks import _params
-from pytest_quantguard.checks._closest import closest
+from pytest_quantguard.checks._closest import closest, closest_quantity
 from pytest_quantguard.checks._given import PLACES, given, holder
 from pytest_quantguard.checks._quantities import Quantity, agrees, quantities
 from pytest_quantguard.checks._text import capped, digit_note, listed, quote
@@ -31,7 +29,6 @@ KINDS = {
 """What `kinds` may name, and the kinds of quantities that it means."""
 
 _LOOKED_AT = 1_000_000
-_NEAR = 500
 _GROUPED = re.compile(
     r"(?<![0-9])[1-9][0-9]{0,2}([,'_ \u00a0\u202f])[0-9]{3}(?:\1[0-9]{3})*(?![0-9])"
 )
@@ -198,14 +195,8 @@ def _nearest(wanted: Quantity, index: Mapping[str, list[Quantity]], answer: str)
         return closest(wanted.text, answer)
     for other in (other for value in wanted.values for other in index.get(value, ())):
         return f", closest is {quote(other.text)} ({_unit(wanted)} became {_unit(other)})"
-    matcher = SequenceMatcher(None, "", min(wanted.values), autojunk=False)
-    best, nearest = 0.6, None
     every = (other for found in index.values() for other in found)
-    fitting = (other for other in every if (other.kind == "date") == (wanted.kind == "date"))
-    for other in islice(fitting, _NEAR):
-        matcher.set_seq1(min(other.values)[:40])
-        if matcher.quick_ratio() > best and (ratio := matcher.ratio()) > best:
-            best, nearest = ratio, other
+    nearest = closest_quantity(wanted, every)
     if nearest is None:
         return closest(wanted.text, answer)
     date = wanted.kind == "date"

@@ -37,15 +37,15 @@ class PythonTests:
             ``tolerance``, default 0.000001, relative or absolute) and ``raises`` (an exception,
             or several), and with ``prints``. ``stdin`` goes with ``stdout``: the code is run as a
             program; spaces at line ends do not count.
-        answer: which text is the code: ``first``, the first Python block, is the default;
-            ``all`` are all Python blocks together; ``whole`` is the answer as it is.
+        answer: which text is the code: ``first`` is the first Python block, ``all`` are all Python
+            blocks together, ``whole`` is the answer as it is.
         partial: true makes the value the share of the tests that pass; else all have to.
-        timeout_s: longest time for all calls together, for the tests, and for each program, in
-            seconds; default 10.
-        memory_mb: most memory of the code, in MiB; default 512.
+        timeout_s: longest time on the clock for all calls together, for the tests, and for each
+            program, in seconds.
+        memory_mb: most memory of the code, in MiB.
 
-    Reports the layers ``code`` (there is code, and it is Python), ``runs`` (it can be loaded) and
-    ``tests`` (the share of the tests that pass).
+    Reports the layers ``code`` (there is code, and it is Python), ``runs`` (it can be loaded, or
+    ends without an error as a program) and ``tests`` (the share of the tests that pass).
 
     Example:
         expect:

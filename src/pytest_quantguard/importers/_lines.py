@@ -22,6 +22,8 @@ MAX_DEPTH = 48
 """Deepest nesting that golden files can take in."""
 
 _HEAD = 2**16
+_DEEPEST = 200
+"""Levels that a record may have: nested AnyValues of OTLP have three for each of theirs."""
 _UNREADABLE = "the line cannot be read"
 
 
@@ -107,9 +109,13 @@ def parse(data: bytes) -> Any:
         NotJsonError: it is none, or says the same thing twice.
     """
     try:
-        return json.loads(
+        found = json.loads(
             data.decode("utf-8-sig"), parse_constant=lambda _: None, object_pairs_hook=_once
         )
+        # Few texts have so many brackets; what is deeper ends in somebody's RecursionError.
+        if data.count(b"[") + data.count(b"{") > _DEEPEST and depth_of(found) > _DEEPEST:
+            raise RecursionError
+        return found
     except UnicodeDecodeError:
         raise NotJsonError("it is not UTF-8 text") from None
     except RecursionError:

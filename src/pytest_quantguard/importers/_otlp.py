@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_quantguard.importers._lines import depth_of
 from pytest_quantguard.types import Json
-
-_DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +82,7 @@ def attributes(pairs: Any) -> Json:
 
 
 def value_of(value: Any) -> Any:
-    """Return what an AnyValue holds; None for what is none, or nested absurdly deep."""
-    return None if depth_of(value) > _DEEPEST else _plain(value)
-
-
-def _plain(value: Any) -> Any:
+    """Return what an AnyValue holds; None for what is none."""
     if not isinstance(value, dict):
         return None
     for key in ("stringValue", "boolValue", "doubleValue", "bytesValue"):
@@ -98,10 +91,10 @@ def _plain(value: Any) -> Any:
     if "intValue" in value:  # a text, since JSON's numbers lose the last digits of 64 bits
         return _whole(value["intValue"])
     if "arrayValue" in value:
-        return [_plain(item) for item in _list(_map(value["arrayValue"]).get("values"))]
+        return [value_of(item) for item in _list(_map(value["arrayValue"]).get("values"))]
     if "kvlistValue" in value:
         pairs = _maps(_map(value["kvlistValue"]).get("values"))
-        return {str(pair.get("key")): _plain(pair.get("value")) for _, pair in pairs}
+        return {str(pair.get("key")): value_of(pair.get("value")) for _, pair in pairs}
     return None
 
 

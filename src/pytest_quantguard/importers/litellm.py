@@ -86,13 +86,10 @@ def _labels(**found: Any) -> dict[str, str]:
 def _redacted(value: Any) -> bool:
     """Tell whether the log leaves a text out: on its own, or in a message of the usual shape."""
     if isinstance(value, dict):
-        return _redacted(value.get("text")) or any(
-            _redacted(choice.get("message"))
-            for choice in value.get("choices") or ()
-            if isinstance(choice, dict)
-        )
+        inner = (value.get(key) for key in ("text", "content", "message", "choices"))
+        return any(map(_redacted, inner))
     if isinstance(value, list):
-        return any(isinstance(item, dict) and _redacted(item.get("content")) for item in value)
+        return any(isinstance(item, dict) and _redacted(item) for item in value)
     return isinstance(value, str) and value.strip().startswith(_REDACTED)
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pytest_quantguard._shingles import words
+from pytest_quantguard.lint._shingles import words
 from pytest_quantguard.types import CompletionRequest
 
 KEPT = 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pytest_quantguard.contracts import Bound, Check, Pairwise, Repeated
@@ -18,9 +19,15 @@ _TEXTS = (
     "<answer><unexpected/></answer>",
     "Das hat leider gar nichts mit der Frage zu tun; es geht um etwas ganz anderes.",
     "See [doc-987654] and [98765]: Zyx Quibble paid 98,765.43 EUR on 31 February 1897.",
+    "4929 0000 1111 2222, 4929000011112222, DE02 1203 0000 0000 2020 51, someone@example.org",
+    "\u8fd9\u4e0e\u95ee\u9898\u6beb\u65e0\u5173\u7cfb\u3002",  # Chinese
+    "\u042d\u0442\u043e \u043d\u0435 \u043f\u0440\u043e \u044d\u0442\u043e.",  # Russian
     _LONG,
 )
 """Answers that are wrong whatever the question; together they break every sensible check."""
+
+
+_FEW = Usage(completion_tokens=5)
 
 
 def find(outset: Outset) -> Iterator[Finding]:
@@ -62,8 +69,8 @@ def _verdict(check: Check, case: GoldenCase) -> str:
         if not held:
             return ""
     return (
-        f"holds for all of {count} answers that have nothing to do with the question: it can "
-        "never fail; tighten it, or take it away"
+        f"holds for all of {count} answers that have nothing to do with the question: it looks as "
+        "if it could never fail; tighten it, or take it away"
     )
 
 
@@ -80,13 +87,16 @@ def _wrong_answers(check: Check, case: GoldenCase) -> Iterator[Completion]:
     offered = [str((tool.get("function") or {}).get("name")) for tool in case.request.tools]
     for name in ("no_such_tool", *offered):
         call = ToolCall(name=name, arguments_text='{"unexpected": true}')
-        yield Completion(text="", tool_calls=(call,), finish_reason="tool_calls")
+        yield Completion(text="", tool_calls=(call,), finish_reason="tool_calls", usage=_FEW)
     for text in _TEXTS[3:]:
         yield _said(text)
     # What a check forbids stands among its own parameters; what it guards stands in the prompt.
     yield _said("\n".join(texts_of(check)) or "zxqv")
     yield _said(_garbled(case.request.prompt))
-    yield Completion(text="cut", finish_reason="length")
+    for name in {*offered, *texts_of(check)}:
+        if name.isidentifier():
+            yield _said(f'<tool_call>{{"name": "{name}", "arguments": {{}}}}</tool_call>')
+    yield Completion(text="cut", finish_reason="length", usage=_FEW)
 
 
 def _said(text: str) -> Completion:
@@ -96,5 +106,5 @@ def _said(text: str) -> Completion:
 
 def _garbled(prompt: str) -> str:
     """Return the prompt with every digit changed and a letter of each longer word doubled."""
-    words = prompt[:4_000].translate(str.maketrans("0123456789", "1234567890")).split(" ")
-    return " ".join(w[:3] + w[2] + w[3:] if len(w) > 4 and w.isalpha() else w for w in words)
+    other = prompt[:4_000].translate(str.maketrans("0123456789", "1234567890"))
+    return re.sub(r"([^\W\d_]{2})([^\W\d_])(?=[^\W\d_]{2})", r"\1\2\2", other)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_quantguard._calibration import overlaps
 from pytest_quantguard.lint import Finding, Outset
+from pytest_quantguard.lint._overlap import overlaps
 
 RULE = "calibration"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_quantguard._shingles import twins
 from pytest_quantguard.lint import Finding, Outset
+from pytest_quantguard.lint._shingles import twins
 from pytest_quantguard.types import GoldenCase
 
 RULE = "near-duplicate"

@@ -16,6 +16,7 @@ from typing import Any
 from pytest_quantguard.checks._inside.proxy import (
     NOTHING,
     BuiltIn,
+    HugeError,
     MissingError,
     Proxy,
     Told,
@@ -56,6 +57,10 @@ _SIGNS: dict[type[ast.cmpop], str] = {
 }
 
 
+class TooLargeError(UnusableError):
+    """The tests give more to the answer than goes over the line."""
+
+
 class TestsPeer(Peer):
     """Holds the tests; the other side may call what it was lent, and nothing else."""
 
@@ -63,14 +68,17 @@ class TestsPeer(Peer):
         """Call a function of the tests."""
         if request["do"] != "call":
             raise RuntimeError("tests are called, and nothing else")
-        return super().answer(request)
+        try:
+            return super().answer(request)
+        except TooLargeError:  # it may have grown over there
+            raise RuntimeError("the value is too large") from None
 
     def special(self, kind: str, inner: Any) -> Any:
         """Return a value."""
         if kind == "none":
             return NOTHING
         if kind == "huge":
-            raise ValueError("the value is too large to be looked at")
+            raise HugeError("the value is too large to be looked at")
         return super().special(kind, inner)
 
     def bind(self, names: list[str]) -> dict[str, Any]:
@@ -89,7 +97,7 @@ class TestsPeer(Peer):
         try:
             return super().encode(value)
         except TooMuchError:
-            raise UnusableError("a value that the tests give to the answer is too large") from None
+            raise TooLargeError("a value that the tests give to the answer is too large") from None
 
     def lend(self, value: Any) -> dict[str, Any]:
         """Lend a function; all else has to be plain."""
@@ -163,9 +171,9 @@ def _shown(value: Any) -> str:
 class _Tests:
     """The tests of one answer."""
 
-    def __init__(self, text: str, counted: list[int]) -> None:
+    def __init__(self, text: str, counted: list[int], functions: list[str]) -> None:
         self.statements = ast.fix_missing_locations(_Shows().visit(ast.parse(text))).body
-        self.counted = set(counted)
+        self.counted, self.functions = set(counted), functions
         module = sys.modules["tests"] = ModuleType("tests")
         self.names = vars(module)
         self.names.update(__compare__=_compare, __hold__=_hold)
@@ -178,8 +186,8 @@ class _Tests:
             code = compile(ast.Module([statement], []), "<tests>", "exec")
             if not self.tried(exec, code, self.names, counts=index in self.counted):
                 return
-        for name, value in list(self.names.items()):
-            if name.startswith("test_") and not self.tried(value, counts=True):
+        for name in self.functions:
+            if not self.tried(self.names[name], counts=True):
                 return
 
     def tried(self, action: Any, *arguments: Any, counts: bool) -> bool:
@@ -219,7 +227,7 @@ def serve() -> None:
     """Run the tests that come over the line, and tell how they went."""
     peer = TestsPeer()
     told = peer.receive()
-    tests = _Tests(told["tests"], told["counted"])
+    tests = _Tests(told["tests"], told["counted"], told["functions"])
     if tests.tried(lambda: tests.names.update(peer.bind(told["names"])), counts=False):
         tests.run()
     peer.send({"done": tests.failures[:_MOST_FAILURES], "passed": tests.passed})

@@ -1,11 +1,12 @@
-"""Golden prompts among calibration data are found, and a file that cannot be read is no all-clear."""
+"""Golden prompts among calibration data; a file that cannot be read is no all-clear."""
 
 import json
+import os
 
 import pytest
 
-from pytest_quantguard._calibration import overlaps
 from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.lint._overlap import overlaps
 
 PROMPT = "Please refund order 88213-A because the blue lamp arrived with a broken switch"
 PROMPTS = {"refund": PROMPT, "other": "What are the opening hours of your shop on Sunday mornings?"}
@@ -73,9 +74,31 @@ def test_a_very_short_prompt_has_to_be_a_line_of_its_own(tmp_path):
     assert [] == overlaps({"hi": "Good morning!"}, [path])
 
 
+@pytest.mark.parametrize("name", ["c.jsonl", "c.txt", "c.ndjson", "c.JSONL"])
+def test_a_prompt_at_the_end_of_a_very_long_record(tmp_path, name):
+    """Nothing is cut off: fifty thousand words before it do not hide it."""
+    text = "filler words of no meaning " * 10_000 + PROMPT
+    line = text if name == "c.txt" else json.dumps({"text": text})
+
+    assert ["refund"] == [key for key, _ in found_in(tmp_path, name, line)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"data": [{"text": "else"}, {"text": PROMPT}]}),
+        json.dumps({"text": "else"}) + "\n" + json.dumps({"text": PROMPT}),
+    ],
+)
+def test_json_in_any_shape(tmp_path, text):
+    """A list in a map, and JSON lines under the name .json."""
+    assert ["refund"] == [key for key, _ in found_in(tmp_path, "c.json", text)]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
+        ("c.json", b"[" * 1000, "neither JSON nor JSON lines"),
         ("missing.txt", None, "cannot be read"),
         ("c.parquet", b"PAR1\xff\xfe\x00", "not UTF-8 text"),
     ],
@@ -88,3 +111,11 @@ def test_what_cannot_be_read_is_an_error(tmp_path, name, content, why):
 
     with pytest.raises(ConfigError, match=why):
         overlaps(PROMPTS, [path])
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Only files can be read to their end."""
+    os.mkfifo(tmp_path / "c.txt")
+
+    with pytest.raises(ConfigError, match="cannot be read"):
+        overlaps(PROMPTS, [tmp_path / "c.txt"])

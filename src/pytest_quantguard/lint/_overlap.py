@@ -7,13 +7,14 @@ they do to other prompts is the question, and these cannot answer it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._shingles import SIZE, shingles, words
 from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.lint._shingles import SIZE, every_shingle, shingles, words
 
 LEAST = 0.8
 """Share of a prompt's shingles that one piece of calibration data has to contain."""
@@ -21,6 +22,8 @@ _BLOCK = 64
 """Lines of a plain text that are looked at together; blocks overlap by half."""
 _LONGEST = 64 * 1024 * 1024
 _DEPTH = 40
+_SHORT = 200
+"""Characters of a line that may be a short prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +54,8 @@ def overlaps(prompts: Mapping[str, str], files: Sequence[Path]) -> list[Overlap]
     best: dict[str, Overlap] = {}
     for path in files:
         for line, text in _records(path):
-            hits: dict[str, int] = {}
-            for shingle in _shingles_of(text):
-                for key in index.get(shingle, ()):
-                    hits[key] = hits.get(key, 0) + 1
-            for key, count in hits.items():
+            seen = {one for one in _every(text) if one in index}
+            for key, count in Counter(key for one in seen for key in index[one]).items():
                 share = count / len(wanted[key])
                 if share >= LEAST and (key not in best or share > best[key].share):
                     best[key] = Overlap(key=key, place=f"{path.name}:{line}", share=share)
@@ -68,16 +68,22 @@ def _whole(text: str) -> frozenset[str]:
     return frozenset([f"= {' '.join(found)}"] if 0 < len(found) <= 2 * SIZE else [])
 
 
-def _shingles_of(text: str) -> frozenset[str]:
-    return shingles(text).union(*map(_whole, text.splitlines()))
+def _every(text: str) -> Iterator[str]:
+    """Yield a record's shingles, and the marks of its short lines."""
+    yield from every_shingle(text)
+    for line in text.splitlines():
+        if len(line) < _SHORT:
+            yield from _whole(line)
 
 
 def _records(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        if path.stat().st_size > _LONGEST and path.suffix == ".json":
+        if not path.is_file():  # a pipe would be waited for
+            raise ConfigError(f"calibration: {path.name} cannot be read: no such file")
+        if path.stat().st_size > _LONGEST and path.suffix.lower() == ".json":
             raise ConfigError(f"calibration: {path.name} is too large to read whole; use .jsonl")
         with path.open(encoding="utf-8", errors="strict") as lines:
-            yield from {".jsonl": _json_lines, ".json": _json}.get(path.suffix, _blocks)(lines)
+            yield from _READERS.get(path.suffix.lower(), _blocks)(lines, path.name)
     except UnicodeDecodeError:
         raise ConfigError(
             f"calibration: {path.name} is not UTF-8 text; give the texts as .txt or .jsonl"
@@ -87,7 +93,7 @@ def _records(path: Path) -> Iterator[tuple[int, str]]:
         raise ConfigError(f"calibration: {path.name} cannot be read: {reason}") from None
 
 
-def _json_lines(lines: Any) -> Iterator[tuple[int, str]]:
+def _json_lines(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, 1):
         try:
             yield number, "\n".join(_texts(json.loads(line)))
@@ -95,15 +101,31 @@ def _json_lines(lines: Any) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _json(lines: Any) -> Iterator[tuple[int, str]]:
-    text = lines.read()
+def _json(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
+    text = "".join(lines)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        yield 1, text
+        first = text.lstrip().partition("\n")[0]
+        try:
+            json.loads(first)
+        except (ValueError, RecursionError):
+            raise ConfigError(f"calibration: {name} is neither JSON nor JSON lines") from None
+        yield from _json_lines(text.splitlines(), name)
         return
-    for record in data if isinstance(data, list) else [data]:
+    for record in _split(data):
         yield 1, "\n".join(_texts(record))
+
+
+def _split(data: Any) -> Iterator[Any]:
+    """Yield the records of a document: a list's items, also of lists in a map around them."""
+    if isinstance(data, list):
+        yield from data
+    elif isinstance(data, dict):
+        yield {key: value for key, value in data.items() if not isinstance(value, list)}
+        yield from (item for value in data.values() if isinstance(value, list) for item in value)
+    else:
+        yield data
 
 
 def _texts(value: Any, depth: int = 0) -> Iterator[str]:
@@ -114,7 +136,7 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _texts(item, depth + 1)
 
 
-def _blocks(lines: Any) -> Iterator[tuple[int, str]]:
+def _blocks(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
     block: list[str] = []
     first = 1
     for line in lines:
@@ -125,3 +147,10 @@ def _blocks(lines: Any) -> Iterator[tuple[int, str]]:
             del block[: _BLOCK // 2]
     if block:
         yield first, "".join(block)
+
+
+_READERS: Mapping[str, Callable[[Iterable[str], str], Iterator[tuple[int, str]]]] = {
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json,
+}

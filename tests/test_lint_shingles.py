@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pytest_quantguard._shingles import jaccard, shingles, twins, words
+from pytest_quantguard.lint._shingles import every_shingle, jaccard, shingles, twins, words
 
 WORDS = [f"w{i}" for i in range(400)]
 
@@ -42,7 +42,7 @@ def test_identifiers_stay_whole():
 
 def test_case_width_and_white_space_do_not_matter():
     """Folded texts are the same text."""
-    assert shingles("Refund\n order  Ｎow") == shingles("refund order now")
+    assert shingles("Refund\n order  \uff2eow") == shingles("refund order now")
 
 
 def test_a_text_of_few_words_is_one_shingle_and_an_empty_one_none():
@@ -72,6 +72,35 @@ def test_finds_what_comparing_everything_finds(seed, least):
     }
 
     assert {tuple(sorted(pair)) for pair in brute_force(texts, least)} == found
+
+
+def test_a_thousand_questions_about_one_document_take_seconds():
+    """They are one group, and not every two of them are compared."""
+    rng = random.Random(2)
+    document = sentence(rng, 400)
+    texts = {str(i): f"{document} what about the point number {i}" for i in range(1_000)}
+    began = time.process_time()
+
+    (group,) = twins(texts)
+
+    assert list(texts) == group
+    assert time.process_time() - began < 10
+
+
+def test_a_text_of_any_length_is_read_in_constant_memory():
+    """Two hundred thousand words are not all kept."""
+    found = every_shingle("a b c d " * 50_000)
+
+    assert {"a b c", "b c d", "c d a", "d a b"} == set(found)
+
+
+def test_combining_marks_do_not_stop_the_clock():
+    """Folding a run of them is quadratic; it is done in pieces."""
+    began = time.process_time()
+
+    shingles("a" + "\u0301" * 300_000)
+
+    assert time.process_time() - began < 5
 
 
 def test_groups_keep_the_order_of_the_texts():
