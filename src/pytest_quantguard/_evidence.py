@@ -190,7 +190,9 @@ class Examiner:
         candidate: Arm,
     ) -> None:
         def mishap(role: Role, kind: str, message: str) -> None:
-            evidence.mishaps.append(self._mishap(case, check, name, role, kind, message))
+            evidence.mishaps.append(
+                self._mishap(case, check=check, variant=name, role=role, kind=kind, message=message)
+            )
 
         for arm in (baseline, candidate):
             for wrong in filter(None, (arm.error, arm.fault)):
@@ -228,10 +230,10 @@ class Examiner:
         )
 
     def _mishap(
-        self, case: GoldenCase, check: str, name: str, role: Role, kind: str, message: str
+        self, case: GoldenCase, *, check: str, variant: str, role: Role, kind: str, message: str
     ) -> Mishap:
         return Mishap(
-            variant=name,
+            variant=variant,
             case=case.id,
             cohort=case.cohort,
             check=check,

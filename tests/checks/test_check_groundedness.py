@@ -65,12 +65,12 @@ class TestSentences:
             ),
             (
                 "The Pirarmora kettle weighs 652 grams.",
-                '"652 grams" stands in the context with something else: "The Torardal kettle weighs '
-                '652 grams and holds 1.7 litres."; for this it says "870 grams"',
+                '"652 grams" stands in the context with something else: "The Torardal kettle '
+                'weighs 652 grams and holds 1.7 litres."; for this it says "870 grams"',
             ),
             (
                 "The handle stays cool because it is made of beech wood.",
-                "of its 6 content words 0 stand together in the context, but not "
+                "of its 5 content words 0 stand together in the context, but not "
                 '"handle", "stays", "cool", "beech", "wood"',
             ),
         ],
@@ -79,9 +79,10 @@ class TestSentences:
         """An unsupported claim is quoted with what speaks against it."""
         violations = judge(STRICT, text, prompt=KETTLE).violations
 
-        assert violations[0].startswith(f'"{text}" is not supported: ')
-        assert violations[0].endswith(why) or why.startswith("of its")
-        assert violations[-1] == "0 of 1 claims are supported, at least 100% are needed"
+        assert violations == (
+            f'"{text}" is not supported: {why}',
+            "0 of 1 claims are supported, at least 100% are needed",
+        )
 
     def test_a_share_is_enough(self, judge):
         """`least` decides; the layer tells the share either way."""

@@ -73,7 +73,7 @@ class TestJudging:
         [
             (
                 "She ordered 2 lamps at 48.90 EUR.",
-                '"48.90 EUR" stands nowhere in the context, closest is "49.90" '
+                '"48.90 EUR" stands nowhere in the context, closest is "49.90 EUR" '
                 "(digit 2: 9 became 8)",
             ),
             ("It was in 1988.", '"1988" stands nowhere in the context'),
