@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import pytest_quantguard
 from gate_project import GateProject, quantized, speaks
 from pytest_quantguard._functions import function_cases
 from pytest_quantguard._items import CASE
@@ -48,6 +49,12 @@ def worse(tmp_path):
         (tmp_path / "golden" / "faq.quant.yaml").unlink()
         project.config(server.url, budgets=[{"max_drop": "50 pt"}])
         yield project
+
+
+def test_every_public_name_can_be_had():
+    """For annotations: ``def test_it(quant_model: QuantModel)``."""
+    for name in pytest_quantguard.__all__:
+        assert name == getattr(pytest_quantguard, name).__name__
 
 
 # --- what is said where -------------------------------------------------------------------

@@ -115,11 +115,12 @@ def test_what_the_server_is_sent(project):
 def test_a_second_run_asks_nothing(project):
     """Every turn is in the cache, under what was said before."""
     project.write("tests/test_py.py", TURNS.format(more=""))
-    first = project.run("--quant-underpowered=allow")
+    first = project.run("--quant-underpowered=allow").report
     again = project.run("--quant-underpowered=allow")
 
+    assert 40 == first["provenance"]["requests"]["cand"]["sent"]
     assert {"base": 0, "cand": 0} == sent(again)
-    assert first.report["candidates"][0]["budgets"] == again.report["candidates"][0]["budgets"]
+    assert first["candidates"][0]["budgets"] == again.report["candidates"][0]["budgets"]
 
 
 def test_repeats_are_runs_of_their_own(project):

@@ -7,6 +7,9 @@ the plugin installed. Public names are loaded when they are first used.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_quantguard._arms import ArmClient as ArmClient
+    from pytest_quantguard._arms import Conversation as Conversation
+    from pytest_quantguard._arms import QuantModel as QuantModel
     from pytest_quantguard._judge import judge as judge
     from pytest_quantguard._quant_case import quant_case as quant_case
     from pytest_quantguard._signatures import tool as tool
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_quantguard.types import Completion as Completion
     from pytest_quantguard.types import GoldenCase as GoldenCase
     from pytest_quantguard.types import Outcome as Outcome
+    from pytest_quantguard.types import ToolCall as ToolCall
     from pytest_quantguard.verdicts import Budget as Budget
     from pytest_quantguard.verdicts import Verdict as Verdict
 
@@ -22,22 +26,30 @@ _HOMES = {
     "quant_case": "_quant_case",
     "judge": "_judge",
     "tool": "_signatures",
+    "ArmClient": "_arms",
     "Budget": "verdicts",
     "Check": "contracts",
     "Completion": "types",
+    "Conversation": "_arms",
     "GoldenCase": "types",
     "Outcome": "types",
     "PairedOutcome": "pairs",
+    "QuantModel": "_arms",
+    "ToolCall": "types",
     "Verdict": "verdicts",
 }
 
 __all__ = [
+    "ArmClient",
     "Budget",
     "Check",
     "Completion",
+    "Conversation",
     "GoldenCase",
     "Outcome",
     "PairedOutcome",
+    "QuantModel",
+    "ToolCall",
     "Verdict",
     "judge",
     "quant_case",

@@ -1,7 +1,8 @@
 """Claims that the context supports, and claims that it does not."""
 
 import pytest
-from grounding_samples import GOOD, KETTLE, KNOWN, LAST, UNSEEN
+from grounding_samples import GOOD, KETTLE, KNOWN
+from grounding_unseen import LAST, UNSEEN
 
 from pytest_quantguard.checks._claims import claims
 from pytest_quantguard.checks.groundedness import Groundedness

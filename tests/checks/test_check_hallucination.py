@@ -1,7 +1,8 @@
 """Facts that stand in the context, and facts that stand nowhere."""
 
 import pytest
-from grounding_samples import KETTLE, KNOWN, LAST, UNSEEN
+from grounding_samples import KETTLE, KNOWN
+from grounding_unseen import LAST, UNSEEN
 
 from pytest_quantguard.checks._derived import derived
 from pytest_quantguard.checks._facts import KINDS, facts

@@ -62,11 +62,11 @@ MONTHS: dict[str, int] = {
     for name in names.split()
 }
 WEEKDAYS = words(
-    "monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun montag "
-    "dienstag mittwoch donnerstag freitag samstag sonnabend sonntag lundi mardi mercredi jeudi "
-    "vendredi samedi dimanche lunes martes miercoles jueves viernes sabado domingo lunedi martedi "
-    "mercoledi giovedi venerdi sabato domenica segunda terca quarta quinta sexta maandag dinsdag "
-    "woensdag donderdag vrijdag zaterdag zondag"
+    "monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun "
+    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag lundi mardi "
+    "mercredi jeudi vendredi samedi dimanche lunes martes miercoles jueves viernes sabado "
+    "domingo lunedi martedi mercoledi giovedi venerdi sabato domenica segunda terca quarta "
+    "quinta sexta maandag dinsdag woensdag donderdag vrijdag zaterdag zondag"
 )
 
 # --- amounts ------------------------------------------------------------------------------------
@@ -75,8 +75,8 @@ CURRENCIES: dict[str, frozenset[str]] = {
     **{
         code.lower(): frozenset({code})
         for code in words(
-            "USD EUR GBP CHF JPY CNY CAD AUD NZD SEK NOK DKK PLN CZK HUF INR BRL MXN KRW TRY RUB "
-            "ZAR SGD HKD ILS AED"
+            "USD EUR GBP CHF JPY CNY CAD AUD NZD SEK NOK DKK PLN CZK HUF INR BRL MXN KRW TRY "
+            "RUB ZAR SGD HKD ILS AED"
         )
     },
     **dict.fromkeys(
@@ -238,13 +238,13 @@ ORDERS = words(
     "under over both all each every most some any der die das ein eine einer ist sind war hat "
     "haben wird werden wann wo was wer warum welche wie bitte nenne schreibe fasse erklare "
     "ubersetze le la les un une des est sont qui que quel quelle ou quand comment pourquoi el "
-    "los las una es son quien cual donde cuando como por il lo gli i uno e sono chi quale "
-    "dove quando come perche o os as um uma sao quem qual onde quando het een zijn wie waar "
-    "wanneer hoe waarom welke"
+    "los las una es son quien cual donde cuando como por il lo gli i uno e sono chi quale dove "
+    "quando come perche o os as um uma sao quem qual onde quando het een zijn wie waar wanneer "
+    "hoe waarom welke"
 )
 """Words that open a sentence and belong to no name, even when a name follows."""
 
 GERMAN = words(
-    "der die das und ist nicht ein eine einen einer eines den dem fur mit auf zu zur zum wir sie von "
-    "im vom werden wird sind bis bei oder sich auch nach aus ihr"
+    "der die das und ist nicht ein eine einen einer eines den dem fur mit auf zu zur zum wir "
+    "sie von im vom werden wird sind bis bei oder sich auch nach aus ihr"
 )
