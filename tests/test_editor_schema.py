@@ -118,6 +118,9 @@ def test_every_check_is_described_with_an_example(name):
         {"exact": "{{text}}"},
         {"contains": {"$file": "texts.json"}},
         "{{check}}",
+        {"$file": "check.yaml"},
+        {"tool_sequence": "search"},
+        {"tool_sequence": ["search", {"name": "book"}]},
     ],
     ids=str,
 )
@@ -142,6 +145,8 @@ def test_what_can_be_written_is_not_underlined(check):
         with_check("json", wieght=3),
         with_check("json", weight=0),
         with_check("json", id="a b"),
+        with_check("json", expect={"$file": "checks.yaml"}),
+        with_check("json", tools=[{"type": "function", "function": "refund"}]),
         {"cases": []},
         {},
         [],
@@ -167,3 +172,11 @@ def test_mistakes_are_underlined(data):
 def test_a_line_of_json_lines_has_a_schema_too(line, fits):
     """For tools that look at one line: #/definitions/line."""
     assert fits == (not wrong(line, "line"))
+
+
+def test_tools_may_come_from_files():
+    """All of them, or some."""
+    tool = {"type": "function", "function": {"name": "f"}}
+
+    assert [] == wrong(with_check("json", tools={"$file": "tools.json"}))
+    assert [] == wrong(with_check("json", tools=[tool, {"$file": "tool.json"}]))

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from pytest_quantguard import _golden
+from pytest_quantguard import _cases, _golden
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.errors import ConfigError, GoldenFileError
 from pytest_quantguard.types import Completion, ToolCall
@@ -271,3 +271,103 @@ def test_a_check_may_refuse_a_case_and_may_break_while_it_looks(tmp_path, found)
     sentence = "whether it fits the case cannot be told: ValueError: broken"
     expected = found if isinstance(found, str) else sentence
     assert (f"g.quant.yaml:5: picky: {expected}",) == caught.value.problems
+
+
+# --- cases with and without variables -----------------------------------------------------
+
+MIXED = """\
+cohort: a
+prompt: "Greet {{name}}."
+expect: [{contains: "{{name}}"}]
+cases:
+  - id: one
+  - id: two
+    vars: {name: Ada}
+"""
+FILLED = "a case has 'vars' or a matrix, so that {{...}} is filled in throughout the file"
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["before", "after"])
+def test_a_case_that_forgot_its_variables_is_named(tmp_path, swapped):
+    """It neither asks with the braces in it, nor gets the check of the case beside it."""
+    text = MIXED
+    if swapped:
+        text = text.replace("  - id: one\n", "") + "  - id: one\n"
+
+    assert [
+        f"g.quant.yaml:{line}: unknown variable 'name': {FILLED} (case 'one')" for line in (2, 3)
+    ] == problems(tmp_path, text)
+
+
+def test_each_case_gets_the_check_that_its_variables_make(tmp_path):
+    """A check of the file that has variables belongs to no second case."""
+    text = MIXED.replace("id: one", "id: one\n    vars: {name: Bob}")
+
+    assert [("Bob",), ("Ada",)] == [case.checks[0].texts for case in load(tmp_path, text)]
+
+
+def test_what_filled_checks_hold_counts_as_written(tmp_path, monkeypatch):
+    """A long text in a check times many rows; the file is read no further."""
+    monkeypatch.setattr(_cases, "MAX_FILLED", 2**20)
+    rows = ", ".join(map(str, range(1000)))
+    text = (
+        f"cohort: a\nprompt: p\nvars: {{t: {'x' * 10_000}}}\n"
+        "expect: [{contains: '{{n}} {{t}}'}]\ncases:\n"
+        f"- id: a\n  matrix: {{n: [{rows}]}}\n- id: b\n  matrix: {{n: [{rows}]}}\n"
+    )
+    made = []
+    monkeypatch.setattr(
+        Registry,
+        "build_check",
+        lambda self, spec, make=Registry.build_check: made.append(spec) or make(self, spec),
+    )
+
+    assert [
+        "g.quant.yaml:6: the templates write more than 1 MB; split the file",
+        "g.quant.yaml: not read to its end",
+    ] == problems(tmp_path, text)
+    assert 104 == len(made)
+
+
+# --- tools in files -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tools", "sentences"),
+    [
+        (
+            [{"type": "function", "function": "refund"}],
+            ['tools[0].function must be a map, not "refund"'],
+        ),
+        (["refund", 7], ['tools[0] must be a map, not "refund"', "tools[1] must be a map, not 7"]),
+        (
+            [{"type": "function", "function": {"name": name}} for name in ("f", "g", "f")],
+            ["tools[2] is called 'f', as is tools[0]; a call could mean either"],
+        ),
+        ({"type": "function"}, ["tools must be a list of tool definitions"]),
+    ],
+)
+def test_tools_that_are_none_are_refused_from_a_file_too(tmp_path, tools, sentences):
+    """As if they were written in the golden file; once, however many cases have them."""
+    (tmp_path / "t.json").write_text(json.dumps(tools))
+    text = "cohort: a\ntools: {$file: t.json}\ncases:\n" + "".join(
+        f"- {{id: c{i}, prompt: p, expect: [no_tool_call]}}\n" for i in range(3)
+    )
+
+    assert [f"g.quant.yaml:2: {sentence}" for sentence in sentences] == problems(tmp_path, text)
+
+
+def test_some_of_a_lists_tools_may_come_from_files(tmp_path):
+    """Two of one name are refused where the second stands."""
+    (tmp_path / "t.json").write_text('{"type": "function", "function": {"name": "f"}}')
+    text = (
+        "cohort: a\ncases:\n- id: a\n  prompt: p\n  expect: [json]\n  tools:\n"
+        "  - {$file: t.json}\n  - {type: function, function: {name: g}}\n"
+    )
+
+    (case,) = load(tmp_path, text)
+
+    assert ["f", "g"] == [tool["function"]["name"] for tool in case.request.tools]
+    assert [
+        "g.quant.yaml:8: tools[1] is called 'f', as is tools[0]; a call could mean either"
+    ] == problems(tmp_path, text.replace("name: g", "name: f"))

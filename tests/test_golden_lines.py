@@ -136,7 +136,7 @@ def test_every_wrong_line_is_named_at_once(tmp_path):
         "11: case 'c6' has no cohort; set it here or for the file",
         "11: case 'c6' has no checks; add 'expect:'",
         "12: the variable 'y' is used nowhere; write {{y}} where it belongs, or remove it",
-        "12: unknown variable 'x'; did you mean 'y'?",
+        "12: unknown variable 'x'; did you mean 'y'? (case 'c7')",
         "13: not valid JSON: it ends in the middle (column 27: Expecting ',' delimiter)",
     ] == [
         problem.removeprefix(f"{NAME}:").replace("known: y", "did you mean 'y'?")
@@ -268,3 +268,30 @@ def test_ids_are_unique_over_both_kinds_of_files(project):
 
     assert 4 == run.code
     assert run.has("the id 'faq-3' is already at golden/b.quant.jsonl:1; ids are unique")
+
+
+def test_a_first_line_that_cannot_be_read_is_one_mistake(tmp_path):
+    """It may have held what every case lacks: cohort, checks, and the texts that use variables."""
+    broken = '{"defaults": {"prompt": "{{q}}",}}'
+    cases = [{"id": f"c{number}", "vars": {"q": "a"}} for number in range(3)]
+    unknown = {"id": "a", "prompt": "{{x}}", "vars": {"y": 1}}
+
+    (first, second) = problems(tmp_path, broken, *cases, unknown, {"id": "b", "expect": ["jsn"]})
+
+    assert first.startswith(f"{NAME}:1: not valid JSON: ")
+    assert second.startswith(f"{NAME}:6: unknown check 'jsn'")
+
+
+def test_a_case_without_variables_is_told_when_a_later_line_has_some(tmp_path):
+    """Lines are read one by one; what braces mean is the same for all of them."""
+    head = {"defaults": {"cohort": "a", "prompt": "{{q}}", "expect": [{"contains": "{{a}}"}]}}
+
+    one, two = load(tmp_path, head, {"id": "x"}, {"id": "y"})
+    found = problems(tmp_path, head, {"id": "x"}, {"id": "y", "vars": {"q": "1", "a": "2"}})
+
+    assert ("{{q}}", ("{{a}}",)) == (one.request.prompt, two.checks[0].texts)
+    assert [
+        f"{NAME}:1: unknown variable {name!r}: a case has 'vars' or a matrix, so that {{{{...}}}} "
+        "is filled in throughout the file (case 'x')"
+        for name in "qa"
+    ] == found

@@ -147,10 +147,21 @@ def _unmatched(budget: Budget, there: Iterable[Group]) -> str:
         if name is not None and not known:
             return f"{budget.source}: no case has a {kind}"
         if name not in (None, "*") and name not in known:
-            return f"{budget.source}: no case has the {kind} {name!r}; {did_you_mean(name, known)}"
+            return (
+                f"{budget.source}: no case has the {kind} {name!r}; "
+                f"{_unlayered(name, known) or did_you_mean(name, known)}"
+            )
     names = (f"{k} {getattr(budget, k)!r}" for k in ("cohort", "check", "tag"))
     wanted = [text for text in names if not text.endswith((" None", " '*'"))]
     return f"{budget.source}: no case here has the {' and the '.join(wanted)}"
+
+
+def _unlayered(name: str, known: Collection[str]) -> str:
+    """Say that a check has no layers, where a budget names one."""
+    check, dot, _ = name.rpartition(".")
+    if not dot or check not in known or any(one.startswith(f"{check}.") for one in known):
+        return ""
+    return f"{check!r} reports no layers that a budget could name; name {check!r} itself"
 
 
 def undecidable(

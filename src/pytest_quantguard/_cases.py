@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_quantguard._document import Document, Path_, misshapen
 from pytest_quantguard._included import Included
 from pytest_quantguard._matrix import Row
-from pytest_quantguard._scope import Scope, Written
-from pytest_quantguard._template import fill, names, written
+from pytest_quantguard._scope import SCHEMA, Scope, Sentence, Spec, Written, tools_of
+from pytest_quantguard._template import UnknownVariableError, as_text, fill, length, names
 from pytest_quantguard.contracts import Check, Fitted
 from pytest_quantguard.errors import GoldenFileError, InputError
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
@@ -20,7 +19,6 @@ from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
 if TYPE_CHECKING:
     from pytest_quantguard._registry import Registry
 
-SCHEMA = "golden.schema.json"
 MAX_CASES = 100_000
 """Cases of one file, matrices multiplied out."""
 MAX_FILLED = 256 * 1024 * 1024
@@ -29,27 +27,10 @@ MAX_PROBLEMS = 1000
 """Mistakes after which a file is read no further."""
 
 _LONGEST_ID = 80
+_ALL = ": a case has 'vars' or a matrix, so that {{...}} is filled in throughout the file"
 _HINT = "a matrix that is a list of maps can give each of them an 'id'"
 _ASKED = ("cohort", "system", "prompt", "messages", "reference", "tags")
 """Keys in whose texts variables are filled in, besides ``expect``."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Spec:
-    """One item under ``expect``."""
-
-    owner: Written
-    index: int
-    open: bool
-    """Whether variables have to be filled in first."""
-
-    @property
-    def value(self) -> Any:
-        return self.owner.data["expect"][self.index]
-
-    @property
-    def where(self) -> str:
-        return self.owner.where("expect", self.index)
 
 
 class Cases:
@@ -76,20 +57,24 @@ class Cases:
         self.problems += [f"{where}: {text}" for where, text in self.scope.problems]
         self._entry = 0
         self._wrong = 0
-        """Mistakes met, those included that were said before."""
-        self._said: set[tuple[str, str]] = set()
+        """Mistakes met, repeated ones too."""
+        self._said: set[Sentence] = set()
         self._ids: dict[str, tuple[int, str]] = {}
         """Number of the entry that made an id, and where it stands."""
         self._used: set[str] = set()
         self._filled = 0
+        self._templated = False
+        """Whether anything read so far has variables."""
+        self._braces: dict[Sentence, str] = {}
+        """What is wrong with the cases read before that, should there be any."""
         self._kept: dict[tuple[bool, int], Check | None] = {}
         """Checks that are built once: those of the file, and of the entry at hand."""
-        self._tools: list[Any] | None = None
+        self._tools: tuple[list[Any], list[Sentence]] | None = None
 
     @property
     def full(self) -> bool:
-        """Whether there are so many mistakes that reading on helps nobody."""
-        return len(self.problems) >= MAX_PROBLEMS
+        """Whether there is so much, of mistakes or of text, that reading on helps nobody."""
+        return len(self.problems) >= MAX_PROBLEMS or self._filled > MAX_FILLED
 
     def problem(self, where: str, text: str, note: str = "") -> None:
         """Note a mistake; ``note`` says in which case of many it was met first."""
@@ -104,23 +89,24 @@ class Cases:
         """Make the cases of an entry whose form is right."""
         self._begin()
         asked = self._asked(entry)
-        owners = (self.head, entry)
-        templated = any(key in one.data for one in owners for key in ("vars", "matrix"))
-        specs = [spec for one in owners for spec in self._specs(one, templated)]
+        templated = self._has_variables(entry)
+        specs = [spec for one in (self.head, entry) for spec in self._specs(one, templated)]
         if self.sound:
             self._refuse_incomplete(entry, asked, specs)
         if templated:
             self._multiplied(entry, asked, specs)
         else:
+            self._note_braces(entry, asked, specs)
             self._case(entry, asked, specs, _PLAIN, None)
 
     def misshaped(self, entry: Written, wrong: Sequence[Path_]) -> None:
         """Look at the checks of an entry whose form is wrong: more may be wrong with it."""
         self._begin()
         self._used |= names(entry.data)
-        if isinstance(entry.data, dict) and not any(
-            path[:1] in ((), ("expect",)) for path in wrong
-        ):
+        if not isinstance(entry.data, dict):
+            return
+        self._has_variables(entry)
+        if not any(path[:1] in ((), ("expect",)) for path in wrong):
             specs = [spec for spec in self._specs(entry, True) if not spec.open]
             self._checks(specs, None, "")
 
@@ -132,7 +118,7 @@ class Cases:
         """
         if self.full:
             self.problems.append(f"{self.head.document.name}: not read to its end")
-        else:
+        elif self.sound:
             for sentence in self.scope.unused(self._used):
                 self.problem(*sentence)
         if self.problems:
@@ -143,6 +129,30 @@ class Cases:
         self._entry += 1
         self._kept = {key: check for key, check in self._kept.items() if key[0]}
 
+    def _has_variables(self, entry: Written) -> bool:
+        """Whether an entry's texts are filled in: one case with variables is enough for all.
+
+        Else a case that lacks its ``vars`` would ask with the braces in it.
+        """
+        own = any(key in one.data for one in (self.head, entry) for key in ("vars", "matrix"))
+        if own and not self._templated:
+            self._templated = True
+            for sentence, note in self._braces.items() if self.sound else ():
+                self.problem(*sentence, note)
+        return own or (self._templated and self.sound)
+
+    def _note_braces(
+        self, entry: Written, asked: Mapping[str, Written], specs: Sequence[Spec]
+    ) -> None:
+        """Remember the placeholders of a case that are texts unless a later one has variables."""
+        if len(self._braces) >= MAX_PROBLEMS:
+            return
+        places = [(owner.where(key), owner.data[key]) for key, owner in asked.items()]
+        for where, value in [*places, *((spec.where, spec.value) for spec in specs)]:
+            for name in sorted(names(value)):
+                text = f"unknown variable {name!r:.80}{_ALL}"
+                self._braces.setdefault((where, text), f" (case {entry.data['id']!r})")
+
     def _asked(self, entry: Written) -> dict[str, Written]:
         """Return whose word counts for each key: the entry's, else the file's."""
         head = dict.fromkeys((key for key in _ASKED if key in self.head.data), self.head)
@@ -150,14 +160,14 @@ class Cases:
             head = {key: one for key, one in head.items() if key not in ("prompt", "messages")}
         return {**head, **dict.fromkeys((key for key in _ASKED if key in entry.data), entry)}
 
-    def _specs(self, owner: Written, templated: bool) -> list[_Spec]:
+    def _specs(self, owner: Written, templated: bool) -> list[Spec]:
         specs = owner.data.get("expect", ())
         return [
-            _Spec(owner, index, templated and bool(names(spec))) for index, spec in enumerate(specs)
+            Spec(owner, index, templated and bool(names(spec))) for index, spec in enumerate(specs)
         ]
 
     def _refuse_incomplete(
-        self, entry: Written, asked: Mapping[str, Written], specs: Sequence[_Spec]
+        self, entry: Written, asked: Mapping[str, Written], specs: Sequence[Spec]
     ) -> None:
         what = f"case {entry.data['id']!r}"
         if "cohort" not in asked:
@@ -168,7 +178,7 @@ class Cases:
             self.problem(entry.where(), f"{what} has no checks; add 'expect:'")
 
     def _multiplied(
-        self, entry: Written, asked: Mapping[str, Written], specs: Sequence[_Spec]
+        self, entry: Written, asked: Mapping[str, Written], specs: Sequence[Spec]
     ) -> None:
         """Make the cases of an entry that has variables: one for each row of its matrix."""
         before = self._wrong
@@ -186,12 +196,12 @@ class Cases:
             )
         if self._wrong > before:
             return
-        for sentence in scope.unused(used):
+        for sentence in scope.unused(used) if self.sound else ():
             self.problem(*sentence)
         variables = {**self.scope.vars, **scope.vars}
         for row in self.scope.rows(scope):
             self._case(entry, asked, specs, row, {**variables, **row.values})
-            if self.full or self._filled > MAX_FILLED:
+            if self.full:
                 break
         if self._filled > MAX_FILLED:
             most = MAX_FILLED // 2**20
@@ -203,19 +213,18 @@ class Cases:
         self,
         entry: Written,
         asked: Mapping[str, Written],
-        specs: Sequence[_Spec],
+        specs: Sequence[Spec],
         row: Row,
         variables: Json | None,
     ) -> None:
-        before = self._wrong
+        before, data = self._wrong, entry.data
         identity = self._identity(entry, row)
-        note = f" (case {identity!r})" if row.suffix else ""
+        note = "" if variables is None else f" (case {identity!r})"
         texts = self._texts(entry, asked, row, variables, note)
         checks = self._checks(specs, variables, note)
         tools = self._tools_of(entry)
         if self._wrong > before or not _complete(texts) or not checks:
             return
-        data = entry.data
         line = entry.line() if row.index is None else entry.line("matrix", row.index)
         case = GoldenCase(
             id=identity,
@@ -272,10 +281,10 @@ class Cases:
         if variables is not None:
             for key, value in texts.items():
                 try:
-                    texts[key] = _as_text(fill(value, variables))
+                    texts[key] = as_text(fill(value, variables))
                 except LookupError as error:
-                    self.problem(asked.get(key, entry).where(key), str(error), note)
-            self._filled += _length(texts)
+                    self._unfilled(error, variables, asked.get(key, entry).where(key), note)
+            self._filled += length(texts)
             shape = Document(entry.document.name, {"id": entry.data["id"], **texts})
             for path, text in misshapen(shape, SCHEMA, "#/$defs/case"):
                 place = ("matrix",) if path[:1] == ("tags",) and "tags" not in asked else path
@@ -288,16 +297,29 @@ class Cases:
                 self.problem(where, f"{key} is {shown}: no label{hint}", note)
         return texts
 
+    def _unfilled(self, error: Exception, variables: Json, where: str, note: str) -> None:
+        """Say what cannot be filled in, or be no check."""
+        text = str(error.args[0] if error.args else error)
+        if isinstance(error, UnknownVariableError):
+            if not self.sound:  # a broken key of the file may be what sets it
+                self._wrong += 1
+                return
+            text = text if variables else text.partition(";")[0] + _ALL
+        self.problem(where, text, note)
+
     def _checks(
-        self, specs: Sequence[_Spec], variables: Json | None, note: str
-    ) -> list[tuple[_Spec, Check]]:
-        found: list[tuple[_Spec, Check]] = []
+        self, specs: Sequence[Spec], variables: Json | None, note: str
+    ) -> list[tuple[Spec, Check]]:
+        found: list[tuple[Spec, Check]] = []
         keys: set[str] = set()
         for spec in specs:
             key = (spec.owner is self.head, spec.index)
-            if spec.open or key not in self._kept:
-                self._kept[key] = self._check(spec, variables, note)
-            check = self._kept[key]
+            if spec.open:  # never kept: the next case fills in something else
+                check = self._check(spec, variables or {}, note)
+            else:
+                if key not in self._kept:
+                    self._kept[key] = self._check(spec, {}, "")
+                check = self._kept[key]
             if check is None:
                 continue
             if check.key in keys:
@@ -308,32 +330,28 @@ class Cases:
             found.append((spec, check))
         return found
 
-    def _check(self, spec: _Spec, variables: Json | None, note: str) -> Check | None:
+    def _check(self, spec: Spec, variables: Json, note: str) -> Check | None:
+        value = spec.value
         try:
-            value = fill(spec.value, variables or {}) if spec.open else spec.value
+            if spec.open:
+                value = fill(value, variables)
+                self._filled += length(value)
+                if self._filled > MAX_FILLED:
+                    return None
             return self.registry.build_check(self.included.resolve(value))
         except (LookupError, ValueError, InputError) as error:
-            text = str(error.args[0] if error.args else error)
-            self.problem(spec.where, text, note if spec.open else "")
+            self._unfilled(error, variables, spec.where, note)
             return None
 
     def _tools_of(self, entry: Written) -> Sequence[Any]:
+        """Return the tools of an entry; those of the file are looked at once."""
         if "tools" in entry.data:
-            return self._resolved_tools(entry)
-        if self._tools is None:
-            self._tools = self._resolved_tools(self.head)
-        return self._tools
-
-    def _resolved_tools(self, owner: Written) -> list[Any]:
-        try:
-            tools = self.included.resolve(owner.data.get("tools", []))
-        except InputError as error:
-            self.problem(owner.where("tools"), error.problems[0])
-            return []
-        if isinstance(tools, list):
-            return tools
-        self.problem(owner.where("tools"), "tools must be a list of tool definitions")
-        return []
+            tools, wrong = tools_of(entry, self.included)
+        else:
+            tools, wrong = self._tools = self._tools or tools_of(self.head, self.included)
+        for sentence in wrong:
+            self.problem(*sentence)
+        return tools
 
 
 _PLAIN = Row(suffix="", values={})
@@ -350,23 +368,6 @@ def _messages(texts: Json) -> tuple[Json, ...]:
     if "system" in texts:
         messages.insert(0, {"role": "system", "content": texts["system"]})
     return tuple(messages)
-
-
-def _as_text(value: Any) -> Any:
-    """Write out the numbers that stand alone where a text belongs: a prompt, a tag, a message."""
-    if isinstance(value, list):
-        return [_as_text(item) for item in value]
-    if isinstance(value, dict) and not isinstance(value.get("content", []), list | str):
-        return {**value, "content": _as_text(value["content"])}
-    return written("it", value) if isinstance(value, bool | int | float) else value
-
-
-def _length(value: Any) -> int:
-    """Count the characters of all texts in a value."""
-    if isinstance(value, str):
-        return len(value)
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return sum(map(_length, items))
 
 
 def _misfit(check: Fitted, case: GoldenCase) -> str:

@@ -6,12 +6,12 @@ import itertools
 import json
 from pathlib import Path
 
-from pytest_quantguard._cases import SCHEMA, Cases
+from pytest_quantguard._cases import Cases
 from pytest_quantguard._document import Document, Path_, misshapen, read
 from pytest_quantguard._included import Included
 from pytest_quantguard._labels import label_problem
 from pytest_quantguard._registry import Registry
-from pytest_quantguard._scope import Written
+from pytest_quantguard._scope import SCHEMA, Written
 from pytest_quantguard._strict_json import Line, read_lines
 from pytest_quantguard.errors import GoldenFileError, InputError
 from pytest_quantguard.types import GoldenCase, Json
@@ -94,7 +94,9 @@ def _from_lines(
     broken = {key for place, _ in wrong for key in place[1:2]}
     shared = head.data["defaults"] if isinstance(head.data["defaults"], dict) else {}
     sound = {key: value for key, value in shared.items() if key not in broken}
-    cases = Cases(Written(sound, head), included, registry, request, sound=not wrong)
+    # A first line that cannot be read may be the one that says what every case lacks.
+    whole = not wrong and not first.problem
+    cases = Cases(Written(sound, head), included, registry, request, sound=whole)
     cases.problems += [f"{head.where(place)}: {text}" for place, text in wrong]
     for line in lines if defaults else itertools.chain([first], lines):
         _add_line(cases, line, name)

@@ -1,13 +1,25 @@
-"""What stands before any budget: is there evidence, is it comparable, did a critical case break?"""
+"""What stands before any budget: is there evidence, is it comparable, did a critical case break?
+
+And can the judges be believed?
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
+from pytest_quantguard import stats
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.types import EMPTY
 from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
+
+SWAYED = 1 / 3
+"""Share of its comparisons in which a judge may contradict itself when the answers change places:
+one that throws a coin does in half of them, one that goes by position alone in all."""
+_SURE = 0.05
+"""Of the exact binomial test that the share is larger."""
+_ENOUGH = 10
+"""Comparisons from which on the share itself counts; fewer can come out so by chance."""
 
 
 def evidence_row(
@@ -123,3 +135,40 @@ def comparability_rows(mishaps: Sequence[Mishap]) -> list[BudgetVerdict]:
             cases=len(cases),
         )
     ]
+
+
+def judge_rows(outcomes: Sequence[PairedOutcome]) -> list[BudgetVerdict]:
+    """Say of each judge that compared answers how often their order decided.
+
+    A contradiction counts as a tie, so that a judge that goes by position hides every loss. A case
+    is one comparison, however often it is asked: contradicted when half of its repeats are.
+    """
+    found: dict[str, list[PairedOutcome]] = {}
+    for outcome in outcomes:
+        if outcome.baseline.swaps is not None and outcome.baseline.swaps.compared:
+            found.setdefault(outcome.baseline.swaps.by, []).append(outcome)
+    return [_judge_row(name, members) for name, members in sorted(found.items())]
+
+
+def _judge_row(name: str, members: Sequence[PairedOutcome]) -> BudgetVerdict:
+    swaps = [o.baseline.swaps for o in members if o.baseline.swaps is not None]
+    n, count = len(swaps), sum(2 * one.contradicted >= one.compared for one in swaps)
+    said = f"the judge {name} contradicted itself in {count} of {n} comparisons"
+    remedy = "take a stronger judge, say in the rubric what a tie is, or use form: absolute"
+    if stats.share_p(count, n, SWAYED) <= _SURE:
+        verdict = Verdict.ERROR
+        reason = f"{said} when the answers changed places: its verdicts are no evidence; {remedy}"
+    elif n >= _ENOUGH and count >= SWAYED * n:
+        verdict = Verdict.INCONCLUSIVE
+        reason = f"{said} when the answers changed places, a third or more of them; {remedy}"
+    else:
+        verdict = Verdict.PASS
+        reason = f"{said}, which count as ties" if count else said
+    return BudgetVerdict(
+        cohort=None,
+        check=f"judge:{name}",
+        max_drop=None,
+        verdict=verdict,
+        reason=reason,
+        cases=len({o.case for o in members}),
+    )

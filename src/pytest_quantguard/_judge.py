@@ -34,6 +34,7 @@ from pytest_quantguard._grounds import (
     comparability_rows,
     critical_rows,
     evidence_row,
+    judge_rows,
 )
 from pytest_quantguard._layers import layer_readings, layered
 from pytest_quantguard._measures import metric_rows, readings
@@ -123,6 +124,7 @@ def judge(
             error_groups=[b.group for b in budgets if b.metric == "errors"],
         ),
         *comparability_rows(mishaps),
+        *judge_rows(outcomes),
     ]
     rows = _rate_rows(budgets, cases, [*outcomes, *parts], mishaps, evidence=evidence, look=look)
     unselected = set(unselected)

@@ -9,7 +9,7 @@ import pytest
 from pytest_quantguard._drive import Drive
 from pytest_quantguard.contracts import Pairwise, Repeated
 from pytest_quantguard.errors import CheckError
-from pytest_quantguard.types import EMPTY, Completion, GoldenCase, Outcome
+from pytest_quantguard.types import EMPTY, Completion, GoldenCase, Outcome, Swaps
 
 Judge = Callable[[Completion, GoldenCase], Outcome]
 """A check, or the body of a ``quant_case`` test."""
@@ -159,7 +159,7 @@ def _pair(check: str, found: object) -> tuple[Outcome, Outcome]:
 
 def _sound(check: str, outcome: object) -> Outcome:
     wrong = CheckError(f"the check {check!r} returned {outcome!r:.80}, not an Outcome in [0, 1]")
-    if not isinstance(outcome, Outcome):
+    if not isinstance(outcome, Outcome) or not isinstance(outcome.swaps, Swaps | None):
         raise wrong
     try:  # a user's check returns what its libraries do: numpy's numbers are no JSON
         value, violations = float(outcome.value), tuple(map(str, outcome.violations))
@@ -169,4 +169,6 @@ def _sound(check: str, outcome: object) -> Outcome:
     if not all(0 <= number <= 1 for number in (value, *layers.values())):
         raise wrong
     repeats = tuple(map(float, outcome.repeats))
-    return Outcome(value=value, violations=violations, repeats=repeats, layers=layers)
+    return Outcome(
+        value=value, violations=violations, repeats=repeats, layers=layers, swaps=outcome.swaps
+    )

@@ -1,4 +1,4 @@
-"""The variables that a golden file, or one of its cases, sets: ``vars`` and ``matrix``."""
+"""What a golden file, or one of its cases, sets: ``vars`` and ``matrix``, and ``tools``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_quantguard._document import Document, Path_
+from pytest_quantguard._document import Document, Path_, misshapen
 from pytest_quantguard._included import Included
 from pytest_quantguard._matrix import NONE, Matrix, Row, crossed
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.types import Json
+
+SCHEMA = "golden.schema.json"
 
 Sentence = tuple[str, str]
 """Where something is wrong, as ``file:line``, and what."""
@@ -31,6 +33,26 @@ class Written:
     def line(self, *steps: str | int) -> int:
         """Return the line of something inside, counting from 1."""
         return self.document.line((*self.path, *steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One item under ``expect``."""
+
+    owner: Written
+    index: int
+    open: bool
+    """Whether variables have to be filled in first."""
+
+    @property
+    def value(self) -> Any:
+        """The item as it is written."""
+        return self.owner.data["expect"][self.index]
+
+    @property
+    def where(self) -> str:
+        """Its ``file:line``."""
+        return self.owner.where("expect", self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +119,31 @@ class Scope:
         for mine in self.matrix.rows():
             for its in inner.matrix.rows():
                 yield crossed(mine, its)
+
+
+def tools_of(owner: Written, included: Included) -> tuple[list[Any], list[Sentence]]:
+    """Return the tools that a map sets, files that it refers to included, and each mistake."""
+    try:
+        tools = included.resolve(owner.data.get("tools", []))
+    except InputError as error:
+        return [], [(owner.where("tools"), error.problems[0])]
+    if not isinstance(tools, list):
+        return [], [(owner.where("tools"), "tools must be a list of tool definitions")]
+    shape = Document(owner.document.name, {"tools": tools})
+    wrong = [
+        (owner.where(*path), f"tools[{path[1]}]{text.removeprefix('tools')}")
+        for path, text in misshapen(shape, SCHEMA, "#/$defs/offered")
+    ]
+    return ([], wrong) if wrong else (tools, list(_called_alike(owner, tools)))
+
+
+def _called_alike(owner: Written, tools: list[Any]) -> Iterator[Sentence]:
+    first: dict[str, int] = {}
+    for index, tool in enumerate(tools):
+        name = tool["function"]["name"]
+        if first.setdefault(name, index) != index:
+            yield (
+                owner.where("tools", index),
+                f"tools[{index}] is called {name!r:.80}, as is tools[{first[name]}]; "
+                "a call could mean either",
+            )

@@ -18,6 +18,10 @@ NAME = r"[A-Za-z0-9_.-]+"
 _PLACEHOLDER = re.compile(r"\{\{[ \t]*+(" + NAME + r"+)[ \t]*+\}\}")
 
 
+class UnknownVariableError(LookupError):
+    """A placeholder names no variable."""
+
+
 def fill(value: Any, variables: Mapping[str, Any]) -> Any:
     """Replace the placeholders of every text in ``value``; return the filled copy.
 
@@ -26,7 +30,8 @@ def fill(value: Any, variables: Mapping[str, Any]) -> Any:
     placeholder stays as it is.
 
     Raises:
-        LookupError: a variable is not known, or its value cannot stand inside a text.
+        UnknownVariableError: a variable is not known.
+        LookupError: its value cannot stand inside a text.
     """
     if isinstance(value, str):
         return _filled(value, variables) if "{{" in value else value
@@ -68,6 +73,27 @@ def written(name: str, value: Any) -> str:
     )
 
 
+def as_text(value: Any) -> Any:
+    """Write out the numbers that stand alone where a text belongs: a prompt, a tag, a message.
+
+    Raises:
+        LookupError: a whole number is too long.
+    """
+    if isinstance(value, list):
+        return [as_text(item) for item in value]
+    if isinstance(value, dict) and not isinstance(value.get("content", []), list | str):
+        return {**value, "content": as_text(value["content"])}
+    return written("it", value) if isinstance(value, bool | int | float) else value
+
+
+def length(value: Any) -> int:
+    """Count the characters of all texts in a value."""
+    if isinstance(value, str):
+        return len(value)
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(map(length, items))
+
+
 def _filled(text: str, variables: Mapping[str, Any]) -> Any:
     if whole := _PLACEHOLDER.fullmatch(text):
         return _value(whole[1], variables)
@@ -77,7 +103,7 @@ def _filled(text: str, variables: Mapping[str, Any]) -> Any:
 def _value(name: str, variables: Mapping[str, Any]) -> Any:
     if name not in variables:
         near = did_you_mean(name[:80], variables)
-        raise LookupError(f"unknown variable {name!r:.80}; {near}")
+        raise UnknownVariableError(f"unknown variable {name!r:.80}; {near}")
     return variables[name]
 
 

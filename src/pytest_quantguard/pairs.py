@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from pytest_quantguard.types import Json, Outcome, Role, Source
+from pytest_quantguard.types import Json, Outcome, Role, Source, Swaps
 
 _NOWHERE = Source(file="", line=1)
 """Of outcomes that come from no golden file."""
@@ -99,6 +99,7 @@ class PairedOutcome:
                 violations=tuple(data[role]["violations"]),
                 repeats=tuple(data[role].get("repeats", ())),
                 layers=dict(data[role].get("layers", {})),
+                swaps=Swaps(**data[role]["swaps"]) if data[role].get("swaps") else None,
             )
             for role in ("baseline", "candidate")
         }

@@ -305,6 +305,18 @@ class GoldenCase:
         return not self.request.messages
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swaps:
+    """Comparisons of two answers that a judge model made twice, in both orders."""
+
+    by: str
+    """Name of the judge."""
+    compared: int
+    """How many there were; answers that say the same are not compared."""
+    contradicted: int
+    """How many came out otherwise when the answers changed places."""
+
+
 EMPTY = "the answer is empty"
 """The violation of an empty answer, whatever the check: silence satisfies nothing."""
 
@@ -322,6 +334,8 @@ class Outcome:
     layers: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Parts of the finding, each in [0, 1], in the order of the check's ``layers``: reported beside
     the value, and judged only where a budget names one as ``check: tool_call.arguments``."""
+    swaps: Swaps | None = None
+    """Where a judge model compared both arms: the same in both outcomes. None = it was not asked."""
 
     @property
     def ok(self) -> bool:
@@ -340,6 +354,7 @@ class Outcome:
         violations = dict.fromkeys(v for outcome in outcomes for v in outcome.violations)
         values = tuple(outcome.value for outcome in outcomes)
         names = dict.fromkeys(name for outcome in outcomes for name in outcome.layers)
+        swaps = [outcome.swaps for outcome in outcomes if outcome.swaps is not None]
         return cls(
             value=sum(values) / len(values),
             violations=tuple(violations),
@@ -349,4 +364,11 @@ class Outcome:
                 name: sum(outcome.layers.get(name, 0.0) for outcome in outcomes) / len(values)
                 for name in names
             },
+            swaps=Swaps(
+                by=swaps[0].by,
+                compared=sum(one.compared for one in swaps),
+                contradicted=sum(one.contradicted for one in swaps),
+            )
+            if swaps
+            else None,
         )

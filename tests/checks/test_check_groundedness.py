@@ -1,5 +1,8 @@
 """Claims that the context supports, and claims that it does not."""
 
+import re
+from pathlib import Path
+
 import pytest
 from grounding_samples import GOOD, KETTLE, KNOWN
 from grounding_unseen import LAST, UNSEEN
@@ -46,6 +49,25 @@ def test_how_many_labelled_answers_are_told_apart(
     assert (size, unsupported) == (len(pairs), sum(not pair.supported for pair in pairs))
     assert found >= least_found
     assert alarms <= most_alarms
+
+
+def test_a_number_of_another_product_is_found():
+    """In our own golden set: references with a number swapped for one of another device."""
+    yaml = pytest.importorskip("yaml")
+    golden = Path(__file__).parents[2] / "golden" / "cited-answers.quant.yaml"
+    entries = yaml.safe_load(golden.read_text("utf-8"))["cases"][:60]
+
+    kept, swapped = [], []
+    for entry in entries:
+        prompt, reference = case(entry["prompt"]), entry["reference"]
+        (number,) = re.findall(r" ([0-9]+) \[", reference)
+        other = next(n for n in re.findall(r" ([0-9]+) \[", entry["prompt"]) if n != number)
+        kept.append(STRICT(Completion(text=reference), prompt).ok)
+        wrong = reference.replace(number, other)
+        swapped.append(STRICT(Completion(text=wrong), prompt).ok)
+
+    assert all(kept)
+    assert sum(swapped) <= 4
 
 
 class TestSentences:

@@ -23,6 +23,7 @@ REFUND = {
 }
 TRACK = {"type": "function", "function": {"name": "track_parcel"}}
 TOOLS = (REFUND, TRACK)
+EITHER = {"oneOf": [{"required": [one], "not": {"required": [two]}} for one, two in ("ab", "ba")]}
 CHECK = ToolCall(name="refund_order", arguments={"order_id": "88213-A"})
 
 
@@ -106,6 +107,42 @@ class TestMisfit:
 
         assert part in found
         assert "contradict the tool's own schema" in found
+
+    @pytest.mark.parametrize(
+        ("schema", "arguments"),
+        [
+            ({"maxProperties": 1}, {"a": 1, "b": {"$optional": 2}}),
+            ({"maxProperties": 1}, {"a": {"$regex": "x"}, "b": {"$optional": 2}}),
+            (EITHER, {"a": 1, "b": {"$optional": 2}}),
+            (EITHER, {"a": {"$optional": 1}, "b": {"$optional": 2}}),
+            (EITHER, {"a": {"$optional": 1}, "b": {"$optional": {"$number": 2}}}),
+            (EITHER, {key: {"$optional": 1} for key in "abcde"}),
+            ({"additionalProperties": False}, {"b": {"$optional": 2}}),
+            ({"minProperties": 2}, {"a": 1, "b": {"$optional": 2}}),
+        ],
+    )
+    def test_an_optional_argument_may_be_absent(self, schema, arguments):
+        """A schema that takes the call with or without it takes an expected call."""
+        book = {"type": "function", "function": {"name": "book", "parameters": schema}}
+
+        assert misfit(ToolCall(name="book", arguments=arguments), book) == ""
+
+    @pytest.mark.parametrize("more", [{}, {"z": {"$optional": {"$regex": "x"}}}], ids=str)
+    @pytest.mark.parametrize(
+        ("schema", "part"),
+        [
+            ({"maxProperties": 0}, "is expected to be empty"),
+            ({"minProperties": 4}, "does not have enough properties"),
+            ({"required": ["c"]}, "'c' is a required property"),
+            ({"properties": {"a": {"type": "string"}}}, "1 is not of type 'string'"),
+        ],
+    )
+    def test_what_is_wrong_with_and_without_optional_arguments(self, schema, part, more):
+        """No call can be right, whichever of them it has."""
+        arguments = {"a": 1, "b": {"$optional": 2}, **more}
+        book = {"type": "function", "function": {"name": "book", "parameters": schema}}
+
+        assert part in misfit(ToolCall(name="book", arguments=arguments), book)
 
     def test_what_is_overlooked_is_no_contradiction(self):
         """With `normalize` another spelling may be the one that the schema has."""

@@ -9,31 +9,8 @@ from typing import Any
 
 import pytest
 
+from import_files import Imported, Read
 from pytest_quantguard import cli
-from pytest_quantguard.importers._detect import named
-from pytest_quantguard.importers._records import Draft, Loss, Recorded, Source
-
-
-class Read:
-    """The drafts of a source, and its losses."""
-
-    def __init__(self, format: str, *paths: Path, **options: Any) -> None:
-        self.losses: list[Loss] = []
-        source = Source(paths=paths, names=tuple(path.name for path in paths), **options)
-        found = named(format)
-        self.drafts: list[Draft] = list(found.drafts(source, self.losses.append))
-        self.recorded: list[Recorded] = []
-        if found.requests is not None:
-            self.recorded = list(found.requests(source, lambda loss: None))
-
-    @property
-    def cases(self) -> list[Any]:
-        """The cases, without what has to be settled yet."""
-        return [draft.case for draft in self.drafts]
-
-    def lost(self, what: str) -> list[str]:
-        """Why a thing was lost, once for each time."""
-        return [loss.why for loss in self.losses if loss.what == what]
 
 
 @pytest.fixture
@@ -48,22 +25,6 @@ def read(tmp_path: Path) -> Callable[..., Read]:
         return Read(format, path, **options)
 
     return reader
-
-
-class Imported:
-    """What `quantguard import` did."""
-
-    def __init__(self, code: int, out: str, err: str, folder: Path) -> None:
-        self.code, self.out, self.err, self.folder = code, out, err, folder
-
-    @property
-    def told(self) -> Any:
-        """What --json printed."""
-        return json.loads(self.out)
-
-    def kinds(self) -> dict[str, Any]:
-        """What was lost, by what it is."""
-        return {kind["what"]: kind for kind in self.told["not_carried"]}
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from import_files import Read
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers._nunjucks import TemplateError, render
@@ -323,13 +325,11 @@ def test_references_that_are_not_followed(tmp_path, read, monkeypatch, reference
     path = inner / "config.json"
     path.write_text(json.dumps(config))
 
-    from conftest import Read
-
     found = Read("promptfoo", path)
 
     assert 1 == len(found.drafts)
     assert 1 == len(found.lost("tests"))
-    assert __import__("re").search(reason, found.lost("tests")[0])
+    assert re.search(reason, found.lost("tests")[0])
 
 
 def test_merge_keys_references_scenarios_and_repeats(read):

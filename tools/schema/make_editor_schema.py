@@ -41,7 +41,7 @@ def editor_schema() -> Schema:
     found = {name: checks.get(name) for name in sorted(checks)}
     definitions["expect"] = {
         **definitions["expect"],
-        "items": {"anyOf": [{"$ref": "#/definitions/check"}, PLACEHOLDER]},
+        "items": {"anyOf": [{"$ref": "#/definitions/check"}, PLACEHOLDER, FILE]},
     }
     definitions |= {
         "placeholder": {
@@ -186,7 +186,7 @@ def kinds_of(hint: Any) -> Iterator[Schema]:
     elif inspect.isclass(origin) and issubclass(origin, Mapping):
         yield {"type": "object"}
     elif inspect.isclass(origin) and issubclass(origin, Sequence):
-        if arguments[0] is str:  # a bare text counts as a list of one
+        if {"type": "string"} in kinds_of(arguments[0]):  # a bare text counts as a list of one
             yield {"type": "string"}
         items = [kind for kind in kinds_of(arguments[0]) if kind]
         yield {

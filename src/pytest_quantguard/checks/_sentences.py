@@ -147,6 +147,9 @@ def _marker(line: str) -> int:
 def _goes_on(text: str, block: tuple[int, int, Kind], line: str) -> bool:
     if block[2] in ("heading", "row"):
         return False
+    quoted = text[max(0, block[0] - 2) : block[0]].strip().endswith(">")
+    if quoted != line.lstrip().startswith(">"):
+        return False
     before = text[max(block[0], block[1] - 80) : block[1]].rstrip()
     if not before or before[-1] in ".!?:;\u2026\u3002\uff01\uff1f])":
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import combinations, islice
 from typing import Any, Protocol
 
 from pytest_quantguard.checks import _forms, _json
@@ -12,6 +12,8 @@ from pytest_quantguard.checks._text import MOST, show
 
 _FOLDABLE = 4
 """A text this many times longer than the expected one is another text, whatever is overlooked."""
+_TRIED = 3
+"""Optional keys of one map of which every combination is tried on the tool's schema."""
 
 Path = tuple[str | int, ...]
 
@@ -52,7 +54,8 @@ class Sketch:
     """How many ways there are, at most."""
     loose: dict[Path, str] = field(default_factory=dict)
     """Places that are not fixed: ``any``; ``type`` when only the JSON type is; ``choice`` when the
-    variants are all there is; ``open`` for a map that may have further keys."""
+    variants are all there is; ``open`` for a map that may have further keys; ``keys`` for one that
+    is tried with all of its optional keys and with none."""
 
     def pick(self, path: Path, kind: str, *ways: Any) -> Any:
         """Note a place that is not fixed, and return one of the ways to fill it."""
@@ -127,10 +130,21 @@ class Fields:
                 yield f"{_json.clip(path + _json.step(key))} was not asked for: {show(got[key])}"
 
     def draft(self, sketch: Sketch, path: Path) -> Any:
-        """Return a map with all keys."""
+        """Return a map with all keys, or without some that are optional."""
+        drafts = {key: node.draft(sketch, (*path, key)) for key, node in self.items}
+        maybe = [key for key, node in self.items if isinstance(node, Maybe)]
+        fixed = not self.open and not any(place[: len(path)] == path for place in sketch.loose)
         if self.open:
             sketch.loose[path] = "open"
-        return {key: node.draft(sketch, (*path, key)) for key, node in self.items}
+        if not maybe:
+            return drafts
+        if fixed and len(maybe) <= _TRIED:
+            sizes = range(len(maybe) + 1)
+            ways = [subset for size in sizes for subset in combinations(maybe, size)]
+            absent = sketch.pick(path, "choice", *ways)
+        else:
+            absent = sketch.pick(path, "open" if self.open else "keys", (), maybe)
+        return {key: value for key, value in drafts.items() if key not in absent}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +163,7 @@ class Maybe:
         return self.inner.differences(got, path)
 
     def draft(self, sketch: Sketch, path: Path) -> Any:
-        """Return the value."""
+        """Return the value; the map that it is in leaves it out."""
         return self.inner.draft(sketch, path)
 
 

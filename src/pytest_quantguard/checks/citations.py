@@ -116,7 +116,8 @@ class Citations:
 
     def misfit(self, case: GoldenCase) -> str:
         """Say so when the prompt's documents cannot be told apart, though that is asked for."""
-        if self.supported and not self._documents(case.request.prompt):
+        asked = bool(case.request.messages)  # else a test asks later
+        if asked and self.supported and not self._documents(case.request.prompt):
             return (
                 "`supported` needs documents that can be told apart, and the prompt holds no label "
                 f"of {'the pattern' if self.pattern else listed(self.style)}; write it before each "

@@ -93,7 +93,16 @@ class Disclaimer:
         return Outcome.of(capped(self._violations(completion.text)))
 
     def _violations(self, text: str) -> Iterator[str]:
-        if len(text) > _LOOKED_AT and (self.texts or self.any_of):
+        if self.texts or self.any_of:
+            yield from self._notices(text)
+        if self.pattern is not None:
+            if too_long := _regex.too_long(text):
+                yield from too_long
+            elif not _regex.found(self.pattern, text):
+                yield f"the pattern {quote(self.pattern)} matches nowhere"
+
+    def _notices(self, text: str) -> Iterator[str]:
+        if len(text) > _LOOKED_AT:
             yield (
                 f"the answer has {len(text)} characters; notices are looked for in up to "
                 f"{_LOOKED_AT} of them"
@@ -102,16 +111,10 @@ class Disclaimer:
         answer = _Words(text)
         for notice in self.texts:
             yield from self._wrong(notice, answer)
-        if self.any_of:
-            wrong = [list(self._wrong(notice, answer)) for notice in self.any_of]
-            if all(wrong):
-                there = [found for found in wrong if "is missing" not in found[0]]
-                yield from (there or [[self._none(answer)]])[0]
-        if self.pattern is not None:
-            if too_long := _regex.too_long(text):
-                yield from too_long
-            elif not _regex.found(self.pattern, text):
-                yield f"the pattern {quote(self.pattern)} matches nowhere"
+        wrong = [list(self._wrong(notice, answer)) for notice in self.any_of]
+        if wrong and all(wrong):
+            there = [found for found in wrong if "is missing" not in found[0]]
+            yield from (there or [[self._none(answer)]])[0]
 
     def _wrong(self, notice: str, answer: _Words) -> Iterator[str]:
         wanted = _words(notice)

@@ -54,7 +54,7 @@ class Groundedness:
     Parameters:
         least: share of the claims that have to be supported, above 0 and at most 1.
         context: texts that count instead of the prompt. Without it: all messages but the
-            assistant's, the first 2 million characters.
+            assistant's, at most 2 million characters.
         allow_none: true lets an answer without any claim hold, such as "The text does not say".
 
     The layer ``supported`` is the share of supported claims. An answer of more than 200,000
@@ -87,7 +87,8 @@ class Groundedness:
 
     def misfit(self, case: GoldenCase) -> str:
         """Say so when there is nothing that could support a claim."""
-        return nothing_to_know(read_by(case, self.context))
+        read = read_by(case, self.context)
+        return nothing_to_know(read) if case.request.messages else ""  # a test may ask later
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
         """Judge the text.
@@ -95,7 +96,7 @@ class Groundedness:
         Raises:
             CheckError: when there is no context.
         """
-        if nothing := self.misfit(case):
+        if nothing := nothing_to_know(read_by(case, self.context)):
             raise CheckError(nothing)
         text = completion.text
         if len(text) > LONGEST_ANSWER:

@@ -48,7 +48,7 @@ class Hallucination:
             differences, products, quotients, percentages, days between dates. With many numbers in
             the context nearly every small number is such a result.
         context: texts that count instead of the prompt. Without it: all messages but the
-            assistant's, the first 2 million characters.
+            assistant's, at most 2 million characters.
 
     The kinds are layers: 1 where no fact of the kind is invented, else 0. Of 122 hand-labelled
     answers that had no part in making it, it found all 40 that invent something, and 3 of the other
@@ -87,7 +87,8 @@ class Hallucination:
 
     def misfit(self, case: GoldenCase) -> str:
         """Say so when there is nothing that a fact could stand in."""
-        return nothing_to_know(read_by(case, self.context))
+        read = read_by(case, self.context)
+        return nothing_to_know(read) if case.request.messages else ""  # a test may ask later
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
         """Judge the text.
@@ -95,7 +96,7 @@ class Hallucination:
         Raises:
             CheckError: when there is no context.
         """
-        if nothing := self.misfit(case):
+        if nothing := nothing_to_know(read_by(case, self.context)):
             raise CheckError(nothing)
         text = completion.text
         wrong = ""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from pytest_quantguard.checks import _params, _verdicts
+from pytest_quantguard.checks import _params, _rulings, _verdicts
+from pytest_quantguard.checks._rulings import Ruling
 from pytest_quantguard.checks._text import quote
-from pytest_quantguard.checks._verdicts import Form, Ruling
+from pytest_quantguard.checks._verdicts import Form
 from pytest_quantguard.contracts import Check, JudgeModel, Services
 from pytest_quantguard.errors import CheckError, JudgeError
-from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Outcome
+from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Outcome, Swaps
 
 _MOST_VOTES = 9
 _MOST_POINTS = 10
@@ -28,11 +29,12 @@ class Judge:
 
     In the form ``absolute`` each answer is judged by itself: pass or fail, or with ``scale`` a
     score. In the form ``pairwise`` the judge sees both arms' answers, twice, in both orders: one
-    is worse only if both orders say so; the rest is a tie, and where the orders disagree the layer
-    ``consistent`` is 0 for both. Judges are models in the configuration's ``judges:``. The answer
-    is shown to the judge up to 24,000 characters (beginning and end), the conversation up to
-    60,000. A judge that gives no verdict, asked twice, is an error, never a lost case. Measure a
-    judge with `quantguard judge-check` before you trust it.
+    is worse only if both orders say so; the rest is a tie. The report counts where the orders
+    disagree, and a judge that contradicts itself in a third of its comparisons decides nothing.
+    Judges are models in the configuration's ``judges:``. The answer is shown to the judge up to
+    24,000 characters (beginning and end), the conversation up to 60,000. A judge that gives no
+    verdict, asked twice, is an error, never a lost case. Measure a judge with
+    `quantguard judge-check` before you trust it.
 
     Parameters:
         rubric: what a good answer does, in words, for someone who sees only the conversation.
@@ -104,11 +106,6 @@ class Judge:
                 f"got {self.scale!r:.40} and {self.least!r:.40}"
             )
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """What is reported beside the outcome."""
-        return ("consistent",) if self.form == "pairwise" else ()
-
     def misfit(self, case: GoldenCase) -> str:
         """Say why the judge cannot judge this case."""
         if self.reference and not case.reference:
@@ -145,7 +142,7 @@ class Judge:
             asked = [
                 self.between(*pair, case)
                 for one, other in zip(baseline, candidate, strict=False)
-                if not (one.empty or other.empty or _same(one, other))
+                if not (one.empty or other.empty or alike(one, other))
                 for pair in ((one, other), (other, one))
             ]
         for request in asked:
@@ -205,13 +202,14 @@ class _Bound:
     def _ruling(self, request: CompletionRequest, form: Form, repeat: int) -> Ruling:
         said = self.model.ask(request, repeat=repeat)
         try:
-            return _verdicts.read(said, form)
-        except _verdicts.NoRulingError as error:
+            return _rulings.read(said, form, request)
+        except _rulings.NoRulingError as error:
             first = str(error)
         second_try = _verdicts.once_more(request, said, form)
         try:
-            return _verdicts.read(self.model.ask(second_try, repeat=repeat, again=True), form)
-        except _verdicts.NoRulingError as error:
+            said = self.model.ask(second_try, repeat=repeat, again=True)
+            return _rulings.read(said, form, request)
+        except _rulings.NoRulingError as error:
             then = "" if str(error) == first else f"; then: {error}"
             raise JudgeError(
                 f"the judge {self.model.name} gave no verdict, asked twice: {first}{then}; its "
@@ -280,18 +278,17 @@ class PairwiseJudge(_Bound):
         Raises:
             JudgeError: the judge gave no verdict.
         """
-        if _same(baseline, candidate):
-            held = Outcome.of([], {"consistent": 1.0})
-            return held, held
+        if alike(baseline, candidate):
+            return Outcome.of([]), Outcome.of([])
         first, second = self.orders(baseline, candidate, case)
-        layers = {"consistent": float(first.value == second.value)}
+        swaps = Swaps(by=self.model.name, compared=1, contradicted=int(first.value != second.value))
         better = first.value if first.value == second.value else "tie"
         found = []
         for name, other in (("A", "candidate"), ("B", "baseline")):
             lost = better not in (name, "tie")
             who = f"the judge {self.model.name}"
             said = f"{who} prefers the {other}'s answer in both orders{_because([first])}"
-            found.append(Outcome.of([said] if lost else [], layers))
+            found.append(replace(Outcome.of([said] if lost else []), swaps=swaps))
         return found[0], found[1]
 
     def orders(
@@ -314,8 +311,8 @@ class PairwiseJudge(_Bound):
         return rulings[0] if most > self.rules.votes // 2 else Ruling(value="tie", reason="")
 
 
-def _same(one: Completion, other: Completion) -> bool:
-    """Tell whether two answers say the same: then nobody has to be asked."""
+def alike(one: Completion, other: Completion) -> bool:
+    """Tell whether two answers say the same: then nobody is asked which is better."""
     return _verdicts.spoken(one) == _verdicts.spoken(other)
 
 

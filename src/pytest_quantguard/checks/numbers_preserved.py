@@ -100,8 +100,11 @@ class NumbersPreserved:
 
     def misfit(self, case: GoldenCase) -> str:
         """Say so when the prompt holds no number that could be lost."""
-        if self._wanted(case):
+        if self._wanted(case) or not case.request.messages:  # a test may ask later
             return ""
+        return self._nothing(case)
+
+    def _nothing(self, case: GoldenCase) -> str:
         long = "long" in self.kinds
         found = {quantity.kind for quantity in quantities(given(case, self.given_in))}
         others = [name for name, kinds in KINDS.items() if found.intersection(kinds)]
@@ -121,7 +124,7 @@ class NumbersPreserved:
         """
         wanted = self._wanted(case)
         if not wanted:
-            raise CheckError(self.misfit(case))
+            raise CheckError(self._nothing(case))
         answer = "\n".join(
             [completion.text, *(call.arguments_text for call in completion.tool_calls)]
         )

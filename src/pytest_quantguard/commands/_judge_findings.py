@@ -62,8 +62,12 @@ def share(count: int, of: int) -> Share | None:
 class Findings:
     """What all labels together say."""
 
-    def __init__(self, kind: Kind, judged: Sequence[Judged]) -> None:
+    def __init__(
+        self, kind: Kind, judged: Sequence[Judged], *, repeated: int = 0, alike: int = 0
+    ) -> None:
         self.kind = kind
+        self.repeated = repeated
+        self.alike = alike
         self.unjudged = [one for one in judged if not one.verdict]
         self.judged = [one for one in judged if one.verdict]
         self.disagreements = [one for one in self.judged if one.label != one.verdict]
@@ -164,6 +168,8 @@ class Findings:
         return {
             "kind": self.kind,
             "judged": len(self.judged),
+            "repeated": self.repeated,
+            "alike": self.alike,
             "kappa": None if self.kappa is None else asdict(self.kappa),
             **{name: asdict(value) for name, value in found.items() if value is not None},
             "sharpness": self.sharpness,
@@ -190,9 +196,20 @@ class Findings:
             have = ", ".join(f"{self.given[label]} {label}" for label in LABELS[self.kind])
             width = f"+- {_HALF_WIDTH:g}"
             yield f"Labels: {have}; about {self.needed} of this kind give kappa {width}"
+        yield from self._left_out()
         yield f"Verdict: {self.verdict}"
         yield from _listed("Disagreements", self.disagreements, _disagreement)
         yield from _listed("Without a verdict", self.unjudged, _without)
+
+    def _left_out(self) -> Iterator[str]:
+        """Yield why there are fewer labels than lines."""
+        if count := self.repeated:
+            yield f"Left out: {count} line{'s' * (count != 1)} that repeat an earlier one"
+        if count := self.alike:
+            yield (
+                f"Left out: {count} pair{'s' * (count != 1)} of answers that say the same; no "
+                "judge is asked about them"
+            )
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         rows: dict[str, Share | None] = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_quantguard._strict_json import read_lines
-from pytest_quantguard.checks.judge import Judge
+from pytest_quantguard.checks.judge import Judge, alike
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Source
 
@@ -29,8 +30,20 @@ class Label:
     label: str
 
 
-def read_labels(path: Path, name: str, rules: Mapping[str, Any]) -> tuple[Kind, list[Label]]:
-    """Return the labels of a file, and of which kind they are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """What a judge is measured by: each question once."""
+
+    kind: Kind
+    labels: tuple[Label, ...]
+    repeated: int = 0
+    """Lines that ask and say the same as an earlier one."""
+    alike: int = 0
+    """Pairs of which both answers say the same: a judge is never asked about them."""
+
+
+def read_labels(path: Path, name: str, rules: Mapping[str, Any]) -> Labels:
+    """Return the labels of a file.
 
     ``rules`` are parameters of the check `judge`; a line may have a rubric of its own.
 
@@ -38,12 +51,17 @@ def read_labels(path: Path, name: str, rules: Mapping[str, Any]) -> tuple[Kind, 
         InputError: with every mistake, each with file:line.
     """
     reader = _Reader(name, rules)
-    labels = list(reader.labels(path))
+    labels = tuple(reader.labels(path))
     if reader.problems:
         raise InputError(reader.problems)
+    if reader.alike and not labels:
+        raise InputError(
+            f"{name}: in all {reader.alike} pairs both answers say the same; no judge is ever "
+            "asked about such a pair, so label others"
+        )
     if not labels or reader.kind is None:
         raise InputError(f"{name}: there is no label in it")
-    return reader.kind, labels
+    return Labels(kind=reader.kind, labels=labels, repeated=reader.repeated, alike=reader.alike)
 
 
 class _Reader:
@@ -51,6 +69,9 @@ class _Reader:
         self.name = name
         self.rules = rules
         self.kind: Kind | None = None
+        self.repeated = 0
+        self.alike = 0
+        self._known: dict[str, tuple[str, Source]] = {}
         self._problems: dict[str, list[str]] = {}
 
     @property
@@ -68,9 +89,31 @@ class _Reader:
             try:
                 if line.problem:
                     raise ValueError(line.problem)
-                yield self._label(line.value, line.number)
+                label = self._label(line.value, line.number)
+                if self._counts(label):
+                    yield label
             except ValueError as error:
                 self._problems.setdefault(str(error), []).append(place)
+
+    def _counts(self, label: Label) -> bool:
+        """Tell whether a label says something new: a thing that is labelled twice is one thing."""
+        if len(label.answers) == 2 and alike(*label.answers):
+            if label.label != "tie":
+                raise ValueError(
+                    f"'a' and 'b' say the same, so that 'label' can only be tie, got "
+                    f"{label.label!r}"
+                )
+            self.alike += 1
+            return False
+        question, said = _question(label)
+        known, place = self._known.setdefault(question, (said, label.case.source))
+        if known != said:
+            raise ValueError(
+                f"it contradicts {place}, which asks the same of the judge and has another label; "
+                "keep the one that is right"
+            )
+        self.repeated += place != label.case.source
+        return place == label.case.source
 
     def _label(self, data: Any, number: int) -> Label:
         if not isinstance(data, dict):
@@ -115,6 +158,19 @@ class _Reader:
         if "rubric" not in found:
             raise ValueError("there is no rubric; write one here, or give --rubric for all lines")
         return Judge(**found)
+
+
+def _question(label: Label) -> tuple[str, str]:
+    """Return what a judge is asked, and the label: the same for a pair and for its mirror image."""
+    if len(label.answers) == 1:
+        asked = [label.rules.about(label.answers[0], label.case).canonical()]
+    else:
+        orders = (label.answers, label.answers[::-1])
+        asked = [label.rules.between(*pair, label.case).canonical() for pair in orders]
+    said = label.label
+    if asked != sorted(asked):
+        said = {"a": "b", "b": "a"}.get(said, said)
+    return hashlib.sha256("\n".join(sorted(asked)).encode()).hexdigest(), said
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

@@ -40,10 +40,11 @@ def judge_check(arguments: Sequence[str]) -> int:
     try:
         rules = _rules(options)
         path = Path(options.labels)
-        kind, labels = read_labels(path, options.labels, rules)
+        given = read_labels(path, options.labels, rules)
+        labels = given.labels
         name, config, cache = _judge(options)
         most = sum(label.rules.calls(label.case, 1) for label in labels)
-        needed = most if kind == "pairwise" else most // 2  # one arm only
+        needed = most if given.kind == "pairwise" else most // 2  # one arm only
         if needed > config.max_calls:
             raise ConfigError(
                 f"{config.place}: the judge {name!r} may be asked {config.max_calls} times "
@@ -54,7 +55,7 @@ def judge_check(arguments: Sequence[str]) -> int:
             judge = EngineJudge(name, config, lambda: engine, started=time.time())
             judge.planned = needed
             judged = _measured(judge, engine, labels)
-        found = Findings(kind, judged)
+        found = Findings(given.kind, judged, repeated=given.repeated, alike=given.alike)
         _tell(options, judge, found)
     except InputError as error:
         return refuse([f"quantguard: {problem}" for problem in str(error).split("\n")])

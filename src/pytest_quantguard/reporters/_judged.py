@@ -1,4 +1,4 @@
-"""What the judges of a run were asked, what it cost, and where they contradicted themselves."""
+"""What the judges of a run were asked, and what it cost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_quantguard.reporters._words import label, percent
-from pytest_quantguard.verdicts import CandidateReport
-
-_CONSISTENT = "consistent"
-"""The layer of a check that compares in both orders."""
+from pytest_quantguard.reporters._words import label
 
 
 def judge_sentences(provenance: Mapping[str, Any]) -> list[str]:
@@ -37,13 +33,3 @@ def _told(name: str, numbers: Mapping[str, Any]) -> str:
     elif cost:
         parts.append(f"cost {cost:.4g} and {unknown:.0f} answers without a known cost")
     return f"Judge {label(name)} ({label(str(numbers.get('model')))}): {', '.join(parts)}"
-
-
-def contradictions(candidate: CandidateReport) -> list[str]:
-    """Say how often a judge's preference changed with the order of the answers."""
-    return [
-        f"Judged in both orders ({label(one.check)}): in {percent(1 - one.baseline_rate)} of "
-        f"{one.cases} comparisons the order decided; they count as ties"
-        for one in candidate.layers
-        if one.layer == _CONSISTENT and one.cohort is None and one.baseline_rate < 1
-    ]

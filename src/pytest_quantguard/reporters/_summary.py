@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pytest_quantguard.reporters._judged import contradictions
 from pytest_quantguard.reporters._layers import layer_sentences
 from pytest_quantguard.reporters._views import unanswered
 from pytest_quantguard.reporters._words import (
@@ -40,7 +39,6 @@ def facts(candidate: CandidateReport) -> list[str]:
         missing_answers(candidate),
         early_warning(candidate),
         *layer_sentences(candidate),
-        *contradictions(candidate),
         *(sentence(note) for note in candidate.notes),
         *(f"Divergence: {sentence(r.note)}" for r in told if r and r.cases and not r.delta),
     ]

@@ -10,7 +10,7 @@ cases got worse beyond chance: e-values, which hold at every look, for added cas
 that share cases, so nothing has to be planned for that.
 """
 
-from .agreement import Kappa, cohen_kappa, labels_needed, wilson_interval
+from .agreement import Kappa, cohen_kappa, labels_needed, share_p, wilson_interval
 from .evidence import (
     EValue,
     closure_rejects,
@@ -120,6 +120,7 @@ __all__ = [
     "quantile_floor",
     "quantile_ratio",
     "quantile_ratio_p",
+    "share_p",
     "sign_evidence",
     "sign_evidence_of",
     "stretch_to_evidence",

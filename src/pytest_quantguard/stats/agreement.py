@@ -5,7 +5,8 @@ Measurement 20 (1960). J. Fleiss, J. Cohen and B. Everitt, Large sample standard
 and weighted kappa, Psychological Bulletin 72 (1969). E. Wilson, Probable inference, the law of
 succession, and statistical inference, Journal of the American Statistical Association 22 (1927).
 R. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17
-(1998), method 3.
+(1998), method 3. C. Clopper and E. Pearson, The use of confidence or fiducial limits illustrated in
+the case of the binomial, Biometrika 26 (1934).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._domain import between
-from ._special import normal_quantile, smallest
+from ._special import binomial_at_least, normal_quantile, smallest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,21 @@ def wilson_interval(count: float, n: float, confidence: float = 0.95) -> tuple[f
     middle = (count + z * z / 2) / (n + z * z)
     width = z * math.sqrt(count * (n - count) / n + z * z / 4) / (n + z * z)
     return max(0.0, middle - width), min(1.0, middle + width)
+
+
+def share_p(count: int, n: int, limit: float) -> float:
+    """Exact one-sided p-value of "the share behind count / n is not above the limit".
+
+    The chance of count or more of n at a share of the limit itself (Clopper and Pearson 1934), so
+    that it holds for any n. Raises ValueError unless 0 <= count <= n, n > 0 and 0 < limit < 1.
+
+    >>> round(share_p(3, 3, 1 / 3), 4)
+    0.037
+    """
+    if not (n > 0 and 0 <= count <= n):
+        raise ValueError(f"count is {count} of n = {n}; it must lie between 0 and n, n above 0")
+    between("limit", limit, 0, 1)
+    return binomial_at_least(count, n, limit)
 
 
 def cohen_kappa(table: Sequence[Sequence[int]], confidence: float = 0.95) -> Kappa | None:
