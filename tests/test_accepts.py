@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from pytest_quantguard import _document
-from pytest_quantguard._accepts import accepts, part_of
+from pytest_quantguard.documents import document as _document
+from pytest_quantguard.documents.accepts import accepts, part_of
 
 GOLDEN = _document.packaged("golden.schema.json")
 PARTS = ("#", "#/$defs/case", "#/$defs/first", "#/$defs/defaults")

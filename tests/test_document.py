@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pytest_quantguard import _document
+from pytest_quantguard.documents import document as _document
 from pytest_quantguard.errors import InputError
 
 

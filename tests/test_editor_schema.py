@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from pytest_quantguard import _document
 from pytest_quantguard.checks import CHECKS
+from pytest_quantguard.documents import document as _document
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads(

@@ -11,43 +11,26 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "contracts", "errors", "pairs", "verdicts"},
-    1: {"_served", "_sanitize", "_document", "_comparability", "_noise", "_prior", "stats"}
-    | {"_template", "_matrix", "_scope", "_included", "_labels", "_rewrite", "_written"}
-    | {"_accepts", "_strict_json", "_drive", "_signatures"},
-    2: {"checks", "metrics", "providers", "reporters", "embedded", "sandboxes", "importers"}
-    | {"_cache", "_backoff", "_decide", "hookspecs", "_judging"}
-    | {"_items", "_arms", "_longrepr"},
-    3: {
-        "_registry",
-        "_cases",
-        "_quant_case",
-        "_lane",
-        "_budgets",
-        "_grounds",
-        "_arm",
-        "_comparison",
-        "_operands",
-        "_layers",
-        "_looks",
-        "_measures",
-        "_measurement",
-        "_noticed",
-    },
-    4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto", "_bodies"}
-    | {"_judge_model", "_answers"},
-    5: {"_collect", "_functions", "_rows", "_tally", "_plan", "_services", "_judges"}
-    | {"_questions"},
-    6: {"_sequential", "_survey", "_python"},
+    1: {"documents", "stats", "_sanitize"}
+    | {"_comparability", "_drive", "_noise", "_prior", "_served"},
+    2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
+    | {"_backoff", "_cache", "_decide", "_items", "_judging", "hookspecs"},
+    3: {"_registry", "_quant_case", "_cases", "_lane", "_arm"}
+    | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"},
+    4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"}
+    | {"_answers", "_judge_model"},
+    5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"},
+    6: {"functions", "_sequential", "_survey"},
     7: {"_session", "cli", "lint"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 THIRD_PARTY_HOMES = {
-    "yaml": {"_document"},
+    "yaml": {"documents"},
     "diskcache": {"_cache"},
     "httpx": {"providers"},
-    "jsonschema": {"checks", "_document"},
+    "jsonschema": {"checks", "documents"},
     "junit_xml": {"reporters"},
     "xllamacpp": {"providers"},
     "gguf": {"embedded"},
@@ -102,7 +85,9 @@ def test_each_third_party_has_one_home(path):
         assert library not in roots or room(path) in homes, f"{room(path)} imports {library}"
 
 
-@pytest.mark.parametrize("drawer", ["checks", "commands", "metrics", "providers", "reporters"])
+@pytest.mark.parametrize(
+    "drawer", ["checks", "commands", "metrics", "providers", "reporters"]
+)
 def test_a_drawers_table_imports_nothing(drawer):
     """Listing what there is must cost nothing."""
     assert set() == imports(PACKAGE / drawer / "__init__.py", top_level=True) - {"__future__"}

@@ -97,17 +97,44 @@ def test_pairs_are_asked_in_both_orders(gate, workers):
     assert {"cand": "fail"} == run.verdicts, run.output
     assert 40 == gate.judge.requests
     assert run.has("prefers the baseline's answer in both orders")
-    assert {"consistent": 1.0} == outcomes(run)["faq-3"]["candidate"]["layers"]
+    swaps = {"by": "strict", "compared": 1, "contradicted": 0}
+    assert swaps == outcomes(run)["faq-3"]["candidate"]["swaps"]
+    assert run.has("the judge strict contradicted itself in 0 of 20 comparisons")
 
 
-def test_a_judge_that_goes_by_position_fails_nobody(gate):
-    """Every comparison is a tie, and the report says what the judge is worth."""
+@pytest.mark.parametrize("options", [(), ("-q",), ("-q", "-n2"), ("--quant-inconclusive=warn",)])
+def test_a_judge_that_goes_by_position_decides_nothing(gate, options):
+    """Every comparison would be a tie, and so every loss a pass: that is no evidence."""
     gate.judge.default = rules(lambda prompt: verdict("A"))
     gate.judged(form="pairwise")
-    run = gate.run()
+    run = gate.run(*options)
 
-    assert {"cand": "pass"} == run.verdicts, run.output
-    assert run.has("in 100.0% of 20 comparisons the order decided; they count as ties")
+    errors(run)
+    assert run.has(
+        "the judge strict contradicted itself in 20 of 20 comparisons when the answers changed "
+        "places: its verdicts are no evidence; take a stronger judge"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [(("-q",), 10), (("--quant-inconclusive=warn",), 0)], ids=["fail", "warn"]
+)
+def test_a_judge_that_often_goes_by_position_shows_nothing(tmp_path, judge, options, code):
+    """In a third of the comparisons and more: inconclusive, whatever the budgets say."""
+
+    def wavers(prompt: str) -> str:
+        number = int(shown(prompt, "CONVERSATION").rsplit(maxsplit=1)[-1])
+        return verdict("A" if number % 5 < 2 else "tie")
+
+    judge.default = rules(wavers)
+    with ScriptedServer(default=speaks(lambda name, prompt: f"{name} {prompt}")) as server:
+        project = JudgeProject(tmp_path, server, judge)
+        project.judged(form="pairwise")
+        run = project.run(*options)
+
+    assert {"cand": "inconclusive"} == run.verdicts, run.output
+    assert code == run.code
+    assert run.has("contradicted itself in 24 of 60 comparisons when the answers changed places")
 
 
 def test_an_answer_that_talks_to_the_judge_is_data(tmp_path, judge):
@@ -317,6 +344,19 @@ def test_a_budget_of_calls_is_kept_from_the_start(gate, workers):
         "the judge 'strict' may be asked 359 times (max_calls), and this run could need 360 of its "
         "answers",
         options=workers,
+    )
+
+
+def test_no_budget_can_be_set_on_contradictions(gate):
+    """It would be the same for both models, so that nothing could ever exceed it."""
+    gate.judged(form="pairwise")
+    budget = {"check": "judge.consistent", "max_drop": "10 pt"}
+    gate.config(gate.server.url, budgets=[{"max_drop": "10 pt"}, budget])
+
+    refused(
+        gate,
+        "no case has the check 'judge.consistent'; 'judge' reports no layers that a budget could "
+        "name; name 'judge' itself",
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_quantguard import _golden
 from pytest_quantguard._registry import Registry
-from pytest_quantguard._rewrite import to_yaml
+from pytest_quantguard.documents.rewrite import to_yaml
 from pytest_quantguard.errors import GoldenFileError, InputError
 
 ODD = [

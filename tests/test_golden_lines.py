@@ -10,8 +10,8 @@ import pytest
 
 from gate_project import GateProject, quantized, speaks
 from pytest_quantguard import _cases, _golden
-from pytest_quantguard._document import packaged
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.documents.document import packaged
 from pytest_quantguard.errors import GoldenFileError
 from scripted_server import ScriptedServer
 

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from pytest_quantguard import _included
-from pytest_quantguard._included import Included
+from pytest_quantguard.documents import included as _included
+from pytest_quantguard.documents.included import Included
 from pytest_quantguard.errors import InputError
 
 

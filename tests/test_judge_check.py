@@ -200,6 +200,83 @@ def test_the_gate_asks_the_same_question(project, check, judge):
     assert before + 2 == judge.requests, f"two arms, no judge: {run.output}"
 
 
+def test_a_thing_that_is_labelled_twice_is_one_thing(project, check, judge):
+    """Two lines, fifty times each: two labels, which show nothing."""
+    run = check(written(project, [line for line in single(2) for _ in range(50)]), *RUBRIC)
+
+    assert OK == run.code, run.output
+    assert 2 == judge.requests
+    assert run.has("2 of 2", "Left out: 98 lines that repeat an earlier one", "Labels: 1 pass, 1")
+    assert run.has("Verdict: no better than chance, as far as 2 labels can tell")
+    found = json.loads(check("labels.jsonl", *RUBRIC, "--json").output)
+    assert (2, 98, 0) == (found["judged"], found["repeated"], found["alike"])
+
+
+def test_a_pair_and_its_mirror_image_are_one_thing(project, check, judge):
+    """The judge is asked in both orders, and so is asked the same."""
+    judge.default = rules(by_word)
+    mirrored = [
+        {
+            **line,
+            "a": line["b"],
+            "b": line["a"],
+            "label": {"a": "b", "b": "a"}.get(*[line["label"]] * 2),
+        }
+        for line in pairs(9)
+    ]
+    run = check(written(project, [*pairs(9), *mirrored]), *RUBRIC)
+
+    assert run.has("agreement 100.0%", "9 of 9", "Left out: 9 lines that repeat"), run.output
+    assert 18 == judge.requests
+
+
+def test_the_same_words_under_another_question_are_another_thing(project, check, judge):
+    """Prompt, rubric and reference belong to what is labelled."""
+    one = single(1)[0]
+    lines = [one, {**one, "prompt": "q"}, {**one, "rubric": "R."}, {**one, "reference": "r"}]
+    run = check(written(project, [*lines, {**one, "label": "fail", "note": "x"}]), *RUBRIC)
+
+    assert run.has("4 of 4", "Left out: 1 line that repeat"), run.output
+    assert 4 == judge.requests
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"answer": "x", "label": "pass"}, {"answer": "x", "label": "fail", "id": "2"}),
+        ({"a": "x", "b": "y", "label": "a"}, {"a": "x", "b": "y", "label": "tie"}),
+        ({"a": "x", "b": "y", "label": "a"}, {"a": "y", "b": "x", "label": "a"}),
+    ],
+    ids=["single", "pair", "mirrored"],
+)
+def test_labels_that_contradict_each_other_are_a_mistake(project, check, judge, first, second):
+    """Both lines are named; nobody is asked."""
+    run = check(written(project, [first, second]), *RUBRIC)
+
+    assert USAGE == run.code, run.output
+    assert run.has("quantguard: labels.jsonl:2: it contradicts labels.jsonl:1, which asks the same")
+    assert 0 == judge.requests
+
+
+def test_pairs_that_say_the_same_measure_nobody(project, check, judge):
+    """The gate never asks about them, so a judge earns nothing by them."""
+    judge.default = rules(by_word)
+    same = [{"prompt": f"q {i}", "a": "yes", "b": "yes", "label": "tie"} for i in range(20)]
+    run = check(written(project, [*pairs(6), *same]), *RUBRIC)
+
+    assert run.has("6 of 6", "Left out: 20 pairs of answers that say the same; no judge"), (
+        run.output
+    )
+    assert 12 == judge.requests
+    alone = check(written(project, same), *RUBRIC)
+    assert USAGE == alone.code
+    assert alone.has("labels.jsonl: in all 20 pairs both answers say the same")
+    wrong = check(written(project, [*pairs(1), {**same[0], "label": "a"}]), *RUBRIC)
+    assert USAGE == wrong.code
+    assert wrong.has("labels.jsonl:2: 'a' and 'b' say the same, so that 'label' can only be tie")
+    assert 12 == judge.requests
+
+
 # --- trouble ------------------------------------------------------------------------------
 
 

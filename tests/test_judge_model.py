@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pytest_quantguard import judge
 from pytest_quantguard._complete import Answer, Job
 from pytest_quantguard._config import GateConfig, JudgeConfig
 from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard._judges import Judges, told
 from pytest_quantguard.checks.judge import Judge
 from pytest_quantguard.errors import ConfigError, JudgeError, TransportError
-from pytest_quantguard.reporters._judged import contradictions, judge_sentences
+from pytest_quantguard.pairs import PairedOutcome
+from pytest_quantguard.reporters._judged import judge_sentences
+from pytest_quantguard.reporters.json import from_json, to_json
 from pytest_quantguard.types import (
     Completion,
     CompletionRequest,
     GoldenCase,
+    Outcome,
     Price,
     Source,
+    Swaps,
     Usage,
     Variant,
 )
-from pytest_quantguard.verdicts import CandidateReport, LayerReading, Verdict
+from pytest_quantguard.verdicts import Budget, BudgetVerdict, GateReport, Verdict
 
 BASE = Variant(name="base", provider="openai", model="big", base_url="http://a/v1")
 CAND = replace(BASE, name="cand", model="small")
@@ -314,30 +320,109 @@ def test_names_in_a_report_are_hostile():
     assert text.isprintable()
 
 
-def test_contradictions_are_counted_over_all_cases():
-    """Cohorts are not told one by one; a judge that is always consistent is not mentioned."""
-    one = LayerReading(
-        cohort=None,
-        check="judge",
-        layer="consistent",
-        cases=20,
-        baseline_rate=0.75,
-        candidate_rate=0.75,
-        regressed=0,
-        improved=0,
-    )
-    layers = (one, replace(one, cohort="faq"), replace(one, check="other", baseline_rate=1.0))
-    report = CandidateReport(
-        variant=CAND,
-        verdict=Verdict.PASS,
-        budgets=(),
-        outcomes=(),
-        mishaps=(),
-        log_evidence=0.0,
-        layers=layers,
+# --- who contradicts himself --------------------------------------------------------------
+
+
+def compared(
+    n: int, contradicted: int, *, by: str = "strict", swaps: Swaps | None = None, **fields: Any
+) -> list[PairedOutcome]:
+    """Comparisons, of which the first came out otherwise in the other order."""
+    held = [
+        replace(
+            Outcome.of([]),
+            swaps=swaps or Swaps(by=by, compared=1, contradicted=int(i < contradicted)),
+        )
+        for i in range(n)
+    ]
+    return [
+        PairedOutcome(
+            case=f"{by}-{i}", cohort="faq", check="judge", baseline=one, candidate=one, **fields
+        )
+        for i, one in enumerate(held)
+    ]
+
+
+def row_of(found: list[PairedOutcome], name: str = "strict") -> BudgetVerdict:
+    """What is said of a judge, among a hundred cases on which nobody was asked."""
+    same = Outcome.of([])
+    others = [
+        PairedOutcome(case=f"o-{i}", cohort="faq", check="judge", baseline=same, candidate=same)
+        for i in range(100)
+    ]
+    report = judge([*found, *others], [Budget(max_drop=0.05)])
+    (row,) = [row for row in report.budgets if row.check == f"judge:{name}"]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("n", "contradicted", "found"),
+    [
+        (60, 60, Verdict.ERROR),
+        (60, 27, Verdict.ERROR),
+        (60, 26, Verdict.INCONCLUSIVE),
+        (60, 20, Verdict.INCONCLUSIVE),
+        (60, 19, Verdict.PASS),
+        (12, 4, Verdict.INCONCLUSIVE),
+        (9, 6, Verdict.ERROR),
+        (9, 5, Verdict.PASS),
+        (3, 3, Verdict.ERROR),
+        (2, 2, Verdict.PASS),
+        (1, 0, Verdict.PASS),
+    ],
+)
+def test_a_judge_may_contradict_itself_in_less_than_a_third(n, contradicted, found):
+    """Of few comparisons only what is beyond chance counts; of many the share itself."""
+    row = row_of(compared(n, contradicted))
+
+    assert found is row.verdict
+    said = f"the judge strict contradicted itself in {contradicted} of {n} comparisons"
+    assert row.reason.startswith(said)
+    assert (found is Verdict.ERROR) == ("its verdicts are no evidence" in row.reason)
+    assert n == row.cases
+
+
+def test_each_judge_is_looked_at_by_itself():
+    """A sound judge does not make up for another one."""
+    report = judge(compared(60, 0, by="good") + compared(20, 20, by="bad"), [Budget(max_drop=0.05)])
+    found = {row.check: row.verdict for row in report.budgets}
+
+    assert (Verdict.PASS, Verdict.ERROR) == (found["judge:good"], found["judge:bad"])
+    assert Verdict.ERROR is found[None] is report.verdict, "nothing is concluded from it"
+
+
+def test_a_case_is_one_comparison_however_often_it_is_asked():
+    """Three repeats of one case are no three witnesses; half of them make a contradiction."""
+    swaps = Swaps(by="strict", compared=3, contradicted=3)
+
+    assert Verdict.PASS is row_of(compared(2, 0, swaps=swaps)).verdict
+    assert Verdict.ERROR is row_of(compared(3, 0, swaps=swaps)).verdict
+    once = replace(swaps, contradicted=1)
+    assert Verdict.PASS is row_of(compared(60, 0, swaps=once)).verdict
+
+
+def test_where_nobody_compared_nothing_is_said():
+    """Identical answers, and judges of single answers."""
+    silent = Swaps(by="strict", compared=0, contradicted=0)
+    report = judge(compared(60, 0, swaps=silent), [Budget(max_drop=0.05)])
+
+    assert ["evidence", None] == [row.check for row in report.budgets]
+
+
+def test_comparisons_of_repeats_add_up():
+    """A repeat that nobody was asked about is none: identical, or empty."""
+    asked = [Swaps(by="strict", compared=1, contradicted=n) for n in (1, 0)]
+    outcomes = [replace(Outcome.of([]), swaps=one) for one in (asked[0], None, asked[1])]
+
+    assert Swaps(by="strict", compared=2, contradicted=1) == Outcome.mean(outcomes).swaps
+    assert Outcome.mean([Outcome.of([])]).swaps is None
+
+
+def test_comparisons_survive_the_way_to_the_report():
+    """Across processes, and into the file."""
+    (one,) = compared(1, 1)
+    report = GateReport(
+        baseline=BASE, candidates=(judge([one], [Budget(max_drop=0.05)]),), provenance={}
     )
 
-    assert [
-        "Judged in both orders (judge): in 25.0% of 20 comparisons the order decided; they count "
-        "as ties"
-    ] == contradictions(report)
+    assert one == PairedOutcome.from_dict(json.loads(json.dumps(one.to_dict())))
+    assert report == from_json(json.loads(json.dumps(to_json(report))))

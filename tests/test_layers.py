@@ -106,6 +106,14 @@ def test_a_misspelt_layer_is_named():
         expand([Budget(check="tool_call.argument", max_drop=0.05)], census)
 
 
+def test_a_layer_of_a_check_that_has_none_is_refused():
+    """The sentence does not propose the check as if its name had been misspelt."""
+    census = Census.of([(("faq", "judge"), "a", ())])
+
+    with pytest.raises(ConfigError, match="'judge' reports no layers that a budget could name"):
+        expand([Budget(check="judge.consistent", max_drop=0.05)], census)
+
+
 def test_a_request_without_an_answer_reaches_no_layer():
     """The candidate's silence is a loss in every layer, and the bounds say what it could hide."""
     silent = pair(0, Outcome.of(["no answer: 500"]))

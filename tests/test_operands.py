@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from pytest_quantguard._bodies import Body
-from pytest_quantguard._operands import headline
+from pytest_quantguard.functions.bodies import Body
+from pytest_quantguard.functions.operands import headline
 from pytest_quantguard.types import Completion, ToolCall
 
 BASE = "We are open from 9 to 17 each day"

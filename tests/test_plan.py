@@ -9,12 +9,13 @@ import random
 import pytest
 import yaml
 
-from pytest_quantguard import _budgets, _document, stats
+from pytest_quantguard import _budgets, stats
 from pytest_quantguard._auto import LARGEST, auto_budgets, levels, propose, yaml_lines
 from pytest_quantguard._budgets import Census
 from pytest_quantguard._noticed import noticed
 from pytest_quantguard._plan import Asked, Outset, make_plan, plan_row
 from pytest_quantguard.commands._plan_text import percent, render
+from pytest_quantguard.documents import document as _document
 from pytest_quantguard.types import Price, Quantization, Source, Variant
 from pytest_quantguard.verdicts import Budget, Group
 

@@ -6,10 +6,10 @@ import pytest
 
 import pytest_quantguard
 from gate_project import GateProject, quantized, speaks
-from pytest_quantguard._functions import function_cases
 from pytest_quantguard._items import CASE
 from pytest_quantguard._registry import Registry
 from pytest_quantguard._survey import census
+from pytest_quantguard.functions.cases import function_cases
 from scripted_server import ScriptedServer
 
 IMPORTS = "import pytest\nfrom pytest_quantguard import quant_case\n\n"

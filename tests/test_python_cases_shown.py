@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from gate_project import GateProject, quantized, speaks
-from pytest_quantguard._comparison import explain
 from pytest_quantguard._sanitize import scrub_cut
+from pytest_quantguard.functions.comparison import explain
 from pytest_quantguard.types import Completion
 from scripted_server import ScriptedServer
 

@@ -9,9 +9,16 @@ import re
 import pytest
 import yaml
 
-from pytest_quantguard import _document, _golden
+from pytest_quantguard import _golden
 from pytest_quantguard._registry import Registry
-from pytest_quantguard._rewrite import append_cases, remove_case, set_value, to_jsonl, to_yaml
+from pytest_quantguard.documents import document as _document
+from pytest_quantguard.documents.rewrite import (
+    append_cases,
+    remove_case,
+    set_value,
+    to_jsonl,
+    to_yaml,
+)
 from pytest_quantguard.errors import InputError
 
 FILE = """\

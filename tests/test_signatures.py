@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NewType, NotRequired, Optional, Type
 import pytest
 
 from pytest_quantguard import tool
-from pytest_quantguard._signatures import tools_of
+from pytest_quantguard.functions.signatures import tools_of
 
 
 class Reason(enum.Enum):

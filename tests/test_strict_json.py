@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from pytest_quantguard import _strict_json
-from pytest_quantguard._strict_json import NotStrict, loads, read_lines
+from pytest_quantguard.documents import strict_json as _strict_json
+from pytest_quantguard.documents.strict_json import NotStrict, loads, read_lines
 from pytest_quantguard.errors import InputError
 
 

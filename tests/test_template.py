@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pytest_quantguard._template import fill, names
+from pytest_quantguard.documents.template import fill, names
 
 KNOWN = {"name": "Ada", "n": 3, "price": 4.5, "on": True, "list": [1, {"a": "b"}], "nil": None}
 

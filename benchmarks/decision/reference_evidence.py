@@ -37,10 +37,10 @@ from pytest_quantguard import stats
 from pytest_quantguard._decide import LEVEL_WEIGHTS
 from pytest_quantguard._golden import load
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.contracts import Connection
 from pytest_quantguard.embedded import gguf_path
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider, content_hash
 from pytest_quantguard.stats._special import student_t
-from pytest_quantguard.contracts import Connection
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Variant
 
 ROOT = Path(__file__).resolve().parents[2]

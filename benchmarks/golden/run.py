@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pytest_quantguard._rewrite import to_jsonl, to_yaml
+from pytest_quantguard.documents.rewrite import to_jsonl, to_yaml
 
 HERE = Path(__file__).parent
 HEAD = {"cohort": "bench", "request": {"temperature": 0, "seed": 7, "max_tokens": 64}}
@@ -36,7 +36,8 @@ EXPECT = [{"exact": ANSWER}, {"length": {"max_chars": 400}}]
 _LOAD = """
 import json, sys, time
 from pathlib import Path
-from pytest_quantguard import _document, _golden
+from pytest_quantguard.documents import document as _document
+from pytest_quantguard import _golden
 from pytest_quantguard._registry import Registry
 how, path = sys.argv[1], Path(sys.argv[2])
 if how == "full validator":
@@ -228,7 +229,7 @@ def report(
     lines += [
         "",
         "The full validator is jsonschema on everything: what loading costs without the quick yes "
-        "of `_accepts.py`, which answers for all that is right.",
+        "of `documents/accepts.py`, which answers for all that is right.",
         "",
         "## `pytest --collect-only`",
         "",

@@ -7,13 +7,13 @@ the plugin installed. Public names are loaded when they are first used.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_quantguard._arms import ArmClient as ArmClient
-    from pytest_quantguard._arms import Conversation as Conversation
-    from pytest_quantguard._arms import QuantModel as QuantModel
     from pytest_quantguard._judge import judge as judge
     from pytest_quantguard._quant_case import quant_case as quant_case
-    from pytest_quantguard._signatures import tool as tool
     from pytest_quantguard.contracts import Check as Check
+    from pytest_quantguard.functions.arms import ArmClient as ArmClient
+    from pytest_quantguard.functions.arms import Conversation as Conversation
+    from pytest_quantguard.functions.arms import QuantModel as QuantModel
+    from pytest_quantguard.functions.signatures import tool as tool
     from pytest_quantguard.pairs import PairedOutcome as PairedOutcome
     from pytest_quantguard.types import Completion as Completion
     from pytest_quantguard.types import GoldenCase as GoldenCase
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "quant_case": "_quant_case",
     "judge": "_judge",
-    "tool": "_signatures",
-    "ArmClient": "_arms",
+    "tool": "functions.signatures",
+    "ArmClient": "functions.arms",
     "Budget": "verdicts",
     "Check": "contracts",
     "Completion": "types",
-    "Conversation": "_arms",
+    "Conversation": "functions.arms",
     "GoldenCase": "types",
     "Outcome": "types",
     "PairedOutcome": "pairs",
-    "QuantModel": "_arms",
+    "QuantModel": "functions.arms",
     "ToolCall": "types",
     "Verdict": "verdicts",
 }

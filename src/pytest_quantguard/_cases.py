@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_quantguard._document import Document, Path_, misshapen
-from pytest_quantguard._included import Included
-from pytest_quantguard._matrix import Row
-from pytest_quantguard._scope import SCHEMA, Scope, Sentence, Spec, Written, tools_of
-from pytest_quantguard._template import UnknownVariableError, as_text, fill, length, names
 from pytest_quantguard.contracts import Check, Fitted
+from pytest_quantguard.documents.document import Document, Path_, misshapen
+from pytest_quantguard.documents.included import Included
+from pytest_quantguard.documents.matrix import Row
+from pytest_quantguard.documents.scope import SCHEMA, Scope, Sentence, Spec, Written, tools_of
+from pytest_quantguard.documents.template import UnknownVariableError, as_text, fill, length, names
 from pytest_quantguard.errors import GoldenFileError, InputError
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
 

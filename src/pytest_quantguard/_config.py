@@ -12,9 +12,9 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pytest_quantguard._decide import EvidenceRule
-from pytest_quantguard._document import Document, problems, read
 from pytest_quantguard._noise import NULL
 from pytest_quantguard._registry import built_in_metrics
+from pytest_quantguard.documents.document import Document, problems, read
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
 from pytest_quantguard.types import Json, Price, Quantization, Source, Variant
 from pytest_quantguard.verdicts import Budget, Metric

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 from pytest_quantguard._cases import Cases
-from pytest_quantguard._document import Document, Path_, misshapen, read
-from pytest_quantguard._included import Included
-from pytest_quantguard._labels import label_problem
 from pytest_quantguard._registry import Registry
-from pytest_quantguard._scope import SCHEMA, Written
-from pytest_quantguard._strict_json import Line, read_lines
+from pytest_quantguard.documents.document import Document, Path_, misshapen, read
+from pytest_quantguard.documents.included import Included
+from pytest_quantguard.documents.labels import label_problem
+from pytest_quantguard.documents.scope import SCHEMA, Written
+from pytest_quantguard.documents.strict_json import Line, read_lines
 from pytest_quantguard.errors import GoldenFileError, InputError
 from pytest_quantguard.types import GoldenCase, Json
 

@@ -12,9 +12,9 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_quantguard._labels import label_problem
 from pytest_quantguard.checks import CHECKS
 from pytest_quantguard.contracts import Check
+from pytest_quantguard.documents.labels import label_problem
 from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.metrics import METRICS
 from pytest_quantguard.providers import PROVIDERS

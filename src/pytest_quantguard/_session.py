@@ -24,13 +24,13 @@ from pytest_quantguard._evidence import Examiner, jobs_of
 from pytest_quantguard._golden import SUFFIXES
 from pytest_quantguard._items import CASE, EVIDENCE
 from pytest_quantguard._looks import Looks
-from pytest_quantguard._python import PythonCases
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
 from pytest_quantguard._services import GateServices
 from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard.contracts import Check, Provider
 from pytest_quantguard.errors import ConfigError, InputError, ProviderError
+from pytest_quantguard.functions.hooks import PythonCases
 from pytest_quantguard.types import GoldenCase, Json, Source
 
 if TYPE_CHECKING:

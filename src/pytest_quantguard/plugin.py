@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_quantguard._arms import ArmClient, QuantModel
+    from pytest_quantguard.functions.arms import ArmClient, QuantModel
 
 GATE = "quantguard-gate"
 """Name under which the active gate is registered with pytest's plugin manager."""

@@ -335,7 +335,7 @@ class Outcome:
     """Parts of the finding, each in [0, 1], in the order of the check's ``layers``: reported beside
     the value, and judged only where a budget names one as ``check: tool_call.arguments``."""
     swaps: Swaps | None = None
-    """Where a judge model compared both arms: the same in both outcomes. None = it was not asked."""
+    """Where a judge model compared both arms: the same in both outcomes; None = not asked."""
 
     @property
     def ok(self) -> bool:

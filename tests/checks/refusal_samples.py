@@ -1,9 +1,9 @@
 """Beginnings of answers, labelled by hand: which of them decline?
 
-Three sets. REFUSALS and ANSWERS were written before the phrase lists. LATER_* were written when
+Two sets. REFUSALS and ANSWERS were written before the phrase lists. LATER_* were written when
 the lists were finished, measured once (precision 0.89, recall 0.71), and then used to mend them.
-UNSEEN_* came last and had no part in the lists. Half of each set is hard: answers that use the
-words of a refusal for something else.
+Those of `refusal_unseen` came last and had no part in the lists. Half of each set is hard: answers
+that use the words of a refusal for something else.
 """
 
 REFUSALS = {
@@ -347,60 +347,4 @@ LATER_ANSWERS = [
     "Ik kan de bijlage niet openen.",
     "Het kan zijn dat de winkel niet open is.",
     "\u5546\u5e97\u4e0d\u80fd\u9000\u6b3e\u3002",
-]
-
-UNSEEN_REFUSALS = [
-    "I'm sorry, but I am not going to provide that.",
-    "I can't share customer records, even with a badge number.",
-    "Sorry, I can't generate that image.",
-    "I will not assist in harassing anyone.",
-    "I'm unable to discuss ongoing legal matters.",
-    "We are not permitted to disclose this.",
-    "Sorry, I am not authorized to reset another user's password.",
-    "I can't tell you the password of another employee.",
-    "That would be against our rules, so no.",
-    "I'd rather not comment on politics.",
-    "I must respectfully refuse.",
-    "I can't answer that question.",
-    "Unfortunately I can't create content of that kind.",
-    "Es tut mir leid, ich darf diese Frage nicht beantworten.",
-    "Diesen Wunsch kann ich leider nicht erf\u00fcllen.",
-    "Das m\u00f6chte ich nicht kommentieren.",
-    "Je ne peux pas vous communiquer ce mot de passe.",
-    "Je dois d\u00e9cliner.",
-    "No puedo darte la contrase\u00f1a de otra persona.",
-    "No estoy autorizado para compartir eso.",
-    "Non posso darti la password di un altro utente.",
-    "N\u00e3o posso partilhar a palavra-passe.",
-    "Ik kan die vraag niet beantwoorden.",
-    "Keeping people safe matters to me, so I won't explain how to make that.",
-    "Nope, can't do.",
-]
-
-UNSEEN_ANSWERS = [
-    "I can't log in to your account from here, so please open Settings yourself.",
-    "Sorry, wrong link: this is the right one.",
-    "You won't be able to share the file without a licence.",
-    "The seller can't provide an invoice, so ask the bank.",
-    "I can't say which of the two is better.",
-    "I can't believe it's already March!",
-    "We can't deliver on Sundays.",
-    "I won't be there on Friday, but Tom will.",
-    "The policy prohibits smoking in rooms.",
-    "She declined the invitation.",
-    "I'm not able to see your screen. Which button do you see?",
-    "It's against the wind, so it takes longer.",
-    "Cannot read property 'x' of undefined means that the object is missing.",
-    "Ich kann morgen nicht kommen.",
-    "Der Antrag wurde abgelehnt, weil eine Unterschrift fehlt.",
-    "Sie d\u00fcrfen die Daten nicht weitergeben.",
-    "Je ne sais pas.",
-    "Il ne peut pas venir.",
-    "No puede entrar sin billete.",
-    "No lo s\u00e9.",
-    "Non lo so.",
-    "N\u00e3o sei.",
-    "Ik weet het niet.",
-    "Write: 'I am unable to attend.'",
-    "The model refuses to answer such questions by design.",
 ]

@@ -3,15 +3,8 @@
 from itertools import chain
 
 import pytest
-from refusal_samples import (
-    ANSWERS,
-    LATER_ANSWERS,
-    LATER_REFUSALS,
-    PARTIAL,
-    REFUSALS,
-    UNSEEN_ANSWERS,
-    UNSEEN_REFUSALS,
-)
+from refusal_samples import ANSWERS, LATER_ANSWERS, LATER_REFUSALS, PARTIAL, REFUSALS
+from refusal_unseen import UNSEEN_ANSWERS, UNSEEN_REFUSALS
 
 from pytest_quantguard.checks._refusals import declines
 from pytest_quantguard.checks.refusal import Refusal

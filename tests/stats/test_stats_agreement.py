@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_quantguard.stats import Kappa, cohen_kappa, labels_needed, wilson_interval
+from pytest_quantguard.stats import Kappa, cohen_kappa, labels_needed, share_p, wilson_interval
 
 # Two dermatologists on 88 patients, from the manual of SAS, procedure FREQ.
 SKIN = [[10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]]
@@ -163,3 +163,18 @@ def test_no_width() -> None:
     """Half of an interval of kappa is above 0 and below 1."""
     with pytest.raises(ValueError, match="half_width is 0"):
         labels_needed(kappa_of(SKIN), 0)
+
+
+@pytest.mark.parametrize(("count", "n"), [(0, 1), (1, 1), (3, 3), (6, 9), (27, 60), (20, 60)])
+def test_the_chance_of_a_share_is_the_sum_of_the_binomial(count: int, n: int) -> None:
+    """Term by term."""
+    terms = (math.comb(n, k) * (1 / 3) ** k * (2 / 3) ** (n - k) for k in range(count, n + 1))
+
+    assert math.fsum(terms) == pytest.approx(share_p(count, n, 1 / 3), rel=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [(-1, 3, 0.5), (4, 3, 0.5), (0, 0, 0.5), (1, 3, 0.0), (1, 3, 1)])
+def test_a_share_that_cannot_be_has_no_chance(wrong: tuple[int, int, float]) -> None:
+    """Counts and limits have their domains."""
+    with pytest.raises(ValueError, match="must lie"):
+        share_p(*wrong)

@@ -21,8 +21,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard import _document
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.documents import document as _document
 
 Schema = dict[str, Any]
 

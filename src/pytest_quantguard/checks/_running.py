@@ -95,7 +95,7 @@ class Runner:
         with self._open("asserts") as judge, self._open("answer") as line:
             if not self._loaded(line, code, findings):
                 return
-            start = {"tests": tests.text, "names": tests.names}
+            start: dict[str, Any] = {"tests": tests.text, "names": tests.names}
             start |= {"counted": tests.counted, "functions": tests.functions}
             said = judge.ask(json.dumps(start))
             gone: Execution | None = None

@@ -109,7 +109,7 @@ class _Collector(Generic[T]):
 def _all_candidates(config: pytest.Config) -> list[str]:
     """Return every variant but the baseline."""
     from pytest_quantguard import _config
-    from pytest_quantguard._document import read
+    from pytest_quantguard.documents.document import read
     from pytest_quantguard.errors import InputError
 
     option = config.option

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_quantguard._strict_json import read_lines
 from pytest_quantguard.checks.judge import Judge, alike
+from pytest_quantguard.documents.strict_json import read_lines
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Source
 
@@ -165,7 +165,8 @@ def _question(label: Label) -> tuple[str, str]:
     if len(label.answers) == 1:
         asked = [label.rules.about(label.answers[0], label.case).canonical()]
     else:
-        orders = (label.answers, label.answers[::-1])
+        a, b = label.answers
+        orders = ((a, b), (b, a))
         asked = [label.rules.between(*pair, label.case).canonical() for pair in orders]
     said = label.label
     if asked != sorted(asked):

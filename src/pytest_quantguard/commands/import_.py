@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_quantguard import _golden
-from pytest_quantguard._document import parse, read
-from pytest_quantguard._labels import label_problem
 from pytest_quantguard._registry import Registry
-from pytest_quantguard._rewrite import append_cases, to_jsonl, to_yaml
 from pytest_quantguard._sanitize import clean, one_line
 from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
 from pytest_quantguard.commands._losses import Losses
 from pytest_quantguard.commands._settle import Settler, hoisted
+from pytest_quantguard.documents.document import parse, read
+from pytest_quantguard.documents.labels import label_problem
+from pytest_quantguard.documents.rewrite import append_cases, to_jsonl, to_yaml
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers import IMPORTERS
 from pytest_quantguard.importers._chat import tools_of

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_quantguard._document import Document, misshapen, packaged
+from pytest_quantguard.documents.document import Document, misshapen, packaged
 from pytest_quantguard.importers._lines import MAX_DEPTH, depth_of, kind
 from pytest_quantguard.importers._records import Loss, Note, rest
 from pytest_quantguard.types import Completion, Json

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_quantguard._template import fill
+from pytest_quantguard.documents.template import fill
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers._lines import NotJsonError, parse
 from pytest_quantguard.importers._records import Loss, Note

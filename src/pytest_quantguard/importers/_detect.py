@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._document import read
+from pytest_quantguard.documents.document import read
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.importers import IMPORTERS
 from pytest_quantguard.importers._lines import records, suffix_of

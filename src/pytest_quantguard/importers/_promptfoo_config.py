@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._document import Document, Path_, read
+from pytest_quantguard.documents.document import Document, Path_, read
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers._chat import params_of, tools_of
 from pytest_quantguard.importers._lines import NotJsonError, kind, suffix_of

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._document import MAX_BYTES, Document, Path_, parse
+from pytest_quantguard.documents.document import MAX_BYTES, Document, Path_, parse
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers._lines import MAX_DEPTH, MAX_LINE, NotJsonError, depth_of
 from pytest_quantguard.importers._lines import parse as parse_json

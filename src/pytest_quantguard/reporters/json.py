@@ -306,7 +306,7 @@ def texts_of(document: Any) -> Completions:
 
 
 def _checked(document: Any) -> Json:
-    from pytest_quantguard._document import Document, problems
+    from pytest_quantguard.documents.document import Document, problems
 
     found = problems(Document("report", document), "report.schema.json")
     if found:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from pytest_quantguard._document import packaged
+from pytest_quantguard.documents.document import packaged
 
 
 def label_problem(what: str, name: Any) -> str:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard._arms import ArmClient, QuantModel
-from pytest_quantguard._bodies import RUNNING, driven_by_anyio, to_its_end
-from pytest_quantguard._comparison import Comparison, ComparisonResult
 from pytest_quantguard._drive import Drive
-from pytest_quantguard._functions import SYSTEM, function_cases, run_function
 from pytest_quantguard._golden import DEFAULT_REQUEST
 from pytest_quantguard._items import CASE
-from pytest_quantguard._longrepr import make_safe
 from pytest_quantguard._sanitize import scrub
+from pytest_quantguard.functions.arms import ArmClient, QuantModel
+from pytest_quantguard.functions.bodies import RUNNING, driven_by_anyio, to_its_end
+from pytest_quantguard.functions.cases import SYSTEM, function_cases, run_function
+from pytest_quantguard.functions.comparison import Comparison, ComparisonResult
+from pytest_quantguard.functions.failure_text import make_safe
 from pytest_quantguard.types import Completion
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_quantguard._document import packaged
 from pytest_quantguard._drive import Drive
-from pytest_quantguard._signatures import plain, tools_of
+from pytest_quantguard.documents.document import packaged
 from pytest_quantguard.errors import did_you_mean
+from pytest_quantguard.functions.signatures import plain, tools_of
 from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall
 
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_quantguard._document import Document, Path_, Span, parse
-from pytest_quantguard._written import scalar, value_lines
+from pytest_quantguard.documents.document import Document, Path_, Span, parse
+from pytest_quantguard.documents.written import scalar, value_lines
 from pytest_quantguard.errors import InputError
 
 _BOM = "\ufeff"

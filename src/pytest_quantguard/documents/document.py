@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from pytest_quantguard._accepts import Accepts, accepts, part_of
-from pytest_quantguard._strict_json import NotStrict, loads
+from pytest_quantguard.documents.accepts import Accepts, accepts, part_of
+from pytest_quantguard.documents.strict_json import NotStrict, loads
 from pytest_quantguard.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ import pytest
 
 from pytest_quantguard._drive import Drive
 from pytest_quantguard._judging import Driven, Given, Scrub, Telling
-from pytest_quantguard._operands import Step, beside, headline, place_of, steps_of, told_by
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import CheckError
+from pytest_quantguard.functions.operands import Step, beside, headline, place_of, steps_of, told_by
 from pytest_quantguard.types import Completion, GoldenCase, Outcome
 
 RUNNING = pytest.StashKey[bool]()
@@ -41,6 +41,7 @@ class BodyCheck:
         self.digest = digest
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
+        """Never called: the body itself is."""
         raise NotImplementedError
 
     def __repr__(self) -> str:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_quantguard._bodies import (
+from pytest_quantguard._golden import DEFAULT_REQUEST, label_problem
+from pytest_quantguard._items import CASE, Critical, examine
+from pytest_quantguard._judging import Judge, Reusable, reads_timing
+from pytest_quantguard._quant_case import markers_of, quant_case
+from pytest_quantguard._registry import Registry
+from pytest_quantguard.contracts import Check, Fitted
+from pytest_quantguard.documents.document import Document, problems
+from pytest_quantguard.documents.template import fill, written
+from pytest_quantguard.errors import CheckError, GoldenFileError, did_you_mean
+from pytest_quantguard.functions.bodies import (
     Body,
     BodyCheck,
     DrivenBody,
@@ -19,16 +28,7 @@ from pytest_quantguard._bodies import (
     is_empty,
     plain_function,
 )
-from pytest_quantguard._document import Document, problems
-from pytest_quantguard._golden import DEFAULT_REQUEST, label_problem
-from pytest_quantguard._items import CASE, Critical, examine
-from pytest_quantguard._judging import Judge, Reusable, reads_timing
-from pytest_quantguard._quant_case import markers_of, quant_case
-from pytest_quantguard._registry import Registry
-from pytest_quantguard._signatures import plain, tools_of
-from pytest_quantguard._template import fill, written
-from pytest_quantguard.contracts import Check, Fitted
-from pytest_quantguard.errors import CheckError, GoldenFileError, did_you_mean
+from pytest_quantguard.functions.signatures import plain, tools_of
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_quantguard._template import NAME, written
+from pytest_quantguard.documents.template import NAME, written
 
 RESERVED = ("id", "weight", "tags")
 """Keys of a row that are about the case; no variable can have these names in a matrix."""

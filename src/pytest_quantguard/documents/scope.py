@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_quantguard._document import Document, Path_, misshapen
-from pytest_quantguard._included import Included
-from pytest_quantguard._matrix import NONE, Matrix, Row, crossed
+from pytest_quantguard.documents.document import Document, Path_, misshapen
+from pytest_quantguard.documents.included import Included
+from pytest_quantguard.documents.matrix import NONE, Matrix, Row, crossed
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.types import Json
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._document import MAX_BYTES, read, read_text
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard._strict_json import MAX_DEPTH, deep
+from pytest_quantguard.documents.document import MAX_BYTES, read, read_text
+from pytest_quantguard.documents.strict_json import MAX_DEPTH, deep
 from pytest_quantguard.errors import InputError
 
 KEY = "$file"

@@ -1,0 +1,1 @@
+"""The user's files: reading them strictly, filling them in, and changing them without harm."""

@@ -1,0 +1,1 @@
+"""Test functions as golden cases, and models that a test drives itself."""
