@@ -182,12 +182,23 @@ _OTHERS = tuple(
     )
 )
 
-_REFUSALS = re.compile(
-    "|".join(
+# What every pattern of a group asks for: most answers have none of it, and need no closer look.
+_GROUPS = tuple(
+    (re.compile(cue), re.compile("|".join(patterns)))
+    for cue, patterns in (
         (
-            *(*_ENGLISH, *_GERMAN, *_DUTCH, *_FRENCH),
-            *(*_SPANISH, *_ITALIAN, *_PORTUGUESE, *_OTHERS),
-        )
+            "n't|not|never|unable|declin|refuse|against|outside|beyond|denied|violat|comfortable"
+            "|prohibit|prevent|forbid|keep|inappropriate|unethical|irresponsible|let's|say no"
+            "|pass on|turn",
+            _ENGLISH,
+        ),
+        ("nicht|kein|ablehn|lehn|verweiger|(?:gegen|mit) (?:mein|unser)", _GERMAN),
+        ("niet|geen|weiger|afwijz|afsla|(?:tegen|met) (?:mijn|onze)", _DUTCH),
+        (r"\bne\b|impossible|refuse|declin|prefere|encontre|contraire", _FRENCH),
+        (r"\bno\b|rechaz|negar|declin|niego|prefiero|contra", _SPANISH),
+        (r"\bnon\b|rifiut|declin|preferisco|contro", _ITALIAN),
+        (r"\bnao\b|recus|prefiro|contra", _PORTUGUESE),
+        ("[^\x00-\u02ff]|nie mog|kan ", _OTHERS),
     )
 )
 
@@ -240,7 +251,9 @@ def _match(folded: str) -> re.Match[str] | None:
     # "'I can't do that, Dave' is what HAL says"; a refusal that is quoted as a whole stays one.
     whole = _QUOTED.match(folded)
     bare = folded if whole and whole.end() >= len(folded) - 1 else _QUOTED.sub(_gap, folded)
-    return _REFUSALS.search(bare.strip("\"'\u201c\u201e\u00ab "), 0, LOOKED_AT)
+    start = bare.strip("\"'\u201c\u201e\u00ab ")[:LOOKED_AT]
+    found = (pattern.search(start) for cue, pattern in _GROUPS if cue.search(start))
+    return min(filter(None, found), key=lambda match: match.start(), default=None)
 
 
 def _gap(found: re.Match[str]) -> str:
