@@ -29,7 +29,7 @@ demo: $(VENV)/.run
 	$(BIN)/python examples/helpdesk/demo.py
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -202,6 +202,7 @@ def test_the_gate_asks_the_same_question(project, check, judge):
 
 def test_a_thing_that_is_labelled_twice_is_one_thing(project, check, judge):
     """Two lines, fifty times each: two labels, which show nothing."""
+    judge.default = rules(by_word)
     run = check(written(project, [line for line in single(2) for _ in range(50)]), *RUBRIC)
 
     assert OK == run.code, run.output
@@ -215,14 +216,9 @@ def test_a_thing_that_is_labelled_twice_is_one_thing(project, check, judge):
 def test_a_pair_and_its_mirror_image_are_one_thing(project, check, judge):
     """The judge is asked in both orders, and so is asked the same."""
     judge.default = rules(by_word)
+    other = {"a": "b", "b": "a", "tie": "tie"}
     mirrored = [
-        {
-            **line,
-            "a": line["b"],
-            "b": line["a"],
-            "label": {"a": "b", "b": "a"}.get(*[line["label"]] * 2),
-        }
-        for line in pairs(9)
+        {**one, "a": one["b"], "b": one["a"], "label": other[one["label"]]} for one in pairs(9)
     ]
     run = check(written(project, [*pairs(9), *mirrored]), *RUBRIC)
 

@@ -103,8 +103,8 @@ def _ending(body: str, form: Form, why: str) -> tuple[str, Json]:
     if not found or found[0][1] != last:
         raise NoRulingError(why)
     start, end = found[0]
-    before = body[:start].casefold()
-    if form.key in before or '"reason"' in before or _THINKING.search(before):
+    before = body[:start]
+    if _THINKING.search(before) or any(k in before.casefold() for k in (form.key, '"reason"')):
         raise NoRulingError(f"it speaks of a {form.key} outside of its object: {quote(before)}")
     own = body[start:end]
     try:
