@@ -84,8 +84,12 @@ class Census:
         }
 
 
-def expand(budgets: Iterable[Budget], census: Census) -> tuple[Budget, ...]:
+def expand(
+    budgets: Iterable[Budget], census: Census, *, partial: bool = False
+) -> tuple[Budget, ...]:
     """Turn ``*`` into one budget each; a budget that names one wins over ``*``.
+
+    With ``partial`` the census is known to lack files: a name that it has not is kept as it is.
 
     Raises:
         ConfigError: a budget names a cohort, check or tag that no case has, or two budgets name
@@ -99,7 +103,9 @@ def expand(budgets: Iterable[Budget], census: Census) -> tuple[Budget, ...]:
         groups = _groups_of(
             budget, [g for g in there if budget.check != "*" or g.check not in layers]
         )
-        if not groups:
+        if not groups and partial:
+            groups = set() if _stars(budget) else {budget.group}
+        elif not groups:
             problems.append(_unmatched(budget, there))
         for group in groups:
             other = chosen.get(group)

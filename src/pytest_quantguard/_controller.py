@@ -96,6 +96,7 @@ class GateController:
                     continue  # the worker meets the same error and reports it with its case
         node.workerinput["quantguard_urls"] = urls
         node.workerinput["quantguard_started"] = self.session.started
+        node.workerinput["quantguard_partial"] = self.session.partial
         if self.session.looks is not None:
             node.workerinput["quantguard_looks"] = str(self.session.looks.folder)
 

@@ -37,6 +37,7 @@ class EngineJudge:
         self._asked: set[str] = set()
         self._again: set[str] = set()
         self._fresh = 0
+        self._failed = 0
         self._cost = 0.0
         self._uncounted = 0
 
@@ -65,6 +66,7 @@ class EngineJudge:
                 self._again.add(name)
         answer = self._engine().get(self.job(request, repeat))
         if answer.completion is None:
+            self._failed += new
             raise JudgeError(f"the judge {self.name} gave no answer: {answer.error}")
         if new:
             self._account(answer, answer.completion)
@@ -95,7 +97,8 @@ class EngineJudge:
     def spent(self) -> Json:
         """Return what the report tells, in numbers that add up over processes."""
         return {
-            "answers": len(self._asked),
+            "answers": len(self._asked) - self._failed,
+            "failed": self._failed,
             "second_tries": len(self._again),
             "fresh": self._fresh,
             "cost": self._cost,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
+NO_PARENTHESES = "write @quant_case(cohort=..., prompt=...), with parentheses"
+
 
 def quant_case(
-    *,
+    *bare: Never,
     cohort: str | None = None,
     prompt: str | None = None,
     messages: Sequence[Mapping[str, Any]] | None = None,
@@ -24,6 +26,7 @@ def quant_case(
     samples: int | None = None,
     tags: Sequence[str] | None = None,
     reference: str | None = None,
+    **unknown: Never,
 ) -> pytest.MarkDecorator:
     """Make a test function a golden case whose body is the property.
 
@@ -83,7 +86,10 @@ def quant_case(
     }
     # Only what was given, so that an inner marker leaves alone what it does not speak of.
     said = {name: value for name, value in given.items() if value is not None}
-    return pytest.mark.quant_case(**said)
+    if bare and callable(bare[0]):  # without parentheses: said at collection, with file and line
+        marked: pytest.MarkDecorator = pytest.mark.quant_case(NO_PARENTHESES)(bare[0])
+        return marked
+    return pytest.mark.quant_case(*bare, **said, **unknown)
 
 
 def markers_of(item: pytest.Item) -> list[pytest.Mark]:

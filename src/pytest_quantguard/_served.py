@@ -19,16 +19,23 @@ from pytest_quantguard.types import Json, ServedAs
 
 
 def gather(
-    counts: Mapping[str, Mapping[str, int]], providers: Mapping[str, Provider], folder: Path
+    counts: Mapping[str, Mapping[str, int]],
+    providers: Mapping[str, Provider],
+    folder: Path,
+    *,
+    recall: bool = True,
 ) -> Json:
-    """Ask each server that answered what it serves; recall it for cached answers."""
+    """Ask each server that answered what it serves; ``recall`` it for cached answers.
+
+    Answers from a file may be anybody's: what a server once said of itself is no word on them.
+    """
     found: Json = {}
     for name, numbers in counts.items():
         provider, served = providers[name], None
         if numbers["answered"]:
             served = provider.served_as()
             save(folder, provider.identity(), served)
-        elif numbers["cached"]:
+        elif numbers["cached"] and recall:
             served = load(folder, provider.identity())
         if served is not None:
             found[name] = asdict(served)

@@ -155,6 +155,12 @@ class GateSession:
         return Answers.given(self.config.option.quant_answers, start, self.secrets)
 
     @property
+    def partial(self) -> bool:
+        """Whether paths were given: then the golden set is larger than what is collected."""
+        told = getattr(self.config, "workerinput", {}).get("quantguard_partial")
+        return self.config.args_source is pytest.Config.ArgsSource.ARGS if told is None else told
+
+    @property
     def in_worker(self) -> bool:
         """True in a pytest-xdist worker process."""
         return hasattr(self.config, "workerinput")
@@ -223,10 +229,7 @@ class GateSession:
         return check
 
     def close(self, *, cancel: bool) -> None:
-        """Note what was asked, stop asking, hang up, stop servers; safe to call twice.
-
-        With ``cancel`` requests in flight are cut short, else waited for.
-        """
+        """Note what was asked, hang up, stop servers; ``cancel`` cuts requests short."""
         engine, self._engine = self._engine, None
         if engine is not None:
             self.services.judges.stop()
@@ -234,7 +237,9 @@ class GateSession:
             self.plan["judges"] = self.services.judges.spent(counts)
             counts = self.plan["counts"] = {name: counts[name] for name in self.settings.variants}
             folder = self.settings.cache_folder
-            self.plan["served_as"] = _served.gather(counts, self.providers, folder)
+            self.plan["served_as"] = _served.gather(
+                counts, self.providers, folder, recall=not self.config.option.quant_answers
+            )
             self.plan["notices"] = list(self.cache.notices)
             engine.close(cancel)
         for provider in self.providers.values():
@@ -280,7 +285,9 @@ class GateSession:
         if self.config.option.collectonly:
             return
         items = [item for item in session.items if CASE in item.stash]
-        self.survey = Survey(items, self.collected, self.settings, self.metrics)
+        self.survey = Survey(
+            items, self.collected, self.settings, self.metrics, partial=self.partial
+        )
         self.plan = self.survey.plan()
         if not self.broken:
             self.problems += self.survey.problems

@@ -53,7 +53,11 @@ class Survey:
         collected: Sequence[pytest.Item],
         settings: GateConfig,
         metrics: Mapping[str, Metric],
+        *,
+        partial: bool = False,
     ) -> None:
+        """``partial``: paths were given, so that ``collected`` need not be the whole set."""
+        self._partial = partial
         self.cases = {item.stash[CASE].id: item.stash[CASE] for item in selected}
         self.census = census(selected)
         self.wanted: tuple[Budget, ...] = ()
@@ -83,7 +87,9 @@ class Survey:
             self._propose(settings)
             return
         # Names are checked against all that was collected: deselected is not misspelt.
-        self.wanted = wanted = _budgets.expand(settings.budgets, census(collected))
+        self.wanted = wanted = _budgets.expand(
+            settings.budgets, census(collected), partial=self._partial
+        )
         self.problems += [
             f"{settings.file}: {text}" for text in _budgets.uncovered(wanted, self.census)
         ]

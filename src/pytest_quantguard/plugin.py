@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 GATE = "quantguard-gate"
 """Name under which the active gate is registered with pytest's plugin manager."""
 
+_NEED_A_CANDIDATE = ("quant_answers", "quant_sequential")
+"""Options with which a run without a gate would be green because nothing was judged."""
 _OFF = "quantguard: the gate is off; switch it on with --quant-candidate=NAME"
 
 
@@ -105,6 +107,9 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_quantguard._session import GateSession
 
         config.pluginmanager.register(GateSession.configured(config), GATE)
+    elif given := [name for name in _NEED_A_CANDIDATE if config.getoption(name)]:
+        option = given[0].replace("_", "-")
+        raise pytest.UsageError(f"quantguard: --{option} needs --quant-candidate=NAME")
 
 
 def _gate(request: pytest.FixtureRequest) -> Any:

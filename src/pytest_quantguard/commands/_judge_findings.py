@@ -258,4 +258,5 @@ def counted(numbers: Mapping[str, float]) -> str:
     cost = numbers["cost"]
     price = f", cost {cost:.4g}" if cost and not numbers["without_cost"] else ""
     cached = numbers["answers"] - numbers["fresh"]
-    return f"{numbers['answers']:.0f} answers, {cached:.0f} of them cached{price}"
+    failed = f", {numbers['failed']:.0f} without an answer" if numbers.get("failed") else ""
+    return f"{numbers['answers']:.0f} answers, {cached:.0f} of them cached{failed}{price}"

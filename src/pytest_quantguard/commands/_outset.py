@@ -26,7 +26,7 @@ def outset(gate: GateSession, items: Iterable[pytest.Item]) -> tuple[Outset, lis
     Budgets that cannot be decided are no reason here: the plan shows them.
     """
     selected = [item for item in items if CASE in item.stash]
-    survey = Survey(selected, gate.collected, gate.settings, gate.metrics)
+    survey = Survey(selected, gate.collected, gate.settings, gate.metrics, partial=gate.partial)
     cases = list(survey.cases.values())
     found = Outset(
         census=survey.census,

@@ -181,7 +181,7 @@ def _target(options: Namespace) -> Path:
         raise InputError(f"{target}: golden files end in {known}")
     if options.into and not target.is_file():
         raise InputError(f"{target}: no such file; --to writes a new one")
-    if not options.into and target.exists() and not options.force:
+    if not options.into and target.exists() and not (options.force or options.dry_run):
         raise InputError(f"{target} exists; --into adds to it, --force replaces it")
     return target
 

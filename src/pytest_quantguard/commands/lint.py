@@ -61,7 +61,7 @@ def _outset(gate: Any, items: Sequence[Any], options: Namespace) -> Outset:
     from pytest_quantguard._survey import Survey
 
     selected = [item for item in items if CASE in item.stash]
-    survey = Survey(selected, gate.collected, gate.settings, gate.metrics)
+    survey = Survey(selected, gate.collected, gate.settings, gate.metrics, partial=gate.partial)
     return Outset(
         cases=tuple(survey.cases.values()),
         census=survey.census,

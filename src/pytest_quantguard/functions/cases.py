@@ -13,7 +13,7 @@ import pytest
 from pytest_quantguard._golden import DEFAULT_REQUEST, label_problem
 from pytest_quantguard._items import CASE, Critical, examine
 from pytest_quantguard._judging import Judge, Reusable, reads_timing
-from pytest_quantguard._quant_case import markers_of, quant_case
+from pytest_quantguard._quant_case import NO_PARENTHESES, markers_of, quant_case
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.contracts import Check, Fitted
 from pytest_quantguard.documents.document import Document, problems
@@ -38,7 +38,11 @@ if TYPE_CHECKING:
 SYSTEM = pytest.StashKey[str]()
 """On a test that asks for itself: the system message its conversations begin with."""
 
-_KNOWN = tuple(inspect.signature(quant_case).parameters)
+_KNOWN = tuple(
+    name
+    for name, parameter in inspect.signature(quant_case).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+)
 _TEXTS = ("prompt", "system", "reference", "cohort")
 _FILLED = (*_TEXTS, "messages", "expect", "tags")
 _LAID_OVER = {"request": Mapping, "vars": Mapping}
@@ -175,7 +179,8 @@ def _understood(mark: pytest.Mark) -> Json:
         GoldenFileError: an argument that is not known, or of a wrong kind.
     """
     if mark.args:
-        raise GoldenFileError("quant_case: takes keyword arguments only, such as cohort='tools'")
+        said = NO_PARENTHESES if mark.args[0] == NO_PARENTHESES else "takes keyword arguments only"
+        raise GoldenFileError(f"quant_case: {said}, such as cohort='tools'")
     for name, value in mark.kwargs.items():
         if name not in _KNOWN:
             raise GoldenFileError(

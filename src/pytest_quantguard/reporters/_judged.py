@@ -23,9 +23,12 @@ def _told(name: str, numbers: Mapping[str, Any]) -> str:
     if not all(isinstance(n, int | float) and math.isfinite(n) for n in values):
         return ""
     answers, fresh, sent, again, cost, unknown = (float(n) for n in values if n is not None)
-    if not answers:
+    failed = numbers.get("failed") or 0
+    if not answers and not failed:
         return ""
     parts = [f"{answers:.0f} answers, {answers - fresh:.0f} of them cached", f"{sent:.0f} sent"]
+    if isinstance(failed, int) and failed:
+        parts.append(f"{failed} without an answer")
     if again:
         parts.append(f"{again:.0f} second tries")
     if cost and not unknown:

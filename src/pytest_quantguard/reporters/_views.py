@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_quantguard.pairs import Mishap, PairedOutcome
-from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Verdict
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Group, Verdict
 
 Finding = Literal["fail", "tolerated", "pass"]
 """One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed."""
@@ -59,6 +59,27 @@ def worst_first(outcomes: Iterable[PairedOutcome]) -> list[PairedOutcome]:
 def unconfirmed(outcome: PairedOutcome) -> bool:
     """Tell whether a critical case regressed, but not in two of three runs."""
     return outcome.critical and outcome.regressed and not outcome.confirmed
+
+
+def both_wrong(candidate: CandidateReport, every: bool) -> list[PairedOutcome]:
+    """Return outcomes in which neither arm holds: cases that cannot be lost.
+
+    ``every`` of them, or those of budgets that nothing is shown about because of them.
+    """
+    groups = [
+        Group(row.cohort, row.check, row.tag)
+        for row in candidate.budgets
+        if row.metric is None
+        and row.baseline_rate is not None
+        and row.baseline_rate <= (row.max_drop or 0)
+    ]
+    return [
+        o
+        for o in candidate.outcomes
+        if not o.baseline.value
+        and not o.candidate.value
+        and (every or any(group.takes(o) for group in groups))
+    ]
 
 
 def unanswered(row: BudgetVerdict, candidate: CandidateReport) -> int:

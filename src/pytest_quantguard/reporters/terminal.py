@@ -24,6 +24,7 @@ from pytest_quantguard.reporters._summary import (
 )
 from pytest_quantguard.reporters._table import table
 from pytest_quantguard.reporters._views import (
+    both_wrong,
     failed_rows,
     routes,
     unconfirmed,
@@ -225,7 +226,25 @@ def regressed_lines(
             lines += style.hang(f"{name}  {violation(outcome)}", 2)
             lines += _text_lines(outcome, style, texts)
         lines += _more(len(fresh) - CASES_SHOWN, 2)
-    return lines + _unconfirmed_lines(candidate, style)
+    if texts is not None:
+        others = [o for o in candidate.outcomes if o.regressed and (o.case, o.check) not in named]
+        lines += _case_lines("Regressed, in no failed budget", worst_first(others), style, texts)
+    lines += _unconfirmed_lines(candidate, style)
+    return lines + _case_lines("Wrong in both", both_wrong(candidate, texts is not None), style)
+
+
+def _case_lines(
+    head: str,
+    found: Sequence[PairedOutcome],
+    style: _Style,
+    texts: Completions | None = None,
+) -> list[str]:
+    """Return a heading and the first few cases; nothing where there are none."""
+    lines = ["", *style.hang(f"{head}: {len(found)}", 0)] if found else []
+    for outcome in found[:CASES_SHOWN]:
+        lines += style.hang(f"{case_line(outcome)}  {violation(outcome)}", 2)
+        lines += _text_lines(outcome, style, texts)
+    return lines + _more(len(found) - CASES_SHOWN, 2)
 
 
 def _unconfirmed_lines(candidate: CandidateReport, style: _Style) -> list[str]:
