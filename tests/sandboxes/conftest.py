@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_quantguard.contracts import Sandbox
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.sandboxes import find
+from pytest_quantguard.sandboxes._python import executable
+from pytest_quantguard.sandboxes._seccomp import known
 
+SOURCES = Path(__file__).resolve().parents[2] / "src"
 STRONG = ("bubblewrap", "namespaces")
 _sizes = itertools.count(150)
 
 
 def working(name: str) -> Sandbox:
-    """Return a sandbox, or skip the test with the reason why it does not work here."""
+    """Return a sandbox, or skip the test where this machine cannot have it.
+
+    One that can be entered and leaks is a failure: skipping would hide what is tested here.
+    """
     try:
         return find(name)
     except ConfigError as error:
+        if "a program" in str(error):  # it ran, and told of a way out
+            pytest.fail(str(error))
+        if name == "limits" and sys.platform == "linux" and known():
+            pytest.fail(str(error))  # it needs nothing else
         pytest.skip(str(error))
 
 
@@ -77,3 +90,34 @@ def alive(size: int) -> Callable[[], list[int]]:
         return found
 
     return left
+
+
+@pytest.fixture
+def as_user() -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Return a function that runs a program as an ordinary user, root or not."""
+    if os.geteuid() != 0:
+        return lambda text: _run_python(sys.executable, text)
+    for python in (executable(), "/usr/bin/python3"):
+        try:
+            done = _run_python(python, "import sys; assert sys.version_info >= (3, 11)", **NOBODY)
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return lambda text, python=python: _run_python(python, text, **NOBODY)
+    pytest.skip("no Python of 3.11 or newer that another user may run")
+
+
+NOBODY = {"user": 65533, "group": 65533, "extra_groups": []}
+
+
+def _run_python(python: str, text: str, **who: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, "-P", "-c", f"import sys; sys.path.insert(0, {str(SOURCES)!r})\n{text}"],
+        **who,
+        cwd="/",
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

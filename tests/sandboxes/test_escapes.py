@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import textwrap
 import threading
@@ -223,6 +224,34 @@ class TestProcesses:
 
         assert found == ["328350"]
 
+    def test_sixteen_threads_fit_into_the_default_memory(self, sandbox):
+        """All of them alive at once, each with memory of its own."""
+        found = said(
+            sandbox,
+            """
+            from concurrent.futures import ThreadPoolExecutor
+            from threading import Barrier
+            together = Barrier(16)
+            def work(n):
+                together.wait(10)
+                return len(bytearray(100_000)) + n
+            with ThreadPoolExecutor(16) as pool:
+                print(sum(pool.map(work, range(16))))
+            """,
+            memory_mb=512,
+        )
+
+        assert found == ["1600120"]
+
+    @pytest.mark.parametrize("word", ["exit", "quit"])
+    @pytest.mark.parametrize(("given", "code"), [("", 0), ("3", 3), ("'over'", 1)])
+    def test_a_program_may_say_that_it_ends(self, sandbox, word, given, code):
+        """The words that Python adds for people are there, and mean what they mean elsewhere."""
+        done = run(sandbox, f"print('x')\nif True: {word}({given})\nprint('y')")
+
+        assert (code, "x\n") == (done.exit_code, done.stdout)
+        assert done.stderr.strip() == ("over" if code == 1 else "")
+
     def test_a_thread_bomb_ends(self, sandbox, alive, size):
         """Memory, a limit on threads or the clock ends it, and nothing stays behind."""
         done = run(
@@ -260,6 +289,41 @@ class TestProcesses:
 
         assert found == ["still here"]
 
+    def test_roundabout_signals_reach_nobody(self, sandbox):
+        """A file's owner is signalled by the kernel; priorities can be set without a signal."""
+        with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE) as other:
+            nice = os.getpriority(os.PRIO_PROCESS, other.pid)
+            said(
+                sandbox,
+                f"""
+                import fcntl, os, signal, struct
+                def attempt(what, *arguments):
+                    try:
+                        what(*arguments)
+                    except OSError:
+                        pass
+                signal.signal(signal.SIGIO, signal.SIG_IGN)
+                signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+                for owner in range(4):
+                    r, w = os.pipe()
+                    if owner == 0:
+                        attempt(fcntl.fcntl, r, fcntl.F_SETOWN, {other.pid})
+                    elif owner == 1:
+                        attempt(fcntl.fcntl, r, 15, struct.pack("ii", 1, {other.pid}))
+                    else:
+                        attempt(fcntl.ioctl, r, 0x8900 + owner - 1, struct.pack("i", {other.pid}))
+                    attempt(fcntl.fcntl, r, 10, signal.SIGUSR1)
+                    attempt(fcntl.fcntl, r, fcntl.F_SETFL, os.O_ASYNC)
+                    os.write(w, b"x")
+                attempt(os.setpriority, os.PRIO_PROCESS, {other.pid}, 19)
+                attempt(os.sched_setparam, {other.pid}, os.sched_param(0))
+                """,
+            )
+            assert other.poll() is None
+            assert os.getpriority(os.PRIO_PROCESS, other.pid) == nice
+            other.communicate()
+        assert other.returncode == 0
+
     @pytest.mark.parametrize(
         "text",
         [
@@ -285,14 +349,15 @@ class TestProcesses:
         assert time.monotonic() - began < 10
         assert alive() == []
 
-    def test_all_end_with_the_gate(self, sandbox, alive, size):
-        """A gate that is killed leaves nothing running."""
+    def test_all_end_with_the_gate(self, sandbox, alive, size, tmp_path):
+        """A gate that is killed leaves nothing running, not even what cut the tie to it."""
         text = textwrap.dedent(
             f"""
             import os, signal
             from pytest_quantguard.sandboxes import _BEST_FIRST
             box = {{cls.name: cls for cls in _BEST_FIRST}}[{sandbox.name!r}]()
-            line = box.open("print('up', flush=True)\\nimport time\\ntime.sleep(60)",
+            line = box.open("import ctypes\\nctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\\n"
+                            "print('up', flush=True)\\nimport time\\ntime.sleep(60)",
                             timeout_s=60, memory_mb={size})
             print(line.ask(""), flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -302,7 +367,7 @@ class TestProcesses:
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-c", text],
-            os.environ,
+            {**os.environ, "TMPDIR": str(tmp_path)},  # its folder is left behind
             file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1)],
         )
         os.close(writing)
@@ -334,6 +399,7 @@ class TestResources:
     def test_memory_beside_the_process_is_refused(self, sandbox):
         """Shared memory and memory files would not be counted."""
         calls = [("shmget", (0, 1 << 20, 0o1600)), ("memfd_create", (b"x", 0)), ("msgget", (0, 0))]
+        calls += [("vmsplice", (1, None, 0, 0)), ("tee", (0, 1, 0, 0))]
 
         assert ["[]"] == said(sandbox, SYSTEM_CALLS.format(calls=calls))
 

@@ -89,6 +89,27 @@ class TestChoosing:
         assert "Install bubblewrap" in text
         assert "--quant-sandbox=limits" in text
 
+    @pytest.mark.parametrize(
+        ("switch", "value", "said"),
+        [
+            ("apparmor_restrict_unprivileged_userns", "1", "AppArmor keeps namespaces from"),
+            ("unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
+            ("max_user_namespaces", "0", "User namespaces are switched off here"),
+        ],
+    )
+    def test_advice_is_for_this_machine(self, without, monkeypatch, switch, value, said):
+        """What the machine says of itself is told, and nothing of other systems."""
+        without(bubblewrap.Bubblewrap, "is not there")
+        without(namespaces.Namespaces, "is broken")
+        for content, expected in ((value, True), ("7", False)):
+            monkeypatch.setattr(
+                sandboxes, "_content", lambda path, c=content: c if path.endswith(switch) else ""
+            )
+            with pytest.raises(ConfigError) as caught:
+                find()
+            assert (said in str(caught.value)) is expected
+            assert ("AppArmor" in str(caught.value)) is (expected and "AppArmor" in said)
+
     def test_the_weak_one_is_taken_when_it_is_named(self):
         """That is the user's decision."""
         assert find("limits").name == "limits"
@@ -140,6 +161,8 @@ class TestProof:
         [
             ("connect", True, "network"),
             ("signal", True, "signals"),
+            ("disturb", True, "slow down and limit other processes"),
+            ("inspect", ["mem"], "read our own process (mem)"),
             ("fork", True, "start processes"),
             ("environment", ["A"], "environment"),
             ("folder", ["x"], "not empty"),
@@ -151,8 +174,15 @@ class TestProof:
     )
     def test_each_way_out_is_named(self, key, value, part):
         """Everything that a program inside could do is a reason."""
-        sound = dict.fromkeys(("connect", "signal", "fork", "privileged"), False)
-        sound |= {"environment": [], "folder": [], "own_mb": 64, "read": [], "write": []}
+        sound = dict.fromkeys(("connect", "signal", "disturb", "fork", "privileged"), False)
+        sound |= {
+            "inspect": [],
+            "environment": [],
+            "folder": [],
+            "own_mb": 64,
+            "read": [],
+            "write": [],
+        }
 
         assert list(_proof._escapes(sound, files=True)) == []
         (reason,) = _proof._escapes({**sound, key: value}, files=True)
@@ -185,6 +215,30 @@ class TestFailing:
         ):
             namespaces.Namespaces().run("print(1)")
 
+    def test_namespaces_that_are_switched_off_are_no_full_disk(self):
+        """The kernel's words for it, "No space left on device", lead astray."""
+        text = (
+            "from pytest_quantguard.sandboxes import namespaces, _proof; "
+            "print(_proof.weakness(namespaces.Namespaces()))"
+        )
+        inside = f"echo 0 > /proc/sys/user/max_user_namespaces && exec {sys.executable} -c '{text}'"
+        try:
+            done = subprocess.run(
+                ["unshare", "--user", "--map-root-user", "sh", "-c", inside],
+                env={**os.environ, "PYTHONPATH": str(SOURCES)},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        except FileNotFoundError:
+            pytest.skip("there is no program unshare")
+        if done.stderr.startswith(("unshare:", "sh:")):
+            pytest.skip(done.stderr)
+
+        assert "namespaces are switched off: the limits in /proc/sys/user/" in done.stdout
+        assert "No space" not in done.stdout
+
     def test_a_missing_program_is_told(self, monkeypatch):
         """A bwrap that went away is the sandbox's failure."""
         monkeypatch.setattr(shutil, "which", lambda name: "/nowhere/bwrap")
@@ -197,40 +251,13 @@ class TestFailing:
         with pytest.raises(CheckError, match="was not ready before the time was up"):
             limits.Limits().run("print(1)", timeout_s=0.0001)
 
-    def test_ordinary_users_have_a_sandbox_too(self):
+    def test_ordinary_users_have_a_sandbox_too(self, as_user):
         """Root is not needed: the same proof holds for a user without any right."""
-        if os.geteuid() != 0:
-            pytest.skip("every other test shows it: these tests are not run by root")
-        python = next(filter(usable, (_python.executable(), "/usr/bin/python3")), None)
-        if python is None:
-            pytest.skip("no Python of 3.11 or newer that another user may run")
+        done = as_user("from pytest_quantguard.sandboxes import find; print(find().name)")
 
-        done = as_nobody(python, "from pytest_quantguard.sandboxes import find; print(find().name)")
-
+        if "namespaces: broke: " in done.stderr:
+            pytest.skip("this machine lets no ordinary user have namespaces")
         assert done.stdout in ("namespaces\n", "bubblewrap\n"), done.stderr
-
-
-def as_nobody(python, text):
-    return subprocess.run(
-        [python, "-P", "-c", f"import sys; sys.path.insert(0, {str(SOURCES)!r}); {text}"],
-        user=65533,
-        group=65533,
-        extra_groups=[],
-        cwd="/",
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def usable(python):
-    try:
-        done = as_nobody(python, "assert sys.version_info >= (3, 11); import pytest_quantguard")
-    except OSError:
-        return False
-    return done.returncode == 0
 
 
 class TestView:
@@ -251,9 +278,13 @@ class TestView:
         monkeypatch.setenv("LD_LIBRARY_PATH", f"/elsewhere:{inside}")
         monkeypatch.setenv("SECRET", "x")
 
-        assert {"PYTHONHASHSEED": "0", "LD_LIBRARY_PATH": inside} == _python.environment()
+        assert {
+            "PYTHONHASHSEED": "0",
+            "MALLOC_ARENA_MAX": "1",
+            "LD_LIBRARY_PATH": inside,
+        } == _python.environment()
         monkeypatch.setenv("LD_LIBRARY_PATH", "/elsewhere")
-        assert {"PYTHONHASHSEED": "0"} == _python.environment()
+        assert {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"} == _python.environment()
 
 
 def test_the_command_of_bubblewrap_shuts_everything():

@@ -20,12 +20,27 @@ from pytest_quantguard.sandboxes.namespaces import Namespaces
 _BEST_FIRST: tuple[type[BaseSandbox], ...] = (Bubblewrap, Namespaces, Limits)
 _ALL = {cls.name: cls for cls in _BEST_FIRST}
 _STRONG = (Bubblewrap.name, Namespaces.name)
-_HELP = (
-    "Install bubblewrap, or let ordinary users have namespaces: in a container with "
-    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined, on Ubuntu 24.04 with "
-    "'sysctl kernel.apparmor_restrict_unprivileged_userns=0'. To run the code with nothing but "
-    "limits, so that it can read and change your files, say --quant-sandbox=limits"
+_SWITCHES = (
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "AppArmor keeps namespaces from ordinary users here: "
+        "'sysctl kernel.apparmor_restrict_unprivileged_userns=0' as root lets them",
+    ),
+    (
+        "/proc/sys/kernel/unprivileged_userns_clone",
+        "0",
+        "this kernel keeps namespaces from ordinary users: "
+        "'sysctl kernel.unprivileged_userns_clone=1' as root lets them",
+    ),
+    (
+        "/proc/sys/user/max_user_namespaces",
+        "0",
+        "user namespaces are switched off here: "
+        "'sysctl user.max_user_namespaces=10000' as root switches them on",
+    ),
 )
+"""Files in which a machine says that nobody may have namespaces: the value and what to do."""
 
 _lock = threading.Lock()
 _proven: dict[str, BaseSandbox | str] = {}
@@ -47,12 +62,31 @@ def find(name: str | None = None) -> Sandbox:
             return found
         reasons.append(f"{wanted}: {found}")
     if name:
-        rest = "" if name == "limits" else f". {_HELP}"
+        rest = "" if name == "limits" else f". {_help()}"
         raise ConfigError(f"the sandbox that was asked for does not work: {reasons[0]}{rest}")
     raise ConfigError(
         "code that a model wrote is not run, as no sandbox works on this machine. "
-        f"{'. '.join(reasons)}. {_HELP}"
+        f"{'. '.join(reasons)}. {_help()}"
     )
+
+
+def _help() -> str:
+    """Say what to do, as far as this machine tells."""
+    advice = [what for path, value, what in _SWITCHES if _content(path) == value]
+    first = ". ".join([*advice, "Install bubblewrap, or let ordinary users have namespaces"])
+    return (
+        f"{first[0].upper()}{first[1:]}; in a container both need --security-opt "
+        "seccomp=unconfined --security-opt apparmor=unconfined. To run the code with nothing but "
+        "limits, so that it can read and change your files, say --quant-sandbox=limits"
+    )
+
+
+def _content(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read(80).strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _best_first() -> tuple[str, ...]:

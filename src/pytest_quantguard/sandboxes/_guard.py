@@ -5,6 +5,7 @@ come along by number: the program is read from one, and a byte on the other one 
 sandbox is up; what happens from there on is the program's doing.
 """
 
+import builtins
 import os
 import resource
 import sys
@@ -29,6 +30,11 @@ def limits(memory_mb: int, cpu_s: int, threads: int) -> dict[int, int]:
     return found
 
 
+def leave(code: object = None) -> None:
+    """End the program, as ``exit`` and ``quit`` do, which come with site-packages otherwise."""
+    raise SystemExit(code)
+
+
 def become(program_fd: int, status_fd: int, memory_mb: int, cpu_s: int, threads: int) -> None:
     """Run the program as ``__main__``; a traceback of it names ``<program>``."""
     with open(program_fd, "rb") as file:
@@ -47,6 +53,7 @@ def become(program_fd: int, status_fd: int, memory_mb: int, cpu_s: int, threads:
             f'File "<program>", line {error.lineno}\n{type(error).__name__}: {error.msg}'
         )
         sys.exit(1)
+    builtins.exit = builtins.quit = leave  # type: ignore[assignment]
     module = sys.modules["__main__"] = type(sys)("__main__")
     sys.argv = [""]
     exec(code, module.__dict__)  # noqa: S102 - what all is for

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,13 @@ from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.contracts import Execution
 from pytest_quantguard.errors import CheckError
 from pytest_quantguard.sandboxes._base import BaseSandbox
-from pytest_quantguard.sandboxes._python import TEMPORARY_MB, script
+from pytest_quantguard.sandboxes._python import (
+    FLAGS,
+    TEMPORARY_MB,
+    environment,
+    executable,
+    script,
+)
 from pytest_quantguard.types import Json
 
 _TIME_S = 20.0
@@ -27,14 +34,16 @@ def weakness(sandbox: BaseSandbox) -> str:
     """
     if reason := sandbox.missing():
         return reason
-    with _traps() as told:
+    with _traps() as told, _Victim() as victim:
+        told["victim"] = victim.pid
         try:
             found = sandbox.run(script("_probe"), stdin=json.dumps(told), timeout_s=_TIME_S)
         except CheckError as error:
             return str(error).removeprefix(f"the sandbox {sandbox.name!r} ")
         report = _report(found, told["nonce"])
-    if isinstance(report, str):
-        return report
+        if isinstance(report, str):
+            return report
+        report |= {"disturb": victim.disturbed(), "signal": victim.signalled()}
     return "; ".join(_escapes(report, files=sandbox.name != "limits"))
 
 
@@ -57,6 +66,51 @@ def _traps() -> Iterator[Json]:
             "pid": os.getpid(),
             "writable": outside,
         }
+
+
+class _Victim:
+    """A process that waits; tells afterwards whether it was left alone.
+
+    What a program inside says of it proves nothing: its number can be another's there.
+    """
+
+    def __enter__(self) -> _Victim:
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [executable(), *FLAGS, "-c", "import sys; sys.stdin.read()"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self._before = self._state()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def disturbed(self) -> bool:
+        """Tell whether its priority or its limits were changed."""
+        return self._state() != self._before
+
+    def signalled(self) -> bool:
+        """Tell whether a signal ended it; it has ended now, one way or the other."""
+        with suppress(OSError):
+            self._process.communicate(timeout=_TIME_S)
+        return self._process.returncode != 0
+
+    def _state(self) -> tuple[object, ...]:
+        import resource  # there is none on Windows, where only `missing` is asked
+
+        try:
+            return (
+                os.getpriority(os.PRIO_PROCESS, self.pid),
+                os.sched_getscheduler(self.pid),
+                resource.prlimit(self.pid, resource.RLIMIT_NOFILE),
+            )
+        except ProcessLookupError:
+            return ()
 
 
 def _of_this_folder() -> list[str]:
@@ -84,6 +138,10 @@ def _escapes(report: Json, *, files: bool) -> Iterator[str]:
         yield "a program inside can open network connections"
     if report["signal"]:
         yield "a program inside can send signals to ours"
+    if report["disturb"]:
+        yield "a program inside can slow down and limit other processes"
+    if report["inspect"]:
+        yield f"a program inside can read our own process ({', '.join(report['inspect'])})"
     if report["fork"]:
         yield "a program inside can start processes"
     if report["environment"]:

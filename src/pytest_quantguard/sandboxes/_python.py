@@ -53,8 +53,10 @@ def environment() -> dict[str, str]:
     """Return what the interpreter needs to start; the program finds an empty environment.
 
     The order of sets would else change from run to run, and the outcome of a careless answer.
+    And each thread of glibc's would take 64 MiB of addresses for memory of its own: the limit on
+    memory counts addresses, and 16 threads would be too many.
     """
-    found = {"PYTHONHASHSEED": "0"}
+    found = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
     inside = tuple(f"{prefix}{os.sep}" for prefix in _prefixes())
     paths = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
     ours = [path for path in paths if path.startswith(inside)]  # where its libpython may be

@@ -3,7 +3,8 @@
 A second wall behind namespaces, and most of the wall where there are none. It refuses what no
 answer to a coding question needs: processes (threads stay), sockets, namespaces, mounts, other
 processes' memory, and the parts of the kernel that were broken out of most often. Memory that no
-limit of the process counts (System V, memfd) is refused too, so that ``memory_mb`` is a bound.
+limit of the process counts (System V, memfd, pages given to a pipe) is refused too, so that
+``memory_mb`` is a bound.
 
 The filter is classic BPF (Linux kernel documentation, userspace-api/seccomp_filter); the numbers
 are those of the kernel's ``unistd`` tables.
@@ -35,21 +36,30 @@ quotactl_fd 443 443, settimeofday 164 170, clock_settime 227 112, adjtimex 159 1
 clock_adjtime 305 266, sethostname 170 161, setdomainname 171 162, iopl 172 0, ioperm 173 0,
 modify_ldt 154 0, personality 135 92, memfd_create 319 279, memfd_secret 447 447, shmget 29 194,
 shmat 30 196, semget 64 190, msgget 68 186, mq_open 240 180, vhangup 153 58,
-lookup_dcookie 212 18, fanotify_init 300 262, nfsservctl 180 42, uselib 134 0
+lookup_dcookie 212 18, fanotify_init 300 262, nfsservctl 180 42, uselib 134 0, vmsplice 278 75,
+tee 276 77, migrate_pages 256 238, move_pages 279 239, process_mrelease 448 448
 """
+# Refused where no namespace hides the others: they name a group or a user, not only a process.
+_FOR_OTHERS = "tkill 200 130, setpriority 141 140, ioprio_set 251 30"
 # Allowed on the process itself only, where no namespace hides the others.
 _OWN = """
 kill 62 129, tgkill 234 131, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240,
-prlimit64 302 261, sched_setaffinity 203 122, sched_setscheduler 144 119, sched_setattr 314 274
+prlimit64 302 261, sched_setaffinity 203 122, sched_setscheduler 144 119, sched_setattr 314 274,
+sched_setparam 142 118
 """
-_TKILL = (200, 130)
+# There too: what makes the kernel signal whom the program likes, or type into a terminal; and
+# what lets the program live on without us. From <fcntl.h>, <asm/ioctls.h>, <linux/prctl.h>.
+_FCNTL, _F_SETFL, _O_ASYNC = (72, 25), 4, 0x2000
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_IOCTL, _FIOASYNC, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI = (16, 29), 0x5452, 0x8901, 0x8902, 0x5412
+_PRCTL, _PR_SET_PDEATHSIG = (157, 167), 1
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 _CLONE_THREAD = 0x10000
 
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, AUDIT_ARCH_*
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCH, _ARGUMENT = 0, 4, 16  # places in struct seccomp_data
+_NUMBER, _ARCH, _ARGUMENTS = 0, 4, (16, 24, 32)  # places in struct seccomp_data, low halves
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _EPERM, _ENOSYS = 0x00050000 | 1, 0x00050000 | 38
 _X32 = 0x40000000  # the second table of x86-64, with numbers of its own
@@ -80,10 +90,23 @@ def rules(machine: str | None = None, *, others_visible: bool = False) -> list[I
     for number in _numbers(_REFUSED, column):
         found += _if(_EQUAL, number, [(_RETURN, 0, 0, _EPERM)])
     if others_visible:
-        found += _if(_EQUAL, _TKILL[column], [(_RETURN, 0, 0, _EPERM)])
-        for number in _numbers(_OWN, column):
-            found += _if(_EQUAL, number, _unless(_EQUAL, OWN_PID, 0))
+        found += _among_others(column)
     return [*found, (_RETURN, 0, 0, _ALLOW)]
+
+
+def _among_others(column: int) -> list[Instruction]:
+    found: list[Instruction] = []
+    for number in _numbers(_FOR_OTHERS, column):
+        found += _if(_EQUAL, number, [(_RETURN, 0, 0, _EPERM)])
+    for number in _numbers(_OWN, column):
+        found += _if(_EQUAL, number, _unless(_EQUAL, OWN_PID, 0))
+    owners = _when(1, _EQUAL, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX)
+    flags = [(_LOAD, 0, 0, _ARGUMENTS[1]), *_if(_EQUAL, _F_SETFL, _when(2, _ANY_BIT, _O_ASYNC))]
+    found += _if(_EQUAL, _FCNTL[column], [*owners, *flags, (_RETURN, 0, 0, _ALLOW)])
+    controls = _when(1, _EQUAL, _FIOASYNC, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI)
+    found += _if(_EQUAL, _IOCTL[column], [*controls, (_RETURN, 0, 0, _ALLOW)])
+    orphan = _when(0, _EQUAL, _PR_SET_PDEATHSIG)
+    return [*found, *_if(_EQUAL, _PRCTL[column], [*orphan, (_RETURN, 0, 0, _ALLOW)])]
 
 
 def _numbers(table: str, column: int) -> list[int]:
@@ -99,8 +122,15 @@ def _unless(test: int, *operands: int) -> list[Instruction]:
     """Allow when the first argument passes one of the tests, else refuse."""
     tests = [(test, len(operands) - i, 0, operand) for i, operand in enumerate(operands)]
     return [
-        (_LOAD, 0, 0, _ARGUMENT),
+        (_LOAD, 0, 0, _ARGUMENTS[0]),
         *tests,
         (_RETURN, 0, 0, _EPERM),
         (_RETURN, 0, 0, _ALLOW),
     ]
+
+
+def _when(argument: int, test: int, *operands: int) -> list[Instruction]:
+    """Refuse when an argument passes one of the tests, else go on."""
+    last = len(operands) - 1
+    tests = [(test, last - i, int(i == last), operand) for i, operand in enumerate(operands)]
+    return [(_LOAD, 0, 0, _ARGUMENTS[argument]), *tests, (_RETURN, 0, 0, _EPERM)]

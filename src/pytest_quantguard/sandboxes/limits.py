@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 
 from pytest_quantguard.sandboxes import _seccomp
 from pytest_quantguard.sandboxes._base import BaseSandbox, entering
+from pytest_quantguard.sandboxes._folder import own_folder
+from pytest_quantguard.sandboxes._shut import shut
 
 
 class Limits(BaseSandbox):
     """No network, no further processes and no signals to others; but files as the user has them.
 
-    A program can read, change and delete what the user can. Used only when it is named.
+    A program can read, change and delete files as the user can. Used only when it is named.
     """
 
     name = "limits"
@@ -22,7 +23,6 @@ class Limits(BaseSandbox):
         self, command: Sequence[str], stack: ExitStack
     ) -> tuple[Sequence[str], Sequence[int]]:
         """Return the command that gives up what can be given up."""
-        folder = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="quantguard-", ignore_cleanup_errors=True)
-        )
+        stack.enter_context(shut())
+        folder = stack.enter_context(own_folder())
         return entering(command, {"folder": folder}, _seccomp.rules(others_visible=True)), ()
