@@ -17,6 +17,10 @@ from pytest_quantguard.errors import did_you_mean
 _MOST_CHARS = 100_000
 _VALUES = ("equals", "literal", "approx", "raises")
 _KEYS = ("call", "setup", *_VALUES, "tolerance", "prints", "stdin", "stdout")
+_COPIES = (
+    "values are copied between the tests and the answer, so that it says nothing: compare with == "
+    'or ask where the answer runs, such as {call: "f(x) is x", setup: "x = [1]", equals: false}'
+)
 TOLERANCE = 1e-6
 """How far numbers may be from `approx`, relative or absolute, where nothing is said."""
 
@@ -79,6 +83,8 @@ def asserts(field: str, text: Any) -> Asserts:
             f"`{field}` imports {foreign!r}; only Python's standard library is there, name by name"
             + ("; write try and except instead" if foreign == "pytest" else "")
         )
+    if unseen := _identity(tree):
+        raise ValueError(f"`{field}` {unseen}")
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     asynchronous = [node.name for node in tree.body if isinstance(node, ast.AsyncFunctionDef)]
     if late := [name for name in asynchronous if name.startswith("test_")]:
@@ -128,6 +134,31 @@ def _foreign_import(tree: ast.AST) -> str:
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
             return f"{node.module}.*"
     return ""
+
+
+def _identity(tree: ast.AST) -> str:
+    """Return what asks whether two values are one object: values are copied on their way."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _called(node) == "id":
+            return f"line {node.lineno} uses id(); {_COPIES}"
+        if not isinstance(node, ast.Compare):
+            continue
+        sides = [node.left, *node.comparators]
+        for sign, one, other in zip(node.ops, sides, sides[1:], strict=False):
+            if isinstance(sign, ast.Is | ast.IsNot) and not (_only(one) or _only(other)):
+                word = "is" if isinstance(sign, ast.Is) else "is not"
+                return f"line {node.lineno} uses `{word}` between two values; {_COPIES}"
+    return ""
+
+
+def _only(node: ast.expr) -> bool:
+    """Tell whether there is one such object only, on both sides: None, True, a built-in type."""
+    if isinstance(node, ast.Constant):
+        return node.value is None or node.value is ... or isinstance(node.value, bool)
+    if isinstance(node, ast.Call):
+        return _called(node) == "type"
+    name = node.id if isinstance(node, ast.Name) else ""
+    return name == "NotImplemented" or isinstance(getattr(builtins, name, None), type)
 
 
 def _foreign(field: str, *texts: str) -> tuple[str, ...]:
@@ -252,7 +283,15 @@ def _expected(field: str, how: str, value: Any) -> Any:
         if odd := [name for name in names if not name.isidentifier()]:
             raise ValueError(f"`{field}.raises` has to name exceptions, got {odd[0]!r:.40}")
         return names
-    return value
+    return _with_text_keys(value)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return a value whose keys are texts, as those of what is compared with it are."""
+    if isinstance(value, Mapping):
+        keys = (key if isinstance(key, str) else repr(key) for key in value)
+        return dict(zip(keys, map(_with_text_keys, value.values()), strict=True))
+    return [_with_text_keys(one) for one in value] if isinstance(value, list) else value
 
 
 def _parsed(field: str, text: str, mode: str) -> ast.AST:

@@ -16,7 +16,7 @@ from pytest_quantguard.checks._text import bare, digit_note
 
 _DEEPEST = 64
 _LONGEST_INT = 3_000  # hexadecimal digits; Python refuses to write out more than 4,300 decimal ones
-_BRACKETS = {"tuple": "()", "set": "{}", "frozenset": "{}"}
+_BRACKETS = {"tuple": ("(", ")"), "set": ("{", "}"), "frozenset": ("frozenset({", "})")}
 
 
 class NotPlain(Exception):  # noqa: N818 - a fact about the value; the message describes it
@@ -35,7 +35,7 @@ def plain(wire: Any, depth: int = 0) -> Any:
         return [plain(item, depth + 1) for item in wire]
     if not isinstance(wire, dict):
         return wire
-    kind, inner = wire.get("t"), wire.get("v")
+    kind, inner = _kind(wire), wire.get("v")
     if kind == "tuple" and isinstance(inner, list):
         return [plain(item, depth + 1) for item in inner]
     if kind == "dict":
@@ -141,7 +141,7 @@ def _same(expected: Any, wire: Any) -> bool:
     if isinstance(expected, list):
         return isinstance(wire, list) and _all_same(expected, wire)
     if isinstance(expected, tuple):
-        return _kind(wire) == "tuple" and _all_same(expected, wire["v"])
+        return _kind(wire) == "tuple" and _all_same(expected, wire.get("v"))
     if isinstance(expected, set | frozenset | dict):
         return _same_keys(expected, wire)
     if isinstance(expected, bytes):
@@ -160,12 +160,15 @@ def _same_keys(expected: Any, wire: Any) -> bool:
         return False
     if len(inner) != len(expected):
         return False
-    given = [one[0] if kind == "dict" and isinstance(one, list) else one for one in inner]
+    pairs = isinstance(expected, dict)
+    if pairs and not all(isinstance(one, list) and len(one) == 2 for one in inner):
+        return False
+    given = [one[0] if pairs else one for one in inner]
     for key in expected:
         place = next((i for i, one in enumerate(given) if _same(key, one)), None)
         if place is None:
             return False
-        if isinstance(expected, dict) and not _same(expected[key], inner[place][1]):
+        if pairs and not _same(expected[key], inner[place][1]):
             return False
     return True
 
@@ -176,8 +179,12 @@ def _all_same(expected: Any, items: Any) -> bool:
     return all(_same(one, item) for one, item in zip(expected, items, strict=True))
 
 
-def _kind(wire: Any) -> Any:
-    return wire.get("t") if isinstance(wire, dict) else None
+def _kind(wire: Any) -> str:
+    return _word(wire.get("t")) if isinstance(wire, dict) else ""
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 # --- describing -----------------------------------------------------------------------------------
@@ -190,11 +197,11 @@ def _text(wire: Any, depth: int) -> str:
         return f"[{_items(wire, depth)}]"
     if not isinstance(wire, dict):
         return repr(wire)
-    kind, inner = wire.get("t"), wire.get("v")
+    kind, inner = _kind(wire), wire.get("v")
     if "data" in wire:
-        return _text(wire["data"], depth + 1) if depth < 5 else "..."
+        return _derived(wire, depth) if depth < 5 else "..."
     if kind in _BRACKETS and isinstance(inner, list):
-        left, right = _BRACKETS[kind][0], _BRACKETS[kind][1]
+        left, right = _BRACKETS[kind]
         single = "," if kind == "tuple" and len(inner) == 1 else ""
         return f"{left}{_items(inner, depth)}{single}{right}" if inner else f"{kind}()"
     if kind == "dict" and isinstance(inner, list):
@@ -203,20 +210,27 @@ def _text(wire: Any, depth: int) -> str:
     return _special(kind, inner, wire)
 
 
-def _special(kind: Any, inner: Any, wire: dict[str, Any]) -> str:
+def _derived(wire: dict[str, Any], depth: int) -> str:
+    """Describe what an object of a derived class holds, such as P(1, 2) or Counter({'a': 1})."""
+    text = _text(wire["data"], depth + 1)
+    name = _word(wire.get("type"))[:40]
+    return f"{name}{text}" if text.startswith("(") else f"{name}({text})"
+
+
+def _special(kind: str, inner: Any, wire: dict[str, Any]) -> str:
     if kind == "object":
-        return f"an object of type {str(wire.get('type'))[:40]}"
+        return f"an object of type {_word(wire.get('type'))[:40] or '?'}"
     if kind == "huge":
         return "a value that is too large to be looked at"
     if kind == "int" and isinstance(inner, str):
         return f"a whole number of about {int((len(inner) - 2) * 1.2041)} digits"
     if kind == "float":
-        return str(inner)[:10]
+        return _word(inner)[:10] or "no value"
     if kind == "bytes":
-        return f"the bytes {str(inner)[:80]} (hexadecimal)"
+        return f"the bytes {_word(inner)[:80]} (hexadecimal)"
     if kind in ("complex", "Decimal", "Fraction", "date", "datetime", "time"):
-        return f"{kind} {str(inner)[:60]}"
-    return f"a {str(kind)[:20]}"
+        return f"{kind} {_word(inner)[:60]}"
+    return f"a {kind[:20]}" if kind else "no value"
 
 
 def _items(items: list[Any], depth: int) -> str:

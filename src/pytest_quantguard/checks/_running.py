@@ -16,6 +16,9 @@ from pytest_quantguard.errors import CheckError
 
 _SYNTAX = re.compile(r"(?:SyntaxError|IndentationError|TabError)\b")
 _PLACE = re.compile(r'File "<program>", line ([0-9]{1,9})')
+_LONGER_S = 5.0
+"""What the process of the tests has more than that of the code, which it waits for, in seconds."""
+_PASSED_ON = frozenset(("ask", "gave", "raised", "missing"))
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV"}
 _SIGNALS |= {24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS"}
 
@@ -62,7 +65,10 @@ class Runner:
                     findings.passed += 1
 
     def _open(self, side: str) -> Dialogue:
-        return self.sandbox.open(program(side), timeout_s=self.timeout_s, memory_mb=self.memory_mb)
+        more = _LONGER_S if side == "asserts" else 0  # the code is the one that is to be too slow
+        return self.sandbox.open(
+            program(side), timeout_s=self.timeout_s + more, memory_mb=self.memory_mb
+        )
 
     def _loaded(self, line: Dialogue, code: str, findings: Findings) -> bool:
         told = _told(line.ask(_asked(do="load", code=code)))
@@ -72,10 +78,10 @@ class Runner:
             return False
         if "broken" in told:
             findings.python = False
-            at, near = told.get("line"), told.get("at")
-            place = f"line {at}: " if isinstance(at, int) else ""
-            shown = f": {quote(near.strip())}" if isinstance(near, str) and near.strip() else ""
-            problem = bare(str(told["broken"]), 100)
+            at, near = _line(told.get("line")), _word(told.get("at"), "").strip()
+            place = f"line {at}: " if at else ""
+            shown = f": {quote(near)}" if near else ""
+            problem = bare(_word(told["broken"]), 100)
             findings.violations.append(f"the code is no Python: {place}{problem}{shown}")
             return False
         if "raised" in told:
@@ -102,10 +108,12 @@ class Runner:
             while said is not None and not said.startswith('{"done"'):
                 reply = line.ask(said) if gone is None else None
                 if reply is None:
-                    gone = line.close()
+                    gone = gone or line.close()
+                elif not _makes_sense(reply):
+                    reply = "{}"
                 said = judge.ask(reply if reply is not None else '{"gone": true}')
             if said is None:  # such as a loop over a number that the code made up
-                findings.violations.append(self._tests_ended(judge.close()))
+                findings.violations.append(self._tests_ended(judge.close(), gone))
                 return
             done = json.loads(said)
             findings.passed += done["passed"]
@@ -113,19 +121,25 @@ class Runner:
                 findings.violations.append(self._failure(failure, gone))
 
     def _failure(self, told: dict[str, Any], gone: Execution | None) -> str:
-        where = f"tests line {told['line']}" if told["line"] else "tests"
+        where = f"tests line {told['line']}" if told.get("line") else "tests"
         if "unusable" in told:
             raise CheckError(f"{where}: {bare(told['unusable'], 200)}")
         if "missing" in told:
-            return _missing(told["missing"], told["known"])
+            return _missing(told["missing"], told.get("known"))
         if "gone" in told and gone is not None:
             return self._ended(gone, f"in {where}")
         if "broken" in told:
             return f"{where}: {_broken(*told['broken'])}"
-        return f"{where}: {raised(told['raised'])}"
+        if "limit" in told:
+            return f"{where}: {bare(told['limit'], 250)}"
+        if "raised" in told:
+            return f"{where}: {raised(told['raised'])}"
+        return f"{where}: the code's process answered with something that is no value"
 
-    def _tests_ended(self, execution: Execution) -> str:
-        why = self._ended(execution, "with what the code gave them")
+    def _tests_ended(self, execution: Execution, gone: Execution | None) -> str:
+        if gone is not None:
+            return self._ended(gone, "in the tests")
+        why = self._ended(execution, "with what the code gave them", self.timeout_s + _LONGER_S)
         return why.replace("the code", "the process of the tests", 1)
 
     # --- programs ---------------------------------------------------------------------------------
@@ -160,11 +174,11 @@ class Runner:
             return f"the code is no Python: {at}{bare(last, 100)}", True
         return f"the code failed {where}: {at}{bare(last, 100)}", False
 
-    def _ended(self, execution: Execution, where: str) -> str:
+    def _ended(self, execution: Execution, where: str, limit_s: float = 0.0) -> str:
         """Say how the process of the code came to its end."""
         code = execution.exit_code
         if execution.stopped == "time":
-            return f"the code was stopped after {self.timeout_s:g} s, {where}"
+            return f"the code was stopped after {limit_s or self.timeout_s:g} s, {where}"
         if execution.stopped == "output":
             return f"the code was stopped, as it wrote too much, {where}"
         if execution.stopped == "killed":
@@ -212,9 +226,9 @@ def _request(case: CallCase) -> dict[str, Any]:
 
 
 def _missing(name: Any, known: Any) -> str:
-    names = [str(one) for one in known] if isinstance(known, list) else []
+    names = [_word(one)[:80] for one in known[:20]] if isinstance(known, list) else []
     rest = f"; it defines {listed(names)}" if names else ", and no other name"
-    return f"the answer defines no {bare(str(name))}{rest}"
+    return f"the answer defines no {bare(_word(name))}{rest}"
 
 
 def _judged(case: CallCase, told: dict[str, Any]) -> str:
@@ -233,7 +247,7 @@ def _judged(case: CallCase, told: dict[str, Any]) -> str:
     elif case.how == "literal":
         problem = _returned.unlike(case.expected, value)
     if not problem and case.prints is not None:
-        problem = unlike_text(case.prints, str(told.get("printed", "")))
+        problem = unlike_text(case.prints, _word(told.get("printed"), ""))
     return problem
 
 
@@ -261,8 +275,17 @@ def _exception(told: Any) -> tuple[list[str], str, int]:
     if not isinstance(told, dict):
         told = {}
     mro, text, line = told.get("mro"), told.get("text"), told.get("line")
-    names = [str(name)[:80] for name in mro[:50]] if isinstance(mro, list) and mro else ["?"]
-    return names, text if isinstance(text, str) else "", line if isinstance(line, int) else 0
+    names = [_word(name)[:80] for name in mro[:50]] if isinstance(mro, list) and mro else ["?"]
+    return names, _word(text, ""), _line(line)
+
+
+def _word(value: Any, other: str = "?") -> str:
+    return value if isinstance(value, str) else other
+
+
+def _line(value: Any) -> int:
+    """Return the number of a line; 0 for what cannot be one."""
+    return value if type(value) is int and 0 < value < 10**7 else 0
 
 
 def _left(count: int) -> str:
@@ -273,6 +296,15 @@ def _left(count: int) -> str:
 
 def _asked(**request: Any) -> str:
     return json.dumps({"ask": request})
+
+
+def _makes_sense(reply: str) -> bool:
+    """Tell whether a reply of the code's process is one, and does not speak for the gate."""
+    try:
+        told = json.loads(reply)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and bool(told.keys() & _PASSED_ON) and "gone" not in told
 
 
 def _told(line: str | None) -> dict[str, Any] | None:

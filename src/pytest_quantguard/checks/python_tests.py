@@ -37,8 +37,9 @@ class PythonTests:
             ``tolerance``, default 0.000001, relative or absolute) and ``raises`` (an exception,
             or several), and with ``prints``. ``stdin`` goes with ``stdout``: the code is run as a
             program; spaces at line ends do not count.
-        answer: which text is the code: ``first`` is the first Python block, ``all`` are all Python
-            blocks together, ``whole`` is the answer as it is.
+        answer: which text is the code: ``first`` is the first Python block (of several, the first
+            that defines what the tests use), ``all`` are all Python blocks together, ``whole`` is
+            the answer as it is.
         partial: true makes the value the share of the tests that pass; else all have to.
         timeout_s: longest time on the clock for all calls together, for the tests, and for each
             program, in seconds.
@@ -101,7 +102,7 @@ class PythonTests:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                compile(_code.python(case.reference, self.answer), "reference", "exec")
+                compile(self._code(case.reference), "reference", "exec")
         except _code.NoCode as error:
             return f"the case's reference cannot pass: {error}"
         except SyntaxError as error:
@@ -130,13 +131,20 @@ class PythonTests:
             raise CheckError("python_tests has no sandbox; the gate gives it one, with `bound`")
         findings = Findings()
         try:
-            code = _runnable(_code.python(completion.text, self.answer))
+            code = _runnable(self._code(completion.text))
         except _code.NoCode as error:
             findings.violations.append(f"the answer has no code to run: {error}")
             findings.python = findings.loads = False
         else:
             self._run(self._sandbox, code, findings)
         return self._outcome(findings, completion)
+
+    def _code(self, text: str) -> str:
+        """Find the code; a block that only shows how it is used does not hide the next one."""
+        names = dict.fromkeys(self._asserts.names if self._asserts else ())
+        for case in self._cases:
+            names |= dict.fromkeys(case.names if isinstance(case, CallCase) else ())
+        return _code.python(text, self.answer, tuple(names))
 
     def _run(self, sandbox: Sandbox, code: str, findings: Findings) -> None:
         runner = Runner(sandbox=sandbox, timeout_s=self.timeout_s, memory_mb=self.memory_mb)

@@ -11,8 +11,10 @@ from importlib.resources import files
 _MAKE = """
 import sys
 from types import ModuleType
+package = sys.modules[{package!r}] = ModuleType({package!r})
 for name, text in {sources!r}.items():
     module = sys.modules[name] = ModuleType(name)
+    setattr(package, name.rpartition(".")[2], module)
     exec(compile(text, f"<{{name}}>", "exec"), vars(module))
 module.serve()
 """
@@ -21,7 +23,7 @@ module.serve()
 @functools.cache
 def program(side: str) -> str:
     """Return the program of one side: ``answer`` or ``asserts``."""
-    names = ("wire", "proxy", side) if side == "asserts" else ("wire", side)
+    names = ("thrown", "wire", "proxy", side) if side == "asserts" else ("thrown", "wire", side)
     texts = (files(__package__).joinpath(f"{name}.py").read_text("utf-8") for name in names)
     sources = {f"{__package__}.{name}": text for name, text in zip(names, texts, strict=True)}
-    return _MAKE.format(sources=sources)
+    return _MAKE.format(package=__package__, sources=sources)

@@ -6,47 +6,73 @@ Runs in the sandbox. Nothing that is expected of the code ever comes here.
 from __future__ import annotations
 
 import builtins
+import copy
 import io
 import operator
+import os
 import sys
 from types import ModuleType
 from typing import Any
 
-from pytest_quantguard.checks._inside.wire import Peer, TooMuchError, described
+from pytest_quantguard.checks._inside.thrown import described
+from pytest_quantguard.checks._inside.wire import Peer, TooMuchError
 
 _MOST_PRINTED = 100_000
 _BUILT_IN = frozenset(
-    ("len", "iter", "next", "str", "bool", "int", "float", "abs", "round", "reversed", "isinstance")
-)
+    ("len", "iter", "next", "str", "repr", "hash", "format", "bool", "int", "float", "abs", "round")
+) | {"reversed", "isinstance", "divmod"}
 
 
-class Printed(io.StringIO):
+class Printed(io.BufferedIOBase):
     """What the code prints; what is too much is lost."""
 
-    def write(self, text: str) -> int:
-        """Keep a text, if there is room."""
-        if self.tell() + len(text) <= _MOST_PRINTED:
-            super().write(text)
-        return len(text)
+    def __init__(self) -> None:
+        """Start with nothing; `stream` is what the code prints to, from the first line on."""
+        super().__init__()
+        self.kept = bytearray()
+        raw: Any = self
+        self.stream = io.TextIOWrapper(
+            raw, "utf-8", errors="backslashreplace", newline="\n", write_through=True
+        )
+
+    def writable(self) -> bool:
+        """Say that one can write."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep some bytes, if there is room."""
+        size = memoryview(data).nbytes
+        if len(self.kept) + size <= _MOST_PRINTED:
+            self.kept += data
+        return size
+
+    def take(self) -> str:
+        """Return what was printed, and forget it."""
+        text = self.kept.decode("utf-8", "replace")
+        self.kept.clear()
+        return text
 
 
 class AnswerPeer(Peer):
     """Holds the code under test."""
 
+    imports = True
+
     def __init__(self) -> None:
         """Make an empty module for it."""
         super().__init__()
         self.module = sys.modules["answer"] = ModuleType("answer")
+        self.module.__file__ = os.path.join(os.getcwd(), "answer.py")
+        self.printed = Printed()
 
     def guarded(self, request: Any) -> Any:
         """Return the reply to a request; what cannot be given is told apart from what is raised."""
-        printed = sys.stdout = Printed()
-        try:
-            reply = super().guarded(request)
-        finally:
-            sys.stdout = sys.__stdout__
         if request["do"] == "case":
-            reply["printed"] = printed.getvalue()
+            self.printed.take()
+        sys.stdout = self.printed.stream  # the same one each time: the code may keep its `write`
+        reply = super().guarded(request)
+        if request["do"] == "case":
+            reply["printed"] = self.printed.take()
         return reply
 
     def answer(self, request: Any) -> Any:
@@ -54,7 +80,7 @@ class AnswerPeer(Peer):
         try:
             return getattr(self, f"do_{request['do']}")(request)
         except TooMuchError:
-            return {"gave": {"t": "huge", "v": None}, "changed": {}}
+            return {"gave": {"t": "huge", "v": None}, "changed": []}
 
     def do_load(self, request: Any) -> Any:
         """Compile the code and run it; tell which names it defines."""
@@ -112,7 +138,8 @@ class AnswerPeer(Peer):
     def do_op(self, request: Any) -> Any:
         """Do an operation of Python's."""
         name, operands = request["name"], [self.decode(one) for one in request["args"]]
-        home = builtins if name in _BUILT_IN else operator
+        home: Any = builtins if name in _BUILT_IN else operator
+        home = copy if name in ("copy", "deepcopy") else home
         return {"gave": self.encode(getattr(home, name)(*operands))}
 
     def special(self, kind: str, inner: Any) -> Any:
@@ -121,8 +148,6 @@ class AnswerPeer(Peer):
             return getattr(builtins, inner)
         if kind == "iterator":
             return iter(self.decode(inner))
-        if kind == "error":
-            return getattr(builtins, inner[0], RuntimeError)(inner[1])
         return super().special(kind, inner)
 
 

@@ -9,28 +9,25 @@ import ast
 import builtins
 import itertools
 import operator
+import re
 import sys
 from types import ModuleType
 from typing import Any
 
 from pytest_quantguard.checks._inside.proxy import (
     NOTHING,
-    BuiltIn,
     HugeError,
+    LimitError,
     MissingError,
     Proxy,
-    Told,
     UnusableError,
+    class_of,
 )
-from pytest_quantguard.checks._inside.wire import (
-    GoneError,
-    Peer,
-    TooMuchError,
-    described,
-    exception_class,
-)
+from pytest_quantguard.checks._inside.thrown import described
+from pytest_quantguard.checks._inside.wire import GoneError, Peer, StandIn, TooMuchError
 
 _MOST_FAILURES = 6
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _COMPARISONS: dict[str, Any] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -57,21 +54,56 @@ _SIGNS: dict[type[ast.cmpop], str] = {
 }
 
 
-class TooLargeError(UnusableError):
-    """The tests give more to the answer than goes over the line."""
+class GarbledError(BaseException):
+    """The answer's process sent what is no value; no test may take it for its own."""
 
 
 class TestsPeer(Peer):
     """Holds the tests; the other side may call what it was lent, and nothing else."""
 
+    given = False
+    """Whether the answer gave anything yet: what the tests do from then on may be its doing."""
+
+    def ask(self, **request: Any) -> Any:
+        """Ask the answer's process to do something."""
+        try:
+            reply = super().ask(**request)
+        finally:
+            self.given = self.given or request["do"] != "get"
+        if "gave" not in reply and "missing" not in reply:
+            raise GarbledError
+        return reply
+
     def answer(self, request: Any) -> Any:
         """Call a function of the tests."""
+        self.given = True
         if request["do"] != "call":
             raise RuntimeError("tests are called, and nothing else")
         try:
             return super().answer(request)
-        except TooLargeError:  # it may have grown over there
-            raise RuntimeError("the value is too large") from None
+        except (UnusableError, LimitError) as error:  # what is called over there is its own affair
+            raise RuntimeError(str(error)) from None
+
+    def decode(self, wire: Any) -> Any:
+        """Return the value that the answer means, if it means any."""
+        try:
+            return super().decode(wire)
+        except Exception:
+            raise GarbledError from None
+
+    def settled(self, given: dict[Any, Any], reply: Any) -> Any:
+        """Return what a call gave."""
+        try:
+            return super().settled(given, reply)
+        except Exception:
+            raise GarbledError from None
+
+    def rebuilt(self, told: Any) -> BaseException:
+        """Return what was raised over there."""
+        try:
+            return super().rebuilt(told)
+        except Exception:
+            raise GarbledError from None
 
     def special(self, kind: str, inner: Any) -> Any:
         """Return a value."""
@@ -85,27 +117,30 @@ class TestsPeer(Peer):
         """Return what the answer has under some names; only those, whatever it offers."""
         reply = self.ask(do="get", names=names)
         if "missing" in reply:
-            raise MissingError(reply["missing"], reply["known"])
-        return {name: self.decode(reply["gave"][name]) for name in names}
+            raise MissingError(reply["missing"], reply.get("known"))
+        try:
+            return {name: self.decode(reply["gave"][name]) for name in names}
+        except (KeyError, TypeError, IndexError):
+            raise GarbledError from None
 
     def stand_in(self, wire: dict[str, Any]) -> Any:
-        """Return a proxy; an exception class becomes one that can be caught."""
-        return exception_class(wire["mro"]) if "mro" in wire else Proxy(self, wire)
+        """Return a proxy; classes and exceptions become such, so that they can be caught."""
+        found = super().stand_in(wire)
+        return Proxy(self, wire) if isinstance(found, StandIn) else found
 
     def encode(self, value: Any) -> Any:
         """Return a value as JSON types."""
         try:
             return super().encode(value)
         except TooMuchError:
-            raise TooLargeError("a value that the tests give to the answer is too large") from None
+            told = "a value that the tests give to the answer is too large"
+            raise (LimitError if self.given else UnusableError)(told) from None
 
     def lend(self, value: Any) -> dict[str, Any]:
         """Lend a function; all else has to be plain."""
         name = getattr(value, "__name__", "")
-        if isinstance(value, Told):
-            return {"t": "error", "v": [value.name, value.text]}
-        if isinstance(value, BuiltIn):
-            return {"t": "builtin", "v": value.name}
+        if isinstance(value, BaseException):
+            return super().lend(value)
         if name and getattr(builtins, name, None) is value:
             return {"t": "builtin", "v": name}
         if hasattr(value, "__next__"):
@@ -125,16 +160,21 @@ class _Shows(ast.NodeTransformer):
     """Makes every ``assert`` tell both sides of what it compares."""
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        self.generic_visit(node)
-        test, text = node.test, ast.unparse(node.test)
+        test = node.test
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             left, right = test.left, test.comparators[0]
-            sign = _SIGNS[type(test.ops[0])]
-            texts = map(ast.Constant, (ast.unparse(left), sign, ast.unparse(right)))
-            call = _call("__compare__", left, right, *texts)
+            texts = (ast.unparse(left), _SIGNS[type(test.ops[0])], ast.unparse(right))
+            call = _call("__compare__", left, right, *map(ast.Constant, texts))
         else:
-            call = _call("__hold__", test, ast.Constant(text))
+            call = _call("__hold__", test, ast.Constant(ast.unparse(test)))
+        self.generic_visit(call)
         return ast.copy_location(ast.Expr(call), node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "type" and len(node.args) == 1:
+            node.func = ast.copy_location(ast.Name("__type__", ast.Load()), node.func)
+        return node
 
 
 def _call(name: str, *args: ast.expr) -> ast.Call:
@@ -161,7 +201,11 @@ def _hold(value: Any, text: str) -> None:
 
 def _shown(value: Any) -> str:
     try:
-        return repr(value)[:300]
+        text = repr(value)[:300]
+        if not isinstance(value, StandIn):
+            return text
+        kind = "an object of type " + str(object.__getattribute__(value, "_type"))
+        return kind if _ADDRESS.search(text) else f"{kind}, {text}"  # it differs from run to run
     except GoneError:
         raise
     except Exception:  # a proxy whose other side cannot describe it, an int of 5,000 digits
@@ -176,7 +220,7 @@ class _Tests:
         self.counted, self.functions = set(counted), functions
         module = sys.modules["tests"] = ModuleType("tests")
         self.names = vars(module)
-        self.names.update(__compare__=_compare, __hold__=_hold)
+        self.names.update(__compare__=_compare, __hold__=_hold, __type__=class_of)
         self.passed = 0
         self.failures: list[Any] = []
 
@@ -203,6 +247,12 @@ class _Tests:
         except GoneError as error:
             self.failures.append({"line": _line(error), "gone": True})
             return False
+        except GarbledError as error:
+            self.failures.append({"line": _line(error), "garbled": True})
+            return False
+        except LimitError as error:
+            self.failures.append({"line": _line(error), "limit": str(error)})
+            return counts
         except Broken as error:
             self.failures.append({"line": _line(error), "broken": error.parts})
             return counts

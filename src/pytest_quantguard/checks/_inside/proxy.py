@@ -25,20 +25,11 @@ class HugeError(BaseException):
     """A value is too large to come over; BaseException, as no test may take it for its own."""
 
 
-class BuiltIn:
-    """Something that Python has on both sides, by its name."""
+class LimitError(BaseException):
+    """The tests come to something that cannot be tested from here; no test may take it for its own.
 
-    def __init__(self, name: str) -> None:
-        """Name it."""
-        self.name = name
-
-
-class Told:
-    """An exception to be raised over there."""
-
-    def __init__(self, name: str, text: str) -> None:
-        """Describe it."""
-        self.name, self.text = name, text
+    What the answer gave may have led there, so it is the answer that fails.
+    """
 
 
 class Nothing:
@@ -52,9 +43,9 @@ class Proxy(StandIn):
 
     def __getattribute__(self, name: str) -> Any:
         # Operators do not come along here, so that a method such as __add__ can be called by name.
-        return (
-            object.__getattribute__(self, name) if name == "__class__" else _attribute(self, name)
-        )
+        if name == "__class__":  # isinstance asks for it; what holds a list is one
+            return object.__getattribute__(self, "_class") or Proxy
+        return _attribute(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         _asked(self, do="set", of=_number(self), name=name, value=_peer(self).encode(value))
@@ -69,8 +60,7 @@ class Proxy(StandIn):
         return not self == other
 
     def __hash__(self) -> int:
-        held = _held(self)
-        return hash(_number(self) if held is NOTHING else held)
+        return int(_operated(self, "hash", self))
 
     def __contains__(self, item: object) -> bool:
         held = _held(self)
@@ -81,8 +71,16 @@ class Proxy(StandIn):
         return bool(_operated(self, "contains", self, item))
 
     def __repr__(self) -> str:
-        held = _held(self)
-        return f"an object of type {_type(self)}" if held is NOTHING else repr(held)
+        return str(_operated(self, "repr", self))
+
+    def __format__(self, spec: str) -> str:
+        return str(_operated(self, "format", self, spec))
+
+    def __copy__(self) -> Any:
+        return _operated(self, "copy", self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return _operated(self, "deepcopy", self)
 
     def __instancecheck__(self, instance: object) -> bool:
         return bool(_operated(self, "isinstance", instance, self))
@@ -91,12 +89,7 @@ class Proxy(StandIn):
         return _attribute(self, "__enter__")()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        if error is None:
-            return bool(_attribute(self, "__exit__")(None, None, None))
-        names = (cls.__name__ for cls in kind.__mro__ if cls.__module__ == "builtins")
-        name = next(names)  # a class of the tests' own is not known over there
-        told = Told(name, str(error))
-        return bool(_attribute(self, "__exit__")(BuiltIn(name), told, None))
+        return bool(_attribute(self, "__exit__")(kind, error, None))
 
 
 def _peer(proxy: StandIn) -> Peer:
@@ -130,10 +123,18 @@ def _held(proxy: StandIn) -> Any:
     return _asked(proxy, do="value", of=_number(proxy))
 
 
-def _refused(proxy: StandIn, sign: str, instead: str) -> TypeError:
-    return TypeError(
-        f"{sign}: the answer's class {_type(proxy)} is not trusted with plain values here{instead}"
+def _refused(proxy: StandIn, sign: str, instead: str) -> LimitError:
+    return LimitError(
+        f"`tests` cannot use {sign} between an object of the answer's class {_type(proxy)} and a "
+        f"plain value{instead}, compare its attributes, or write a `call`"
     )
+
+
+def class_of(*args: Any) -> Any:
+    """Return what ``type`` returns, for an object of the answer too."""
+    if len(args) == 1 and isinstance(args[0], StandIn):
+        return _attribute(args[0], "__class__")
+    return type(*args)
 
 
 NOTHING = Nothing()
@@ -141,6 +142,7 @@ _UNARY = ("len", "iter", "next", "str", "bool", "int", "float", "index", "revers
 _SIGNED = ("neg", "pos", "abs", "round", "getitem", "setitem", "delitem")
 _ORDER = ("lt", "le", "gt", "ge")
 _NUMERIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+_WHOLE = ("divmod",)
 _BITWISE = ("and", "or", "xor", "lshift", "rshift")
 
 
@@ -153,7 +155,7 @@ def _free(name: str) -> Any:
 
 def _binary(name: str, *, swapped: bool) -> Any:
     known = f"{name}_" if name in ("and", "or") else name
-    function = getattr(operator, known)
+    function = getattr(operator, known, divmod)
 
     def method(self: Proxy, other: Any) -> Any:
         if isinstance(other, StandIn):
@@ -166,9 +168,20 @@ def _binary(name: str, *, swapped: bool) -> Any:
     return method
 
 
+def _in_place(name: str) -> Any:
+    def method(self: Proxy, other: Any) -> Any:
+        if isinstance(other, StandIn):
+            return _operated(self, f"i{name}", self, other)
+        return NotImplemented  # then Python tries the operator itself, which looks at what it holds
+
+    return method
+
+
 for _name in (*_UNARY, *_SIGNED):
     setattr(Proxy, f"__{_name}__", _free(_name))
-for _name in (*_NUMERIC, *_BITWISE, *_ORDER):
-    setattr(Proxy, f"__{_name}__", _binary(_name, swapped=False))
 for _name in (*_NUMERIC, *_BITWISE):
+    setattr(Proxy, f"__i{_name}__", _in_place(_name))
+for _name in (*_NUMERIC, *_BITWISE, *_WHOLE, *_ORDER):
+    setattr(Proxy, f"__{_name}__", _binary(_name, swapped=False))
+for _name in (*_NUMERIC, *_BITWISE, *_WHOLE):
     setattr(Proxy, f"__r{_name}__", _binary(_name, swapped=True))

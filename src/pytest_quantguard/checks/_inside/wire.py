@@ -11,6 +11,8 @@ import json
 import os
 from typing import Any
 
+from pytest_quantguard.checks._inside import thrown
+
 MOST_NODES = 100_000
 """Values in one value: items of lists, keys and values of maps."""
 MOST_TEXT = 1_000_000
@@ -26,6 +28,8 @@ _TEXTUAL = {
     "Decimal": "decimal",
     "Fraction": "fractions",
 }
+# Their classes are the same ones for the tests. No others: one of unittest.mock equals everything.
+_SHARED = ("builtins", "collections", "datetime", "decimal", "fractions")
 _RANGE = ("start", "stop", "step")
 
 
@@ -40,13 +44,14 @@ class GoneError(BaseException):
 class StandIn:
     """Stands here for an object of the other side."""
 
-    __slots__ = ("_number", "_peer", "_type")
+    __slots__ = ("_class", "_number", "_peer", "_type")
 
     def __init__(self, peer: Peer, wire: dict[str, Any]) -> None:
         """Stand in for the object of this number."""
         object.__setattr__(self, "_peer", peer)
         object.__setattr__(self, "_number", wire["v"])
         object.__setattr__(self, "_type", wire["type"])
+        object.__setattr__(self, "_class", peer.shape(wire))
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Call it over there; lists, maps and sets that it changes are changed here too."""
@@ -57,9 +62,7 @@ class StandIn:
             args=[peer.encode(one) for one in args],
             named={name: peer.encode(one) for name, one in named.items()},
         )
-        for place, wire in reply["changed"].items():
-            _become(args[int(place)], peer.decode(wire))
-        return peer.decode(reply["gave"])
+        return peer.settled({**dict(enumerate(args)), **named}, reply)
 
 
 def _become(value: Any, new: Any) -> None:
@@ -73,6 +76,9 @@ def _become(value: Any, new: Any) -> None:
 class Peer:
     """One end of the line: asks the other side, and answers while it waits."""
 
+    imports = False
+    """Whether the other side may name any module of Python's."""
+
     def __init__(self) -> None:
         """Take over standard input and output; what runs here finds both empty."""
         self._in = os.fdopen(os.dup(0), "r", encoding="utf-8", newline="\n")
@@ -82,7 +88,7 @@ class Peer:
             os.dup2(nothing, fd)
         self.kept: list[Any] = []
         self._numbers: dict[int, int] = {}
-        self._borrowed: dict[int, Any] = {}
+        self.borrowed: dict[int, Any] = {}
 
     # --- messages ---------------------------------------------------------------------------------
 
@@ -111,7 +117,7 @@ class Peer:
         if "gone" in message:
             raise GoneError
         if "raised" in message:
-            raise rebuilt(message["raised"])
+            raise self.rebuilt(message["raised"])
         return message
 
     def guarded(self, request: Any) -> Any:
@@ -121,20 +127,33 @@ class Peer:
         except GoneError:
             raise
         except BaseException as error:
-            return {"raised": described(error)}
+            try:
+                return {"raised": thrown.sent(self, error)}
+            except Exception:  # a class that is made to be in the way
+                return {"raised": thrown.sent(self, RuntimeError("nothing that can be told"))}
 
     def answer(self, request: Any) -> Any:
-        """Call what was lent."""
+        """Call what was lent; tell what became of the arguments, and which of them came back."""
         positional = [self.decode(one) for one in request["args"]]
         named = {name: self.decode(one) for name, one in request["named"].items()}
-        gave = self.encode(self.kept[request["of"]](*positional, **named))
-        changed = {}
-        for place, value in enumerate(positional):
-            if type(value) in (list, dict, set):
-                wire = self.encode(value)
-                if wire != request["args"][place]:
-                    changed[str(place)] = wire
-        return {"gave": gave, "changed": changed}
+        gave = self.kept[request["of"]](*positional, **named)
+        wires = {**dict(enumerate(request["args"])), **request["named"]}
+        reply: dict[str, Any] = {"gave": None, "changed": []}
+        for place, value in {**dict(enumerate(positional)), **named}.items():
+            if type(value) not in (list, dict, set):
+                continue
+            if value is gave:
+                reply["same"] = place
+            if (wire := self.encode(value)) != wires[place]:
+                reply["changed"].append([place, wire])
+        return reply if "same" in reply else {**reply, "gave": self.encode(gave)}
+
+    def settled(self, given: dict[Any, Any], reply: Any) -> Any:
+        """Return what a call gave, after its changes were made to what it was given."""
+        for place, wire in reply["changed"]:
+            if type(given[place]) in (list, dict, set):
+                _become(given[place], self.decode(wire))
+        return given[reply["same"]] if "same" in reply else self.decode(reply["gave"])
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -156,9 +175,9 @@ class Peer:
         if kind == "yours":
             return self.kept[inner]
         if kind == "object":
-            if inner not in self._borrowed:
-                self._borrowed[inner] = self.stand_in(wire)
-            return self._borrowed[inner]
+            if inner not in self.borrowed:
+                self.borrowed[inner] = self.stand_in(wire)
+            return self.borrowed[inner]
         if kind == "dict":
             return {self.decode(key): self.decode(value) for key, value in inner}
         if kind in ("tuple", "set", "frozenset"):
@@ -181,21 +200,50 @@ class Peer:
         return cls(inner) if kind in ("Decimal", "Fraction") else cls.fromisoformat(inner)
 
     def stand_in(self, wire: dict[str, Any]) -> Any:
-        """Return what stands here for an object of the other side."""
-        return StandIn(self, wire)
+        """Return what stands here for an object of the other side; classes are classes."""
+        if "classes" in wire:
+            return thrown.built(self, wire["classes"])
+        if "error" in wire:
+            return self.rebuilt(wire["error"])
+        shared = "known" in wire and (self.imports or wire["known"][0] in _SHARED)
+        cls = thrown.found(wire["known"], imports=self.imports) if shared else None
+        return cls or StandIn(self, wire)
+
+    def shape(self, wire: dict[str, Any]) -> Any:
+        """Return the plain class that an object of the other side is derived from, if any."""
+        if "data" not in wire:
+            return None
+        base = type(self.decode(wire["data"]))
+        cls = thrown.found(wire["class"]) if "class" in wire else None
+        return cls if cls is not None and issubclass(cls, base) else base
+
+    def rebuilt(self, told: Any) -> BaseException:
+        """Return an exception like the one on the other side."""
+        return thrown.rebuilt(self, told)
 
     def lend(self, value: Any) -> dict[str, Any]:
         """Keep an object for the other side, and describe it."""
+        if isinstance(value, BaseException):
+            number = self.number(value)
+            return {"t": "object", "v": number, "type": "", "error": thrown.sent(self, value)}
+        found: dict[str, Any] = {"t": "object", "v": self.number(value), "type": _name(value)}
+        if thrown.is_error(value):
+            found["classes"] = thrown.classes(self, value)
+        elif isinstance(value, type) and (place := thrown.known(value)):
+            found["known"] = place
+        elif place := thrown.known(type(value)):
+            found["class"] = place
+        return found
+
+    def number(self, value: Any) -> int:
+        """Keep an object, so that the other side can name it by a number."""
         number = self._numbers.get(id(value))
         if number is None:
             if len(self.kept) >= MOST_KEPT:
                 raise TooMuchError
             number = self._numbers[id(value)] = len(self.kept)
             self.kept.append(value)
-        found: dict[str, Any] = {"t": "object", "v": number, "type": type(value).__name__}
-        if isinstance(value, type) and issubclass(value, BaseException):
-            found["mro"] = [cls.__name__ for cls in value.__mro__]
-        return found
+        return number
 
 
 class _Encoder:
@@ -216,6 +264,8 @@ class _Encoder:
             return self.plain(value, depth)
         if isinstance(value, StandIn):
             return {"t": "yours", "v": object.__getattribute__(value, "_number")}
+        if (number := thrown.foreign(value)) is not None:
+            return {"t": "yours", "v": number}
         if _TEXTUAL.get(kind.__name__) == kind.__module__:
             return self.textual(value, kind.__name__)
         if kind is complex:
@@ -271,45 +321,5 @@ def _as_base(base: Any, value: Any) -> Any:
     return float.__float__(value) if base is float else bytes(memoryview(value))
 
 
-# --- what was raised ------------------------------------------------------------------------------
-
-
-def described(error: BaseException) -> dict[str, Any]:
-    """Return an exception as plain values, with the line of the answer that raised it."""
-    line, trace = getattr(error, "answer_line", 0), error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<answer>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    try:
-        text = str(error)[:500]
-    except Exception:  # its own description is as broken as the rest
-        text = ""
-    return {"mro": [cls.__name__ for cls in type(error).__mro__], "text": text, "line": line}
-
-
-def rebuilt(told: dict[str, Any]) -> BaseException:
-    """Return an exception like the one on the other side."""
-    cls = exception_class(told["mro"])
-    try:
-        error = cls(told["text"])
-    except TypeError:  # one that wants more, such as UnicodeDecodeError
-        error = exception_class([told["mro"][0], "Exception"])(told["text"])
-    error.answer_line = told["line"]  # type: ignore[attr-defined]
-    return error
-
-
-def exception_class(mro: list[str]) -> type[BaseException]:
-    """Return an exception class by its names: a built-in one, or one made for that name."""
-    found: type[BaseException] = Exception
-    for place, name in enumerate(mro):
-        known = getattr(builtins, name, None)
-        if isinstance(known, type) and issubclass(known, BaseException):
-            if place == 0:
-                return known
-            found = known
-            break
-    return _CLASSES.setdefault((mro[0], found), type(mro[0], (found,), {}))
-
-
-_CLASSES: dict[tuple[str, type], type[BaseException]] = {}
+def _name(value: Any) -> str:
+    return str(type.__dict__["__name__"].__get__(type(value)))
