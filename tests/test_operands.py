@@ -58,7 +58,7 @@ TIMES = f'completion.text is "{BASE}" in the baseline, "{CAND}" in the candidate
         ("assert int(completion.text.split()[6]) > 16", "int(completion.text.split()[6]) is 17 in"),
         (
             "assert [w for w in completion.text.split() if w.isdigit()] == ['9', '17']",
-            "['9', '17'] in the baseline, ['9', '16'] in the candidate",
+            "assert ['9', '16'] == ['9', '17']; completion.text.split() is ...",
         ),
         (
             "for word in completion.text.split():\n        assert (\n            word\n"
@@ -289,3 +289,118 @@ def test_keys_are_taken_out_before_values_are_cut(told):
 def test_what_pytest_says_on_one_line(message, expected):
     """Without its diff, which has no room in a sentence."""
     assert expected == headline(message)
+
+
+# --- what is never evaluated --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "completion.text.startswith('SELECT') and execute(completion.text) == 'SELECT 1'",
+        "completion.text.startswith('SELECT') and all(execute(t) for t in [completion.text])",
+        "completion.text.startswith('SELECT') and Row(completion.text).get('x')",
+        "completion.text.startswith('SELECT') and row.risky",
+        "execute(completion.text) if completion.text.startswith('SELECT') else False",
+        "[execute(t) for t in [completion.text] if t.startswith('SELECT')] == ['SELECT 1']",
+        "(lambda: completion.text.startswith('SELECT') and execute(completion.text))()",
+        "completion.text.startswith('SELECT') and f'{execute(completion.text)}'",
+        "completion.text.startswith('SELECT') and -row",
+        "completion.text.startswith('SELECT') and Row.get(row, completion.text)",
+    ],
+)
+def test_what_a_test_guards_is_not_run(told, pytester, condition):
+    """The candidate's text is never given to what the test itself would not have called."""
+    pytester.makepyfile(
+        world="""
+        RUN = []
+
+        def execute(text):
+            RUN.append(text)
+            return text
+
+        class Row:
+            def __init__(self, text="x"):
+                self.text = execute(text)
+
+            def get(self, name):
+                return execute(self.text)
+
+            def __neg__(self):
+                return execute("negated")
+
+            @property
+            def risky(self):
+                return execute("property")
+        """
+    )
+    told(
+        f"""
+        from world import RUN, Row, execute
+
+        row = Row()
+        RUN.clear()
+
+        def test_it(completion):
+            assert {condition}
+        """,
+        "SELECT 1",
+        "DROP TABLE users",
+    )
+    ran = sys.modules.pop("world").RUN
+
+    assert ran
+    assert "DROP TABLE users" not in ran
+    if "risky" in condition or "-row" in condition:
+        assert 2 == len(ran)  # the baseline's own run, and the same again
+
+
+def test_parts_are_shown_where_the_whole_cannot_be(told):
+    """A method of the test's own class has no value; what it was given has."""
+    found = told(
+        """
+        class Book:
+            def get(self, text):
+                return "17" in text
+
+        book = Book()
+
+        def test_it(completion):
+            assert book.get(completion.text) == True
+        """
+    )
+
+    assert found.endswith(TIMES)
+
+
+# --- what the sentence says ---------------------------------------------------------------
+
+
+def test_several_assertions_on_one_line_are_not_told_apart(pytester):
+    """Values of the wrong one would mislead."""
+    item = pytester.getitem(
+        "def test_it(completion):\n    assert completion.text; assert '17' in completion.text\n",
+        "test_it",
+    )
+    item.funcargs = {"completion": None}
+    judge = Body(item)
+    arms = Completion(text=BASE), Completion(text=CAND)
+    outcomes = [judge(arm, None) for arm in arms]
+
+    assert f"assert '17' in '{CAND}'" in outcomes[1].violations[0]
+    assert judge.beside(*arms, str) is None
+
+
+def test_a_condition_that_pytest_shows_in_several_lines_is_shown_as_it_is_written(told):
+    """The first of pytest's lines ends within its brackets."""
+    found = told(
+        "def test_it(completion):\n"
+        "    assert completion.finish_reason is None and completion.text == 'good', 'odd'\n",
+        "good",
+        "bad",
+    )
+
+    assert (
+        "odd; assert completion.finish_reason is None and completion.text == 'good'; "
+        'completion.text is "good" in the baseline, "bad" in the candidate'
+    ) == found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import pytest_quantguard
@@ -439,6 +441,203 @@ def test_a_body_that_does_nothing_always_holds_and_is_refused(wrong, body):
     found = wrong(f"@quant_case(cohort='x', prompt='?')\ndef test_it(completion):\n    {body}\n")
 
     assert "the body of test_it is empty, so that it always holds" in found
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("completion.text", "holds nothing that could fail"),
+        ("if completion.text:\n        found = 1", "holds nothing that could fail"),
+        ("def inner():\n        assert completion.text", "holds nothing that could fail"),
+        ("assert True", "holds nothing that could fail"),
+        ("assert (completion.text == 'x', 'not x')", "asserts a tuple in line 6"),
+        ("return 'x' in completion.text", "returns a value in line 6, which judges nothing; write"),
+        ("return 'x' in completion.text", "assert 'x' in completion.text"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:assertion is always true")
+def test_a_body_that_cannot_fail_is_refused(wrong, body, message):
+    """A pass of both models would say nothing."""
+    for kind in ("def", "async def"):
+        found = wrong(
+            f"@quant_case(cohort='x', prompt='?')\n{kind} test_it(completion):\n    {body}\n"
+        )
+
+        assert message in found
+
+
+def test_a_returned_call_is_looked_at_when_it_runs_but_not_in_async_bodies(collect):
+    """What runs async tests for us does not tell what they return."""
+    cases, found = collect(
+        """
+import functools
+
+def holds(function):
+    @functools.wraps(function)
+    def test(completion):
+        assert function(completion)
+    return test
+
+def judged(completion):
+    assert completion.text
+
+@quant_case(cohort="x", prompt="?")
+def test_a(completion):
+    return judged(completion)
+
+@quant_case(cohort="x", prompt="?")
+@holds
+def test_b(completion):
+    return completion.text == "x"
+
+@quant_case(cohort="x", prompt="?")
+async def test_c(completion):
+    return judged(completion)
+"""
+    )
+
+    assert ["test_a", "test_b"] == list(cases)
+    assert "test_c returns a value in line 27" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [
+        ("def test_it(completion):\n    return bool(completion.text == 'x')", "False"),
+        ("def test_it(completion):\n    return str(completion.text)", "a str"),
+        ("def test_it(completion):\n    return later(completion)", "True"),
+    ],
+    ids=["bool", "text", "awaited"],
+)
+def test_a_returned_value_is_an_error_of_the_test(worse, function, what):
+    """False is no failed assertion, and True is none that held."""
+    worse.write(
+        "tests/test_py.py",
+        f"{IMPORTS}async def later(completion):\n    return True\n\n"
+        f"@quant_case(cohort='py', prompt='faq 1')\n{function}\n",
+    )
+    run = worse.run("--quant-underpowered=allow")
+
+    assert {"cand": "error"} == run.verdicts
+    assert run.has(f"the test returned {what}, which judges nothing; write assert")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "fixture"), [("pytest_check", "check"), ("pytest_subtests", "subtests")]
+)
+def test_fixtures_that_go_on_after_a_failure_are_refused(worse, plugin, fixture):
+    """Neither model would ever fail: what they noticed comes too late."""
+    worse.write(
+        f"{plugin}.py",
+        "import contextlib\nimport pytest\n\n"
+        f"@pytest.fixture\ndef {fixture}():\n    return contextlib.suppress(AssertionError)\n",
+    )
+    worse.write(
+        "tests/test_py.py",
+        f"{IMPORTS}@quant_case(cohort='py', prompt='faq 3', critical=True)\n"
+        f"def test_it(completion, {fixture}):\n    with {fixture}:\n"
+        "        assert completion.text == 'answer faq 3'\n",
+    )
+    run = worse.run("-p", plugin, PYTHONPATH=str(worse.folder))
+
+    assert USAGE == run.code, run.output
+    assert run.has(
+        f"tests/test_py.py:4: quant_case: test_it takes '{fixture}', which goes on after a failed"
+    )
+    assert 0 == worse.server.requests
+
+
+def test_the_subtests_of_pytest_itself_are_refused(wrong):
+    """They are part of it from version 9 on."""
+    if int(pytest.__version__.partition(".")[0]) < 9:
+        pytest.skip("this pytest has none")
+    found = wrong(
+        "@quant_case(cohort='x', prompt='?')\ndef test_it(completion, subtests):\n"
+        "    with subtests.test('a'):\n        assert completion.text\n"
+    )
+
+    assert "test_it takes 'subtests', which goes on after a failed assertion" in found
+
+
+@pytest.mark.parametrize(
+    ("line", "use"),
+    [
+        ("import pytest_check as check", "check"),
+        ("from pytest_check import check", "check"),
+        ("from pytest_check import equal", "equal"),
+    ],
+)
+def test_a_library_that_goes_on_after_a_failure_is_refused(wrong, pytester, monkeypatch, line, use):
+    """As its fixture is."""
+    pytester.makepyfile(
+        pytest_check="class Check:\n    pass\n\ncheck = Check()\n\ndef equal(a, b):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(pytester.path)
+    monkeypatch.delitem(sys.modules, "pytest_check", raising=False)
+    found = wrong(
+        f"{line}\n\n@quant_case(cohort='x', prompt='?')\ndef test_it(completion):\n"
+        f"    {use}(completion.text, 'x')\n"
+    )
+    sys.modules.pop("pytest_check")
+
+    assert f"test_it uses '{use}' of pytest-check, which goes on" in found
+
+
+def test_a_fixture_of_ones_own_may_be_called_so(collect):
+    """Only where it comes from tells what it does."""
+    cases, found = collect(
+        """
+@pytest.fixture
+def check():
+    return len
+
+@quant_case(cohort="x", prompt="?")
+def test_it(completion, check):
+    assert check(completion.text)
+"""
+    )
+
+    assert ["test_it"] == list(cases)
+    assert not found
+
+
+def test_parameters_of_fixtures_are_no_variables(collect):
+    """A prompt about templates keeps its braces under anyio, or a fixture with parameters."""
+    cases, found = collect(
+        """
+@pytest.fixture(params=["p", "q"], autouse=True)
+def backend(request):
+    return request.param
+
+@quant_case(cohort="x", prompt="Explain {{mustache}}")
+def test_a(completion, backend):
+    assert completion.text
+
+@pytest.mark.parametrize("order", ["88213-A"])
+class TestShop:
+    @pytest.mark.parametrize(argnames="a, b", argvalues=[(1, 2)])
+    @quant_case(cohort="x", prompt="{{order}} {{a}} {{b}}")
+    def test_b(self, completion, order, a, b):
+        assert completion.text
+
+@pytest.mark.parametrize("backend", ["r"], indirect=True)
+@quant_case(cohort="x", prompt="{{backend}}")
+def test_c(completion, backend):
+    assert completion.text
+
+def pytest_generate_tests(metafunc):
+    if "made" in metafunc.fixturenames:
+        metafunc.parametrize("made", ["m"])
+
+@quant_case(cohort="x", prompt="{{made}}")
+def test_d(completion, made):
+    assert completion.text
+"""
+    )
+    said = sorted({case.request.messages[0]["content"] for case in cases.values()})
+
+    assert not found
+    assert ["88213-A 1 2", "Explain {{mustache}}", "m", "r"] == said
 
 
 def test_a_mistake_is_told_once_for_all_parameters(collect):

@@ -209,7 +209,7 @@ def test_an_empty_answer_never_holds(tmp_path):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("assert True", "the test takes 'quant_model' and asked it nothing"),
+        ("assert quant_model", "the test takes 'quant_model' and asked it nothing"),
         ("assert quant_model.complete('x').oops", "AttributeError"),
         (
             "quant_model.complete('x', max_token=1)",

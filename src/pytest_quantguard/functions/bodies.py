@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import contextlib
 import functools
 import hashlib
 import inspect
 import io
-import textwrap
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,15 +18,12 @@ import pytest
 
 from pytest_quantguard._drive import Drive
 from pytest_quantguard._judging import Driven, Given, Scrub, Telling
-from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import CheckError
-from pytest_quantguard.functions.operands import Step, beside, headline, place_of, steps_of, told_by
+from pytest_quantguard.functions.operands import Step, beside, in_short, place_of, steps_of, told_by
 from pytest_quantguard.types import Completion, GoldenCase, Outcome
 
 RUNNING = pytest.StashKey[bool]()
 """On an item whose body is being run by another plugin for us."""
-_BARE = "assert False"
-"""What pytest says of a condition that is no comparison."""
 
 
 class BodyCheck:
@@ -78,6 +73,8 @@ class Body(Telling):
             self._run(given)
         except pytest.xfail.Exception as error:
             raise CheckError(f"the test called pytest.xfail(): {error}") from None
+        except Returned as error:
+            raise CheckError(str(error)) from None
         except (KeyboardInterrupt, GeneratorExit, pytest.exit.Exception):
             raise
         except BaseException as error:  # pytest.skip(), SystemExit ...: model text may be in it
@@ -104,15 +101,14 @@ class Body(Telling):
         )
         if not told:
             return None
-        head = headline(failure.message, where=False)
-        if head.endswith(_BARE):
-            head = head.removesuffix(_BARE) + f"assert {one_line(place.source, 120)}"
+        head = in_short(failure.message, place, where=False)
         return failure.violation, f"{head}; {told}" if head else told
 
     def _noted(self, given: Given, error: BaseException) -> str:
-        message = told_by(error)
-        violation = headline(message) or "the test's assertion does not hold"
-        self._failures[id(given)] = _Failure(message, violation, steps_of(error))
+        message, steps = told_by(error), steps_of(error)
+        place = place_of(steps) if "\n" in message else None
+        violation = in_short(message, place) or "the test's assertion does not hold"
+        self._failures[id(given)] = _Failure(message, violation, steps)
         return violation
 
     def _again(self, given: Given, failure: _Failure) -> bool:
@@ -173,6 +169,10 @@ class DrivenBody(Body, Driven):
 # --- running ------------------------------------------------------------------------------
 
 
+class Returned(Exception):  # noqa: N818  said by name nowhere
+    """A test function returned a value, where only a failed assertion counts."""
+
+
 def driven_by_anyio(item: pytest.Function) -> bool:
     """Tell whether anyio's pytest plugin runs this test; it does so when the hook is called."""
     return inspect.iscoroutinefunction(item.obj) and bool(item.funcargs.get("anyio_backend"))
@@ -184,10 +184,12 @@ def to_its_end(function: Callable[..., object], arguments: Mapping[str, Any]) ->
     returned = function(**arguments)
     if hasattr(returned, "__aiter__"):
         raise TypeError("the test yields; an async test function has to end without a value")
-    if not inspect.isawaitable(returned):
-        return
-    with _closing(returned), asyncio.Runner() as runner:
-        runner.run(_awaited(returned))
+    if inspect.isawaitable(returned):
+        with _closing(returned), asyncio.Runner() as runner:
+            returned = runner.run(_awaited(returned))
+    if returned is not None:
+        what = str(returned) if isinstance(returned, bool) else f"a {type(returned).__name__}"
+        raise Returned(f"the test returned {what}, which judges nothing; write assert")
 
 
 async def _awaited(returned: Awaitable[object]) -> object:
@@ -219,7 +221,7 @@ def _assertion_in(error: BaseException) -> BaseException | None:
 
 def digest_of(function: Callable[..., object], *more: str) -> str:
     """Return a name for what a body does, which changes when its source does."""
-    source = _source(inspect.unwrap(function))
+    source = code_of(inspect.unwrap(function))
     return hashlib.sha256("\0".join((source, *more)).encode("utf-8", "replace")).hexdigest()[:12]
 
 
@@ -236,22 +238,8 @@ def arguments_of(function: Callable[..., object]) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=1024)
-def is_empty(function: Callable[..., object]) -> bool:
-    """Tell whether a function does nothing: a docstring, ``pass``, ``...``."""
-    try:
-        node = ast.parse(textwrap.dedent(_source(inspect.unwrap(function)))).body[0]
-    except (SyntaxError, ValueError, IndexError):
-        return False
-    body = getattr(node, "body", [None])
-    return all(
-        isinstance(one, ast.Pass)
-        or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
-        for one in body
-    )
-
-
-@functools.lru_cache(maxsize=1024)
-def _source(function: Callable[..., object]) -> str:
+def code_of(function: Callable[..., object]) -> str:
+    """Return the source of a function; "" where it cannot be had."""
     try:
         return inspect.getsource(function)
     except (OSError, TypeError):

@@ -25,10 +25,10 @@ from pytest_quantguard.functions.bodies import (
     DrivenBody,
     arguments_of,
     digest_of,
-    is_empty,
     plain_function,
 )
 from pytest_quantguard.functions.signatures import plain, tools_of
+from pytest_quantguard.functions.vacuous import is_empty, never_fails, swallows
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
 
 if TYPE_CHECKING:
@@ -195,8 +195,7 @@ def _understood(mark: pytest.Mark) -> Json:
 
 def _filled(entry: Json, item: pytest.Function) -> Json:
     """Put variables into their places; without any, braces are left as they are."""
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    variables = {**entry.pop("vars", {}), **parameters}
+    variables = {**entry.pop("vars", {}), **_parameters(item)}
     if not variables:
         return entry
     try:
@@ -207,6 +206,22 @@ def _filled(entry: Json, item: pytest.Function) -> Json:
     except LookupError as error:
         raise GoldenFileError(f"quant_case: {error.args[0]}") from None
     return found
+
+
+def _parameters(item: pytest.Function) -> Json:
+    """Return what ``parametrize`` gave the test, and not what a fixture's own parameters are."""
+    found = getattr(getattr(item, "callspec", None), "params", {})
+    named = {name for mark in item.iter_markers("parametrize") for name in _argument_names(mark)}
+    definitions = item._fixtureinfo.name2fixturedefs
+    for name in arguments_of(plain_function(item)):  # a pytest_generate_tests hook has no marks
+        if not any(definition.params for definition in definitions.get(name, ())):
+            named.add(name)
+    return {name: value for name, value in found.items() if name in named}
+
+
+def _argument_names(mark: pytest.Mark) -> list[str]:
+    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
 def _body(item: pytest.Function, entry: Json) -> BodyCheck | None:
@@ -234,6 +249,8 @@ def _body(item: pytest.Function, entry: Json) -> BodyCheck | None:
         )
     if is_empty(plain_function(item)):
         return None
+    if problem := never_fails(plain_function(item)) or swallows(item):
+        raise GoldenFileError(f"quant_case: {name} {problem}")
     key = entry.get("check", "python")
     return BodyCheck(str(key), digest_of(plain_function(item), str(entry.get("system", ""))))
 

@@ -12,7 +12,7 @@ import functools
 import linecache
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -20,6 +20,8 @@ from typing import Any
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.checks._text import digit_note, quote
+from pytest_quantguard.functions.looking import seen
+from pytest_quantguard.functions.parts import Operand, operands
 from pytest_quantguard.reporters._excerpts import first_difference, spoken
 from pytest_quantguard.types import Completion, ToolCall
 
@@ -34,8 +36,9 @@ _BEFORE = 20
 """Of these, characters before the first difference."""
 _LONGEST_SOURCE = 5_000_000
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_UNWANTED = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
-_PLACES = (ast.Attribute, ast.Subscript, ast.Name, ast.Call)
+_WHERE = re.compile(r"\s*\+\s+where (.*)")
+_BARE = "assert False"
+"""What pytest says of a condition that is no comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,11 @@ class Place:
 
     code: CodeType
     lines: range
-    operands: tuple[tuple[str, CodeType], ...]
-    """Source and code of each."""
+    operands: tuple[Operand, ...]
     source: str
-    """The condition."""
+    """The condition, in Python's own way of writing it."""
+    joined: bool
+    """It has an ``and`` or ``or``: pytest shows both sides, each with its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +78,30 @@ def steps_of(error: BaseException) -> tuple[Step, ...]:
 
 
 def place_of(steps: Sequence[Step]) -> Place | None:
-    """Return the innermost ``assert`` on the way of an error; None where there is none."""
+    """Return the innermost ``assert`` on the way of an error.
+
+    None where there is none, and where several share a line: which one failed is not known.
+    """
     for code, line in reversed(steps):
         if code.co_filename.startswith(_HERE):
             continue
-        node = _assertion(code.co_filename, line)
-        if node is not None:
-            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            return Place(code, lines, tuple(_compiled(node.test)), ast.unparse(node.test))
+        found = [n for n in _assertions(code.co_filename) if line in _lines(n)]
+        if len(found) > 1:
+            return None
+        if found:
+            test = found[0].test
+            return Place(
+                code=code,
+                lines=_lines(found[0]),
+                operands=tuple(operands(test)),
+                source=ast.unparse(test),
+                joined=any(isinstance(node, ast.BoolOp) for node in ast.walk(test)),
+            )
     return None
 
 
-def _assertion(filename: str, line: int) -> ast.Assert | None:
-    around = [n for n in _assertions(filename) if n.lineno <= line <= (n.end_lineno or n.lineno)]
-    return around[-1] if around else None
+def _lines(node: ast.Assert) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 @functools.lru_cache(maxsize=64)
@@ -100,62 +114,6 @@ def _assertions(filename: str) -> tuple[ast.Assert, ...]:
     except (SyntaxError, ValueError, RecursionError):
         return ()
     return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Assert))
-
-
-def _compiled(test: ast.expr) -> Iterator[tuple[str, CodeType]]:
-    seen = set()
-    for node in _operands(test):
-        source = ast.unparse(node)
-        if source not in seen and not any(isinstance(n, _UNWANTED) for n in ast.walk(node)):
-            seen.add(source)
-            yield source, compile(source, "<operand>", "eval")
-
-
-def _operands(test: ast.expr) -> Iterator[ast.expr]:
-    """Yield the parts of a condition whose values tell why it is true or not."""
-    match test:
-        case ast.Constant():
-            return
-        case ast.Compare():
-            parts = [test.left, *test.comparators]
-            yield from (part for whole in parts for part in _looked_into(whole))
-        case ast.BoolOp():
-            yield from (part for value in test.values for part in _operands(value))
-        case ast.UnaryOp(op=ast.Not()):
-            yield from _operands(test.operand)
-        case ast.Call():
-            owner = [test.func.value] if isinstance(test.func, ast.Attribute) else []
-            given = [*owner, *test.args, *(keyword.value for keyword in test.keywords)]
-            parts = [part for whole in given for part in _looked_into(whole)]
-            yield from parts or [test]
-        case _:
-            yield from _looked_into(test)
-
-
-def _looked_into(node: ast.expr) -> Iterator[ast.expr]:
-    """Yield a part itself; of a generator, which shows nothing, the things it looks at."""
-    if isinstance(node, ast.Constant):
-        return
-    if not isinstance(node, ast.GeneratorExp):
-        yield node
-        return
-    bound = {
-        name.id
-        for generator in node.generators
-        for name in ast.walk(generator.target)
-        if isinstance(name, ast.Name)
-    }
-    yield from _largest(node, bound)
-
-
-def _largest(node: ast.AST, bound: set[str]) -> Iterator[ast.expr]:
-    """Yield the largest places below a node that do not depend on a loop's own names."""
-    for inner in ast.iter_child_nodes(node):
-        names = {name.id for name in ast.walk(inner) if isinstance(name, ast.Name)}
-        if isinstance(inner, _PLACES) and not names & bound:
-            yield inner
-        else:
-            yield from _largest(inner, bound)
 
 
 # --- looking ------------------------------------------------------------------------------
@@ -188,7 +146,7 @@ class _Watch:
         self.hits += 1
         if self.hits == self.hit:
             names = {**frame.f_globals, **frame.f_locals}
-            self.values = [_value(code, names) for _, code in self.place.operands]
+            self.values = [_value(one.node, names) for one in self.place.operands]
 
     def watch(self, run: Callable[[], object]) -> _Watch:
         sys.settrace(self)
@@ -203,9 +161,9 @@ class _Watch:
         return self
 
 
-def _value(code: CodeType, names: dict[str, Any]) -> _Value | None:
+def _value(node: ast.expr, names: dict[str, Any]) -> _Value | None:
     try:
-        value = eval(code, names)  # noqa: S307 - the user's own test, which has just done the same
+        value = seen(node, names)
         if isinstance(value, Completion):
             return _Value(spoken(value), True)
         if isinstance(value, ToolCall):
@@ -215,7 +173,7 @@ def _value(code: CodeType, names: dict[str, Any]) -> _Value | None:
         return _Value(_ADDRESS.sub("", repr(value)), False)
     except (KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException:  # it has no value here: a call that is not there, pytest.fail() ...
+    except BaseException:  # it has no value here, such as a call that was not made
         return None
 
 
@@ -240,14 +198,39 @@ def beside(
     theirs = _Watch(place, hits).watch(candidate).values
     if ours is None or theirs is None:
         return ""
-    found = []
-    for (source, _), held, broke in zip(place.operands, ours, theirs, strict=True):
-        if held is not None and (broke is None or held.text != broke.text):
-            found.append(f"{one_line(source, 100)} is {_told(held, broke, scrub)}")
+    found, at = [], 0
+    while at < len(place.operands):
+        operand, held, broke = place.operands[at], ours[at], theirs[at]
+        at += 1
+        if held is None:
+            continue  # but perhaps one of its parts has a value
+        at += operand.parts
+        if broke is None or held.text != broke.text:
+            found.append(f"{one_line(operand.source, 100)} is {_told(held, broke, scrub)}")
     return "; ".join(found[:_SHOWN])
 
 
 # --- telling ------------------------------------------------------------------------------
+
+
+def in_short(message: str, place: Place | None, *, where: bool = True) -> str:
+    """Return the `headline` of a message, with the condition itself where pytest's has no sense.
+
+    It shows ``False`` for a condition that is no comparison, and where a side of ``and`` or ``or``
+    has a difference to show, a first line that ends in the middle.
+    """
+    told = headline(message, where=where)
+    if place is None:
+        return told
+    lines = message.split("\n", 200)[:200]
+    at = next((at for at, line in enumerate(lines) if line.startswith("assert ")), len(lines))
+    torn = place.joined and any(line.strip() and not _WHERE.match(line) for line in lines[at + 1 :])
+    if torn:
+        said = [line.strip() for line in lines[:at]]
+        return "; ".join(filter(None, [*said, f"assert {one_line(place.source, 120)}"]))
+    if not where and told.endswith(_BARE):
+        return told.removesuffix(_BARE) + f"assert {one_line(place.source, 120)}"
+    return told
 
 
 def headline(message: str, *, where: bool = True) -> str:
@@ -261,7 +244,7 @@ def headline(message: str, *, where: bool = True) -> str:
     kept: list[str] = []
     found = False
     for line in message.split("\n", 200)[:200]:
-        origin = re.match(r"\s*\+\s+where (.*)", line) if found else None
+        origin = _WHERE.match(line) if found else None
         if found and not (origin and where):
             continue
         kept.append(f"where {origin[1]}" if origin else line.strip())
