@@ -85,9 +85,7 @@ def test_each_third_party_has_one_home(path):
         assert library not in roots or room(path) in homes, f"{room(path)} imports {library}"
 
 
-@pytest.mark.parametrize(
-    "drawer", ["checks", "commands", "metrics", "providers", "reporters"]
-)
+@pytest.mark.parametrize("drawer", ["checks", "commands", "metrics", "providers", "reporters"])
 def test_a_drawers_table_imports_nothing(drawer):
     """Listing what there is must cost nothing."""
     assert set() == imports(PACKAGE / drawer / "__init__.py", top_level=True) - {"__future__"}

@@ -193,3 +193,158 @@ def test_case_can_tell_options_apart(judge):
 
     assert judge(check, "Give it to us.").ok
     assert not judge(check, "In the US.").ok
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "text"),
+    [
+        (LETTERS, "B", "\uff08B\uff09"),
+        (LETTERS, "B", "\u3010B\u3011"),
+        (LETTERS, "B", "B\uff09"),
+        (LETTERS, "B", "\uff22\u3002"),
+        (LETTERS, "B", "\ufeffB"),
+        (LETTERS, "B", "$B$"),
+        (LETTERS, "B", "\\boxed{B}"),
+        (LETTERS, "B", "$\\boxed{\\text{B}}$"),
+        (LETTERS, "B", "B \u2705"),
+        (("\u662f", "\u5426"), "\u662f", "\u300c\u662f\u300d"),
+        (("\u662f", "\u5426"), "\u662f", "\u662f\u3002"),
+        (("\u662f", "\u5426"), "\u662f", "\u662f\uff01"),
+        (
+            ("\u0939\u093e\u0901", "\u0928\u0939\u0940\u0902"),
+            "\u0939\u093e\u0901",
+            "\u0939\u093e\u0901\u0964",
+        ),
+        (
+            ("\u0646\u0639\u0645", "\u0644\u0627"),
+            "\u0646\u0639\u0645",
+            "\u200f\u0646\u0639\u0645\u060c",
+        ),
+        (("s\u00ed", "no"), "s\u00ed", "\u00a1Si\u0301!"),
+        (("1", "2"), "2", "\uff12"),
+        (("\U0001f44d", "\U0001f44e"), "\U0001f44e", "\U0001f44e"),
+        (("(A)", "(B)"), "(B)", "B"),
+    ],
+)
+def test_a_label_in_any_script_and_spelling(judge, options, expected, text):
+    """Punctuation of every script, Unicode forms, invisible characters and LaTeX are no letters."""
+    assert judge(Choice(options=options, expected=expected), text).ok
+    assert not judge(
+        Choice(options=options, expected=options[0 if expected == options[1] else 1]), text
+    ).ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: B. Vitamin C",
+        "Answer: B (Hepatitis C)",
+        "Answer: B. A triangle has three sides.",
+        "Answer: B, because A is wrong",
+        "Answer: B - not C",
+        "**Answer**: B",
+        "Answer : B",
+        "ANSWER\uff1a(b) as in D",
+        "Answer: **B.** Vitamin C",
+        "Answer: $\\boxed{B}$: the vitamin A",
+        "Answer:\n```\nB\n```",
+    ],
+)
+def test_a_label_that_begins_the_place_wins(judge, text):
+    """What stands behind a label that is set off is its text or its reason, not another label."""
+    assert judge(Choice(options=LETTERS, expected="B", after="Answer:"), text).ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Answer: A, B", "Answer: A or B", "Answer: (A) or (B)", "Answer: A. / B.", "Answer: A; B"],
+)
+def test_a_list_of_labels_is_ambiguous(judge, text):
+    """A label that begins the place does not win when another one is listed next."""
+    (violation,) = judge(Choice(options=LETTERS, after="Answer:"), text).violations
+
+    assert violation.startswith('ambiguous: "A", "B"')
+
+
+def test_anywhere_does_not_take_the_first_label(judge):
+    """In a whole text the order says nothing: the model may have changed its mind."""
+    check = Choice(options=LETTERS, where="anywhere")
+
+    assert not judge(check, "A, no wait, that is wrong. It is B.").ok
+
+
+@pytest.mark.parametrize(
+    "text", ["Score: 4/5", "4 out of 5", "I give 4 of 5.", "4.0", "Score: 4 / 5!"]
+)
+def test_the_scale_is_no_label(judge, text):
+    """A score is named with its scale, and may have a zero behind the point."""
+    check = Choice(options=["1", "2", "3", "4", "5"], expected="4", where="last_line")
+
+    assert judge(check, text).ok
+
+
+@pytest.mark.parametrize("text", ["Score: 4.5", "Score: 14", "4/5/2024", "4 or 5"])
+def test_other_numbers_are_no_scores(judge, text):
+    """A fraction, a longer number, a date and two scores name none."""
+    check = Choice(options=["1", "2", "3", "4", "5"], expected="4", where="last_line")
+
+    assert not judge(check, text).ok
+
+
+def test_labels_with_a_slash_are_read_as_they_are(judge):
+    """Where the labels are fractions, no scale is taken away."""
+    check = Choice(options=["1/2", "1/4"], expected="1/4", where="last_line")
+
+    assert judge(check, "So it is 1/4 of it.").ok
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("last_line", "Well:\n```\nyes\n```"),
+        ("last_line", "Well.\n\nyes\n\n---\n"),
+        ("last_line", '{\n  "answer": "yes"\n}'),
+        ("last_line", "<answer>\nyes\n</answer>"),
+        ("first_line", "```text\nyes\n```"),
+        ("first_line", "***\n# Yes\nbecause no"),
+    ],
+)
+def test_lines_that_say_nothing_are_skipped(judge, where, text):
+    """Fences, rules, brackets and tags are not the first or the last line."""
+    assert judge(Choice(options=ANSWERS, expected="yes", where=where), text).ok
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"options": LETTERS, "after": "  "}, "`after` is nothing but blanks"),
+        ({"options": ["(A)", "A"]}, "`options` holds '(A)' and 'A', which are the same without"),
+        ({"options": ["yes", "yes!"]}, "`options` holds 'yes' and 'yes!', which are the same"),
+        ({"options": ["s\u00ed", "si\u0301"]}, "twice"),
+    ],
+)
+def test_labels_that_cannot_be_told_apart(parameters, sentence):
+    """They are a mistake of whoever wrote them."""
+    with pytest.raises(ValueError, match="`") as error:
+        Choice(**parameters)
+
+    assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "e" + "\u0301\u0316" * 49_000,
+        "Answer" + " *" * 49_000,
+        "Answer:" * 14_000,
+        "\\text{" * 16_000,
+        "$" * 99_000,
+        "A, " * 33_000,
+        "1 / " * 24_000,
+    ],
+)
+def test_hostile_texts_take_no_time(judge, bounded, text):
+    """Marks without end, half LaTeX and runs of the marker are read in linear time."""
+    for place in ({"after": "Final Answer:"}, {"after": "Answer:"}, {"where": "last_line"}):
+        with bounded():
+            judge(Choice(options=[*LETTERS, "1"], **place), text)

@@ -172,3 +172,40 @@ def test_nonsense_is_refused(parameters, part):
         CodeParses(**parameters)
 
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [
+        ("def f(x):\n    y = x\nreturn y", "'return' outside function in line 3"),
+        ("for i in x:\n    pass\ncontinue", "'continue' not properly in loop in line 3"),
+        (
+            "class A:\n    def f(self):\n        pass\n    return self.x",
+            "'return' outside function",
+        ),
+        ("def f(a, a):\n    pass", "duplicate argument 'a'"),
+        ("if x:\n    y()\nyield z", "'yield' outside function"),
+    ],
+)
+def test_what_only_the_compiler_refuses(judge, code, part):
+    """A body that lost its indentation still parses, and is no program."""
+    (violation,) = judge(CodeParses(language="python"), f"```python\n{code}\n```").violations
+
+    assert part in violation
+
+
+@pytest.mark.parametrize(
+    "code", ["await f()", "async with a as b:\n    pass", 'x = "\\d"', "1 is 1"]
+)
+def test_code_of_a_notebook_compiles(judge, code):
+    """`await` outside of a function is right in a notebook; a warning is no mistake."""
+    assert judge(CodeParses(language="python"), f"```python\n{code}\n```").ok
+
+
+@pytest.mark.parametrize("text", ["OK", " Hello\n", "S\u00ed"])
+def test_one_word_is_no_code(judge, text):
+    """A single name is Python, and no code that anybody asked for; in a fence it may be."""
+    (violation,) = judge(CodeParses(language="python"), text).violations
+
+    assert violation == f'there is no code, only the word "{text.strip()}"'
+    assert judge(CodeParses(language="python"), f"```python\n{text.strip()}\n```").ok

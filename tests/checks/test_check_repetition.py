@@ -235,3 +235,75 @@ def test_nonsense_is_refused(parameters, part):
         Repetition(**parameters)
 
     assert part in str(caught.value)
+
+
+REGULAR = {
+    "json": '{"seats": [' + ", ".join(["false"] * 40) + "]}",
+    "nulls": "[" + ", ".join(["null"] * 300) + "]",
+    "fenced": "Here it is:\n```json\n[" + ", ".join(["false"] * 40) + "]\n```",
+    "board": "\n".join(["| empty | empty | empty | empty |"] * 5),
+    "matrix": "\n".join([" ".join(["0"] * 20)] * 20),
+    "cells": "\n".join(["1, true, true, true, true, true"] * 5),
+    "dump": "00000000  " + "00 " * 200,
+    "signature": "Signature: " + "_" * 210,
+    "rule": "Title\n" + "=" * 210,
+    "access log": "Here is the log:\n"
+    + "".join(f"2024-01-0{n % 9 + 1} 10:00:0{n % 9} GET /health 200 OK web\n" for n in range(40)),
+    "sql": "\n".join(
+        f"INSERT INTO t (id, a, b, c) VALUES ({n}, 'User {n}', 1);" for n in range(50)
+    ),
+    "csv": "".join(f"{n},active,eu-central\n" for n in range(60)),
+    "twenty steps": "".join(f"Room {n} is open for you from nine.\n" for n in range(20)),
+}
+
+
+@pytest.mark.parametrize("name", REGULAR)
+def test_regular_data_is_no_loop(judge, name):
+    """JSON, grids, rules, logs and statements look alike because they should."""
+    assert () == judge(Repetition(), REGULAR[name]).violations
+
+
+@pytest.mark.parametrize("name", ["board", "matrix", "rule"])
+def test_what_was_cut_off_is_a_loop(judge, name):
+    """A table or a rule that only the token limit ended is no table."""
+    assert not judge(Repetition(), REGULAR[name], finish_reason="length").ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-" * 600, "| no data | no data |\n" * 300, "0 " * 3_000],
+    ids=["rule", "rows", "zeros"],
+)
+def test_data_without_end_is_a_loop(judge, text):
+    """A rule or table that long is nothing that anybody asked for."""
+    assert not judge(Repetition(), text).ok
+
+
+def test_a_loop_inside_of_json(judge):
+    """The texts in JSON are looked at, each one and all together."""
+    (one,) = judge(Repetition(), json.dumps({"text": SORRY * 20})).violations
+    (many,) = judge(Repetition(), json.dumps({"steps": [SORRY] * 40})).violations
+
+    assert one == f'a value in the text repeats "{SORRY}" 20 times, from character 1 to the end'
+    assert "of the runs of 8 words in the values in the text stood there before" in many
+
+
+COUNTING = {
+    "step": "".join(
+        f"Step {n}: Please check the order status and contact support. " for n in range(1, 60)
+    ),
+    "heading": "".join(f"### Step {n}\nPlease check the order.\n" for n in range(1, 60)),
+    "counter": "".join(f"The number is {n} and the next number is {n + 1}. " for n in range(60)),
+    "dates": "".join(f"On 2024-01-{n:02} the customer called us again. " for n in range(1, 29)),
+    "letters": "".join(
+        f"Option {char}: The customer should call. " for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_a_loop_that_counts(judge, name):
+    """The same sentence with another number or letter is a loop, after more repeats."""
+    (violation,) = judge(Repetition(), COUNTING[name]).violations
+
+    assert "times with other numbers or letters, from character " in violation

@@ -55,7 +55,9 @@ def parse(text: str, *, fenced: bool = False, subject: str = "the answer") -> An
     inner = _inside_fence(body)
     if inner is not None:
         if not fenced:
-            raise NotJson(f"{subject} has a ``` fence around the JSON, which `fenced` would allow")
+            raise NotJson(
+                f"{subject} has a {body[:3]} fence around the JSON, which `fenced` would allow"
+            )
         body = inner.strip(_SPACE)
     value = _decode(body, subject)
     if _deeper_than(value, MAX_DEPTH):
@@ -112,12 +114,14 @@ def _why(error: json.JSONDecodeError, body: str, subject: str) -> str:
 
 
 def _inside_fence(body: str) -> str | None:
-    if not (body.startswith("```") and body.endswith("```") and len(body) > 6):
+    mark = body[:3]
+    if mark not in ("```", "~~~") or not body.endswith(mark) or len(body) <= 6:
         return None
-    label, newline, inner = body[3:-3].partition("\n")
-    if not newline or label.strip().lower() not in ("", "json"):
-        return None
-    return inner
+    inner = body.strip(mark[0])
+    label = inner[:4].lower()
+    if label == "json" and inner[4:5] in (*_SPACE, "{", "["):
+        return inner[4:]
+    return inner if inner[:1] in (*_SPACE, "{", "[") else None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

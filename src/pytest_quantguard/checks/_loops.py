@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from pytest_quantguard.checks import _regular
 from pytest_quantguard.checks._overlap import TOKEN
 
 TAIL = 20_000
@@ -22,6 +23,11 @@ _LEAST_CHARS = 200
 _LEAST_RUNS = 50
 _WORD = re.compile(r"\w+")
 _FIRST_WORD = re.compile(r"(?<!\w)\w")
+_DIGITS = re.compile(r"\d+")
+# A counting loop says the same sentence with another number; lists and plans do so for a while.
+_COUNTS, _COUNTS_PER_TIME = 25, 5
+_LEAST_WORDS = 5
+_NO_PROSE = re.compile(r"[{}<>=;|\\]|\w[(,]\w|\w\(\)")
 _NUMBERING = re.compile(r"^[^\S\n]*[0-9]{1,9}[.)](?=\s)", re.MULTILINE)
 
 
@@ -33,20 +39,39 @@ class Loop:
     times: int
     start: int
     """Where it begins, in characters from 0."""
+    counting: bool = False
+    """Whether the repeats have different numbers or letters: "Step 7", "Option C"."""
 
 
-def tail_loop(text: str, times: int) -> Loop | None:
+def tail_loop(text: str, times: int, *, cut: bool = False) -> Loop | None:
     """Return the shortest unit that the text repeats at least ``times`` times up to its end.
 
     The last repeat may be cut. Two ways of repeating count: character by character, and word by
     word, where blanks, punctuation, case and the numbers of a list do not matter. A loop is not a
     flourish: it holds 60 letters or digits (60 letters, word by word), or is 200 characters long.
+    A rule or a table of equal cells is none, unless the answer was ``cut`` off in it.
+
+    A sentence that differs in its numbers or in single letters only, "Step 7: Check the order.",
+    is repeated when it stands there 25 times, or five times ``times``.
     """
     bare = text.rstrip()
     blanks = len(text) - len(bare)
     if blanks >= max(times, _LEAST_CHARS):
         return Loop(unit=text[-1], times=blanks, start=len(bare))
-    return _by_characters(bare, times) or _by_words(bare, times)
+    loop = _by_characters(bare, times) or _by_words(bare, times)
+    if loop:
+        return loop if cut or not _meant(bare, loop.start) else None
+    return _by_words(bare, max(_COUNTS, _COUNTS_PER_TIME * times), counting=True)
+
+
+def _meant(text: str, start: int) -> bool:
+    """Tell whether a loop is a rule, or begins in a table."""
+    if len(text) - start > _regular.GRID_UP_TO:
+        return False
+    if _regular.is_rule(text[start:]):
+        return True
+    line = text.rfind("\n", max(0, start - _LEAST_CHARS), start) + 1
+    return _regular.is_grid(text[line if line or start < _LEAST_CHARS else start :])
 
 
 def duplicate_share(text: str) -> tuple[float, Loop] | None:
@@ -66,7 +91,7 @@ def duplicate_share(text: str) -> tuple[float, Loop] | None:
 
 
 def _share(text: str, start: int, end: int) -> tuple[float, Loop] | None:
-    words = list(TOKEN.finditer(text, start, end))
+    words = list(TOKEN.finditer(_regular.without_log_lines(text[start:end])))
     folded = [word[0].casefold() for word in words]
     runs = list(zip(*(folded[shift:] for shift in range(RUN)), strict=False))
     counted = Counter(run for run in runs if not all(map(str.isdecimal, run)))
@@ -75,6 +100,7 @@ def _share(text: str, start: int, end: int) -> tuple[float, Loop] | None:
     run, times = counted.most_common(1)[0]
     at = runs.index(run)
     first, last = words[at].start(), words[at + RUN - 1].end()
+    first, last = start + first, start + last
     return 1 - len(counted) / counted.total(), Loop(unit=text[first:last], times=times, start=first)
 
 
@@ -114,11 +140,14 @@ def _earliest(text: str, start: int, period: int) -> int:
 # --- word by word -----------------------------------------------------------------------
 
 
-def _by_words(text: str, times: int) -> Loop | None:
+def _by_words(text: str, times: int, *, counting: bool = False) -> Loop | None:
     begin = max(0, len(text) - TAIL)
     window = _NUMBERING.sub(lambda match: " " * len(match[0]), text[begin:])
+    window = _regular.without_log_lines(window) if counting else window
     words = list(_WORD.finditer(window))
     folded = [word[0].casefold() for word in words]
+    if counting:
+        folded = ["#" if len(word) == 1 else _DIGITS.sub("#", word) for word in folded]
     for cut in (0, 1):  # the last word may be cut
         kept = folded[: len(folded) - cut]
         letters = [0, *accumulate(sum(map(str.isalpha, word)) for word in reversed(kept))]
@@ -127,8 +156,18 @@ def _by_words(text: str, times: int) -> Loop | None:
                 continue
             first = len(kept) - size
             unit = window[words[first].start() : words[first + period - 1].end()]
-            return Loop(unit=unit, times=size // period, start=begin + words[first].start())
+            after = words[first + period].start()
+            if counting and not _is_sentence(window[words[first].start() : after]):
+                continue
+            start = begin + words[first].start()
+            return Loop(unit=unit, times=size // period, start=start, counting=counting)
     return None
+
+
+def _is_sentence(unit: str) -> bool:
+    """Tell a sentence from a line of data or code."""
+    words = [word for word in unit.split() if sum(map(str.isalpha, word)) > 1]
+    return len(words) >= _LEAST_WORDS and not _NO_PROSE.search(unit)
 
 
 # --- both -------------------------------------------------------------------------------

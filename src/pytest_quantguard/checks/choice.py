@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from pytest_quantguard.checks import _params
+from pytest_quantguard.checks import _labels, _params
 from pytest_quantguard.checks._text import listed, quote
 from pytest_quantguard.errors import did_you_mean
 from pytest_quantguard.types import Completion, GoldenCase, Outcome
 
 _PLACES = ("whole", "first_line", "last_line", "anywhere")
 _LOOKED_AT = 100_000
-# What models put around a label: "**B.**", "(B)", "`yes`", "- maybe", "> B".
 _BULLET = re.compile(r"\s*(?:[-+>\u2022]|#{1,6})\s+")
-_OPENING = " \t\r\n*_`~\"'\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a\u00ab\u00bb()[]{}<>|"
-_CLOSING = _OPENING + ".,:;!?"
 # Where no word begins or ends: inside "yesterday", "no-one", "don't", "1.5".
 _STARTS = r"(?<!\w)(?<!\w[-'\u2019])(?<!\d[.,])"
 _ENDS = r"(?!\w)(?![-'\u2019]\w)(?![.,]\d)"
 # Scripts without blanks between words, where a label may touch the next letter.
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+# Behind a label with which a place begins; what follows is its text or its reason.
+_SET_OFF = re.compile(
+    "[*_`\"'\u2019\u201d)\\]}>]*(?:$|\\s?[(\u2014\u2013]|\\s-\\s|[.):,;\u3001\u3002](?!\\d)|(?<=[)\\]])(?!\\w))"
+)
+_JOINED = re.compile(r"(?:or|and|oder|und|ou|et|o|e|y|of|en|eller|og|och)\b|[/&+]")
+_LISTED = re.compile(r"[^\w\s]*(?:$|[.,;)/&]|\s(?:or|and|oder|und|ou|et)\b)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,19 @@ class Choice:
     longer of two options does ("very likely" is not "likely"), and two different options are
     ambiguous. Only labels are read, not their meaning: "not B" names B.
 
+    Compared is the NFKC form: full-width letters, punctuation of any script, invisible characters
+    and ``\\boxed{}`` make no difference. A place that begins with a label which is set off by
+    ``.``, ``)``, ``:``, ``,``, ``(`` or a dash names that label, whatever follows it ("B. Vitamin
+    C"), unless another one is listed next ("A, B"); ``anywhere`` does not look at the order.
+    "4/5", "4 out of 5" and "4.0" name 4. Lines of fences, rules, brackets or one tag are skipped.
+
     Parameters:
         options: the labels, at least two.
         expected: the right label, or several that are allowed. Without it any option will do.
         where: ``whole`` (the whole answer), ``first_line``, ``last_line`` or ``anywhere``.
         after: a text such as "Answer:", instead of ``where``: the option stands after its last
-            occurrence, in the same line, or in the next one where nothing follows.
+            occurrence, in the same line, or in the next one where nothing follows. Case, Markdown
+            emphasis and blanks in it do not matter: "**answer** :" will do.
         case_sensitive: true makes upper and lower case differ. Without it they are alike, except
             that in running text an option of one letter has to be written as it is given, or
             with a bracket, as "(b)": "a" is an article, not option A.
@@ -76,18 +86,16 @@ class Choice:
         _params.flag("case_sensitive", self.case_sensitive)
         if self.after is not None:
             _params.text("after", self.after)
+            if not self.after.strip():
+                raise ValueError('`after` is nothing but blanks; write a text such as "Answer:"')
             if self.where != "whole":
                 raise ValueError("`after` says where to look; leave `where` out")
         if len(options) < 2:
             raise ValueError(f"`options` has to hold at least two labels, got {options!r:.80}")
-        folded = [self._plain(option) for option in options]
-        for number, option in enumerate(folded):
-            if not option:
-                raise ValueError("`options` holds a label of nothing but blanks")
-            if option in folded[:number]:
-                raise ValueError(f"`options` holds {options[number]!r:.80} twice")
+        _distinct(options, [self._plain(option) for option in options])
+        folded = [self._core(option) for option in options]
         for label in expected:
-            if self._plain(label) not in folded:
+            if self._core(label) not in folded:
                 raise ValueError(
                     f"`expected` is {label!r:.80}, which is no option; "
                     f"{did_you_mean(label, options)}"
@@ -102,7 +110,7 @@ class Choice:
             return self._none(
                 f"the answer has {len(text)} characters; at most {_LOOKED_AT} are looked at"
             )
-        place = self._place(text)
+        place = self._place(_labels.one_spelling(text))
         if place is None:
             return self._none(f"{quote(self.after or '')} does not occur in {quote(text)}")
         alone = self._alone(place)
@@ -113,6 +121,10 @@ class Choice:
                 f"the answer should be one of {listed(self.options)} and nothing else, "
                 f"got {quote(text.strip())}"
             )
+        place = _labels.without_scale(place, self.options)
+        first = self._first(place) if self.where != "anywhere" else None
+        if first is not None:
+            return self._judged(first)
         named = self._named(place)
         if not named:
             return self._none(f"none of {listed(self.options)} is named in {quote(place.strip())}")
@@ -123,8 +135,8 @@ class Choice:
         return self._judged(next(iter(named)))
 
     def _judged(self, chosen: str) -> Outcome:
-        expected = {self._plain(label) for label in self.expected}
-        if not expected or self._plain(chosen) in expected:
+        expected = {self._core(label) for label in self.expected}
+        if not expected or self._core(chosen) in expected:
             return Outcome.of([], {"named": 1.0, "right": 1.0})
         sentence = f"chose {quote(chosen)}, expected {listed(self.expected)}"
         return Outcome.of([sentence], {"named": 1.0, "right": 0.0})
@@ -133,36 +145,93 @@ class Choice:
         return Outcome.of([sentence], {"named": 0.0, "right": 0.0})
 
     def _place(self, text: str) -> str | None:
+        labels = [_labels.one_spelling(option) for option in self.options]
         if self.after is not None:
-            marker = re.escape(self.after)
-            ends = [found.end() for found in re.finditer(marker, text, re.IGNORECASE)]
+            ends = [found.end() for found in _marker(self.after).finditer(text)]
             if not ends:
                 return None
             lines = text[ends[-1] :].split("\n", 100)[:100]
-            return next((line for line in lines if re.search(r"\w", line)), lines[0])
-        lines = [line for line in text.split("\n") if line.strip()] or [""]
-        return {"first_line": lines[0], "last_line": lines[-1]}.get(self.where, text)
+            return next(iter(_labels.saying(lines, labels)), lines[0])
+        if self.where not in ("first_line", "last_line"):
+            return text
+        lines = _labels.saying(text.split("\n"), labels) or [""]
+        return lines[0 if self.where == "first_line" else -1]
 
     def _alone(self, place: str) -> str | None:
         """Return the option that is all there is in the place."""
+        symbols = not any(map(_labels.symbolic, "".join(self.options)))
         bare = _BULLET.sub("", place, count=1) if _BULLET.match(place) else place
         for said in (self._plain(place), self._plain(bare)):
-            for option in sorted(self.options, key=len, reverse=True):
-                label = self._plain(option)
-                before, found, behind = said.partition(label)
-                if found and not before.strip(_OPENING) and not behind.strip(_CLOSING):
+            opening, closing = _labels.opening(said, symbols), _labels.closing(said, symbols)
+            for option in self._longest_first():
+                before, found, behind = said.partition(self._core(option))
+                if found and not before.strip(opening) and not behind.strip(closing):
                     return option
         return None
 
+    def _first(self, place: str) -> str | None:
+        """Return the option with which the place begins, when it is set off: "B. Vitamin C"."""
+        said = self._plain(_BULLET.sub("", place, count=1) if _BULLET.match(place) else place)
+        said = said.lstrip(_labels.opening(said[:200], True))
+        for option in self._longest_first():
+            label = self._core(option)
+            if not said.startswith(label):
+                continue
+            mark = _SET_OFF.match(said, len(label))
+            return option if mark and not self._goes_on(said[mark.end() :], option) else None
+        return None
+
+    def _goes_on(self, rest: str, option: str) -> bool:
+        """Tell whether another option follows as in a list: "A, B", "(A) or (B)"."""
+        rest = _JOINED.sub("", rest.lstrip(_labels.closing(rest[:200], False)), count=1)
+        rest = rest.lstrip(_labels.closing(rest[:200], False))
+        others = [self._core(other) for other in self.options if other != option]
+        return any(
+            rest.startswith(other) and _LISTED.match(rest, len(other)) is not None
+            for other in others
+        )
+
     def _named(self, place: str) -> list[str]:
         """Return the distinct options that the place names."""
-        pattern = _any(tuple(self.options), self.case_sensitive)
+        cores = tuple(_core_of(option) for option in self.options)
+        pattern = _any(cores, self.case_sensitive)
         found = {self._plain(match[0]) for match in pattern.finditer(place)}
-        return [option for option in self.options if self._plain(option) in found]
+        return [option for option in self.options if self._core(option) in found]
+
+    def _longest_first(self) -> list[str]:
+        return sorted(self.options, key=lambda option: len(_core_of(option)), reverse=True)
+
+    def _core(self, label: str) -> str:
+        return self._plain(_core_of(label))
 
     def _plain(self, text: str) -> str:
-        plain = " ".join(text.split())
+        plain = " ".join(_labels.one_spelling(text).split())
         return plain if self.case_sensitive else plain.casefold()
+
+
+def _distinct(options: Sequence[str], folded: Sequence[str]) -> None:
+    cores = [_labels.core(option) for option in folded]
+    for number, option in enumerate(folded):
+        if not option:
+            raise ValueError("`options` holds a label of nothing but blanks")
+        if option in folded[:number]:
+            raise ValueError(f"`options` holds {options[number]!r:.80} twice")
+        if cores[number] in cores[:number]:
+            other = options[cores.index(cores[number])]
+            raise ValueError(
+                f"`options` holds {other!r:.80} and {options[number]!r:.80}, which are the same "
+                "without the brackets and punctuation around them"
+            )
+
+
+@lru_cache(maxsize=1024)
+def _core_of(label: str) -> str:
+    return _labels.core(" ".join(_labels.one_spelling(label).split()))
+
+
+@lru_cache(maxsize=256)
+def _marker(after: str) -> re.Pattern[str]:
+    return _labels.marker(after)
 
 
 @lru_cache(maxsize=256)

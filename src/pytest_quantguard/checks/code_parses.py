@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,7 +30,9 @@ class CodeParses:
     Judged are the fenced blocks marked with the language or, where no block is, those without any
     mark. An answer without a fence is code as a whole. A block that is never closed was cut off.
 
-    Python is parsed by the version of Python that runs the tests; JSON and XML are read as strictly
+    Python is compiled by the version of Python that runs the tests, so that a ``return`` outside of
+    a function is found too; ``await`` may stand anywhere, as in a notebook. Without a fence a
+    single word such as "OK" is no code. JSON and XML are read as strictly
     as in the checks of these names. More than 200,000 characters of code violate the check, as does
     code that takes longer than 2 seconds to parse.
 
@@ -66,6 +69,10 @@ class CodeParses:
         if not found:
             if self.fenced:
                 return Outcome.of([f"no fenced code block in {quote(completion.text)}"])
+            if self.language == "python" and completion.text.strip().isidentifier():
+                return Outcome.of(
+                    [f"there is no code, only the word {quote(completion.text.strip())}"]
+                )
             whole = _code.Block(language="", text=completion.text, closed=True)
             return Outcome.of(capped(self._problems([("the answer", whole)], completion)))
         ours = [block for block in found if block.language in _MARKS[self.language]]
@@ -142,8 +149,13 @@ def _syntax(texts: list[str]) -> list[tuple[str, int | None] | None]:
 
 def _problem(text: str) -> tuple[str, int | None] | None:
     try:
-        if not ast.parse(text).body:
+        tree = ast.parse(text)
+        if not tree.body:
             return "there is no statement", None
+        # What only the compiler refuses: "return" outside of a function, the same argument twice.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "<answer>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
         return error.msg, error.lineno
     except (RecursionError, MemoryError):  # what a parser that runs out of stack raises

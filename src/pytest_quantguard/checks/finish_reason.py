@@ -13,6 +13,13 @@ from pytest_quantguard.errors import CheckError
 from pytest_quantguard.types import Completion, GoldenCase, Outcome
 
 _KNOWN = ("stop", "length", "tool_calls", "content_filter", "function_call")
+# What other interfaces call them; the plugin sees the names above.
+_OTHERS = {
+    **dict.fromkeys(("end", "ended", "completed", "complete"), "stop"),
+    **dict.fromkeys(("max_tokens", "max_length", "token_limit", "max_output_tokens"), "length"),
+    **dict.fromkeys(("tool", "tools", "calls"), "tool_calls"),
+    **dict.fromkeys(("safety", "content_filtered", "filtered", "filter"), "content_filter"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +32,8 @@ class FinishReason:
 
     Parameters:
         allowed: one reason or several, as the server writes them: ``stop``, ``length`` (the token
-            limit), ``tool_calls``, ``content_filter``, or a server's own.
+            limit), ``tool_calls``, ``content_filter``, or a server's own. Those of
+            other interfaces, such as ``max_tokens``, are refused.
 
     Example:
         expect:
@@ -47,9 +55,8 @@ class FinishReason:
         if not allowed:
             raise ValueError("`allowed` is an empty list; give at least one reason")
         for reason in allowed:
-            near = get_close_matches(reason, _KNOWN, n=1, cutoff=0.8)
-            if near and reason not in _KNOWN:
-                raise ValueError(f"`allowed` holds {reason!r:.80}; did you mean {near[0]!r}?")
+            if near := _meant(reason):
+                raise ValueError(f"`allowed` holds {reason!r:.80}; did you mean {near!r}?")
         object.__setattr__(self, "allowed", allowed)
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
@@ -69,6 +76,16 @@ class FinishReason:
         return Outcome.of(
             [f"finish_reason is {quote(reason)}, allowed: {listed(self.allowed)}{_why(completion)}"]
         )
+
+
+def _meant(reason: str) -> str:
+    """Return the known reason that a misspelled one, or one of another API, stands for."""
+    folded = reason.strip().lower().replace("-", "_").replace(" ", "_")
+    known = folded if folded in _KNOWN else _OTHERS.get(folded, "")
+    if not known:
+        near = get_close_matches(folded, _KNOWN, n=1, cutoff=0.8)
+        known = near[0] if near else ""
+    return "" if reason == known else known
 
 
 def _why(completion: Completion) -> str:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pytest_quantguard.checks import _params
+from pytest_quantguard.checks._lexicon import normalized
 from pytest_quantguard.checks._text import capped, quote
 from pytest_quantguard.types import Completion, GoldenCase, Outcome
 
 _STRIDE = 65_536
 _AROUND = 20
+_APOSTROPHE = "['\u2018\u2019\u02bc\u00b4`]"
+# Not the line breaks of a template, as in "\\n\\nHuman:", and not the blanks at either end.
+_LOOSE = re.compile(rf"(?<=\S)[ \xa0]+(?=\S)|{_APOSTROPHE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,9 @@ class NotContains:
 
     The answer is its text, the name and arguments of every tool call as the model wrote them, and
     the refusal field: what must not get out must not get out anywhere.
+
+    A blank inside a text stands for any run of blanks and line breaks, an apostrophe for any kind
+    of it, and a letter with an accent for both ways to write it in Unicode.
 
     Parameters:
         texts: one text or several.
@@ -58,7 +65,8 @@ class NotContains:
         return Outcome.of(capped(self._found(completion)))
 
     def _found(self, completion: Completion) -> Iterator[str]:
-        for name, place in _places(completion):
+        for name, said in _places(completion):
+            place = said if said.isascii() else normalized("NFC", said)
             folded = self._folded(place)
             for text in self.texts:
                 at = self._at(self._folded(text), folded)
@@ -69,9 +77,13 @@ class NotContains:
         return text if self.case_sensitive else text.casefold()
 
     def _at(self, text: str, folded: str) -> int:
-        if not self.whole_words or text not in folded:
+        text = normalized("NFC", text)
+        if not self.whole_words and not _LOOSE.search(text):
             return folded.find(text)
-        match = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", folded)
+        pattern = _loosely(text)
+        if self.whole_words:
+            pattern = rf"(?<!\w){pattern}(?!\w)"
+        match = re.search(pattern, folded)
         return match.start() if match else -1
 
     def _unfolded(self, place: str, at: int) -> int:
@@ -87,6 +99,16 @@ class NotContains:
         while start < len(place) and gone + len(place[start].casefold()) <= at:
             start, gone = start + 1, gone + len(place[start].casefold())
         return start
+
+
+def _loosely(text: str) -> str:
+    """Return a pattern for a text; blanks inside, apostrophes and quotes stand for their kind."""
+    found, end = "", 0
+    for match in _LOOSE.finditer(text):
+        found += re.escape(text[end : match.start()])
+        found += r"\s+" if match[0].isspace() else _APOSTROPHE
+        end = match.end()
+    return found + re.escape(text[end:])
 
 
 def _places(completion: Completion) -> Iterator[tuple[str, str]]:

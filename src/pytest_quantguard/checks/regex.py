@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pytest_quantguard.checks import _params, _regex
 from pytest_quantguard.checks._text import quote
 from pytest_quantguard.types import Completion, GoldenCase, Outcome
+
+# Texts that have nothing in common.
+_PROBES = ("", "a", "\n", "7 \u00e9!", "\U0001f600")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +22,8 @@ class Regex:
     more than a million characters is not matched, and violates the check.
 
     Parameters:
-        pattern: a regular expression as Python knows it; flags stand inside, as ``(?i)``.
+        pattern: a regular expression as Python knows it; flags stand inside, as ``(?i)``. One that
+            matches the empty text, as ``x*`` does, is refused: it would hold always.
         full: true demands that the whole text matches.
 
     Example:
@@ -39,7 +44,12 @@ class Regex:
     def __post_init__(self) -> None:
         _params.text("pattern", self.pattern)
         _params.flag("full", self.full)
-        _regex.compiled("pattern", self.pattern)
+        pattern = _regex.compiled("pattern", self.pattern)
+        if not self.full and _holds_always(pattern):
+            raise ValueError(
+                f"`pattern` is {self.pattern!r:.80}, which matches the empty text and so every "
+                "answer; write what has to be there, or `full: true`"
+            )
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
         """Judge the text.
@@ -53,3 +63,10 @@ class Regex:
             return Outcome.of([])
         how = "does not match the whole text" if self.full else "matches nowhere"
         return Outcome.of([f"{quote(self.pattern)} {how}; the text is {quote(completion.text)}"])
+
+
+def _holds_always(pattern: re.Pattern[str]) -> bool:
+    """Tell whether a pattern can match nothing anywhere; ``\\A(?!...)`` matches nothing too."""
+    if "(?!" in pattern.pattern or "(?<!" in pattern.pattern:
+        return False
+    return all(pattern.search(probe) for probe in _PROBES)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
 
-from pytest_quantguard.checks import _params
+from pytest_quantguard.checks import _params, _regular
 from pytest_quantguard.checks._loops import RUN, Loop, duplicate_share, tail_loop
 from pytest_quantguard.checks._text import capped, quote
 from pytest_quantguard.types import Completion, GoldenCase, Outcome
@@ -28,8 +28,14 @@ class Repetition:
 
     A loop at the end holds at least 60 letters, or is 200 characters long; its last repeat may be
     cut; blanks, punctuation, case and the numbers of a list do not matter. It is searched in the
-    last 20,000 characters. Runs of words are counted in the first and the last 50,000 characters,
-    when there are at least 50.
+    last 20,000 characters. The same sentence with other numbers or single letters ("Step 7: Check
+    the order.") is a loop from 25 repeats on, or five times ``times``. Runs of words are counted in
+    the first and the last 50,000 characters, when there are at least 50; lines that begin with a
+    time or an address, as in a log, do not count.
+
+    Unless the answer was cut off by the token limit, these are none either: JSON, whole or in a
+    fence at the end, of which only texts of four words and more are looked at; rules and lines to
+    write on of up to 500 characters; rows of equal short cells of up to 4,000.
 
     Parameters:
         times: smallest number of repeats that makes a loop, at least 2.
@@ -65,24 +71,37 @@ class Repetition:
         return Outcome.of(capped(self._found(completion)))
 
     def _found(self, completion: Completion) -> Iterator[str]:
-        yield from self._loops("the text", completion.text)
+        cut = completion.finish_reason == "length"
+        yield from self._looked_at("the text", completion.text, cut)
         for call in islice(completion.tool_calls, _CALLS):
             where = f"the text of the arguments of {quote(call.name, 40)}"
-            yield from self._loops(where, call.arguments_text)
+            yield from self._looked_at(where, call.arguments_text, cut)
         if len(completion.tool_calls) >= self.times:
             made = Counter((call.name, call.arguments_text) for call in completion.tool_calls)
             (name, arguments), times = made.most_common(1)[0]
             if times >= self.times:
                 yield f"{quote(name, 40)} is called {times} times with the same {quote(arguments)}"
 
-    def _loops(self, where: str, text: str) -> Iterator[str]:
-        loop = tail_loop(text, self.times)
-        if loop:
-            yield (
-                f"{where} repeats {quote(loop.unit)} {loop.times} times, {_from(loop, text)} to "
-                "the end"
-            )
+    def _looked_at(self, where: str, text: str, cut: bool) -> Iterator[str]:
+        values = None if cut else _regular.values(text)
+        if values is None:
+            yield from self._loop(where, text, cut) or self._share(where, text)
             return
+        for value in values:
+            if problem := self._loop(f"a value in {where}", value, cut):
+                yield from problem
+                return
+        yield from self._share(f"the values in {where}", "\n".join(values))
+
+    def _loop(self, where: str, text: str, cut: bool) -> list[str]:
+        loop = tail_loop(text, self.times, cut=cut)
+        if not loop:
+            return []
+        numbers = " with other numbers or letters" if loop.counting else ""
+        times = f"{loop.times} times{numbers}"
+        return [f"{where} repeats {quote(loop.unit)} {times}, {_from(loop, text)} to the end"]
+
+    def _share(self, where: str, text: str) -> Iterator[str]:
         found = duplicate_share(text) if self.max_share < 1 else None
         if found and found[0] > self.max_share:
             share, most = found

@@ -40,7 +40,7 @@ class Stability:
     Example:
         expect:
           - stability: tool_calls
-          - stability: {of: {pattern: "(?i)total: ([0-9.]+)"}, least: 0.8}
+          - stability: {of: {pattern: '(?i)total: ([0-9]+(?:\\.[0-9]+)?)'}, least: 0.8}
 
     Quantized models typically waver where the baseline is sure: ``3 of 5 repeats agree: 3 times
     "88213-A", 1 time "88273-A"``.

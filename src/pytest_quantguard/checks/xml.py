@@ -16,6 +16,11 @@ _STEP = rf"(?:{_NAME}|\*)"
 _PATH = re.compile(rf"/?{_STEP}(?:/{_STEP})*(?:/@{_NAME})?")
 
 
+def _may_be(step: str, root: str) -> bool:
+    """Tell whether a path may begin with a step: a name without a prefix fits any prefix."""
+    return step == root or root.endswith(f":{step}") or step.endswith(f":{root}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Xml:
     """The whole text is one well-formed XML document; nothing stands around it.
@@ -69,6 +74,13 @@ class Xml:
             raise ValueError(f"`root` is {self.root!r:.80}, which is no name of an element")
         if self.fragment:
             raise ValueError("`fragment` has no outermost element; leave `root` out")
+        for path in required:
+            first = path.lstrip("/").partition("/")[0]
+            if first != "*" and not _may_be(first, self.root):
+                raise ValueError(
+                    f"`required` holds {path!r:.80}, which can never hold below `root` "
+                    f"{self.root!r:.80}; paths begin there, as in {f'{self.root}/{path}':.80}"
+                )
 
     def __call__(self, completion: Completion, case: GoldenCase) -> Outcome:
         """Judge the text."""
