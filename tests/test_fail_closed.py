@@ -87,7 +87,7 @@ import pytest
 from pytest_quantguard import quant_case
 
 @quant_case(cohort="faq", prompt="faq 1", check="exact")
-def test_bug(completion): {}[completion.text]
+def test_bug(completion): assert {}[completion.text]
 
 @quant_case(cohort="faq", prompt="faq 2", check="exact")
 def test_skip(completion): pytest.skip(completion.text)
