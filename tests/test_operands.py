@@ -311,6 +311,7 @@ def test_what_pytest_says_on_one_line(message, expected):
 )
 def test_what_a_test_guards_is_not_run(told, pytester, condition):
     """The candidate's text is never given to what the test itself would not have called."""
+    pytester.syspathinsert()  # a worker of pytest-xdist does not look into the working folder
     pytester.makepyfile(
         world="""
         RUN = []
