@@ -313,7 +313,7 @@ def test_what_a_test_guards_is_not_run(told, pytester, condition):
     """The candidate's text is never given to what the test itself would not have called."""
     pytester.syspathinsert()  # a worker of pytest-xdist does not look into the working folder
     pytester.makepyfile(
-        world="""
+        the_guarded="""
         RUN = []
 
         def execute(text):
@@ -337,7 +337,7 @@ def test_what_a_test_guards_is_not_run(told, pytester, condition):
     )
     told(
         f"""
-        from world import RUN, Row, execute
+        from the_guarded import RUN, Row, execute
 
         row = Row()
         RUN.clear()
@@ -348,7 +348,7 @@ def test_what_a_test_guards_is_not_run(told, pytester, condition):
         "SELECT 1",
         "DROP TABLE users",
     )
-    ran = sys.modules.pop("world").RUN
+    ran = sys.modules.pop("the_guarded").RUN
 
     assert ran
     assert "DROP TABLE users" not in ran
