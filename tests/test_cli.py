@@ -13,7 +13,7 @@ import pytest
 from gate_project import Run
 from pytest_quantguard import _noise, cli
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import Variant
+from pytest_quantguard.variants import Variant
 
 OK, USAGE, NOTHING = 0, 4, 5
 HEAVY = {"pytest", "httpx", "yaml", "jsonschema", "diskcache", "numpy"}

@@ -22,9 +22,11 @@ from pytest_quantguard import _backoff
 from pytest_quantguard._backoff import Gate, pause_s
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._complete import Answer, CompletionEngine, Job
+from pytest_quantguard._run import Run
 from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import Completion, CompletionRequest, Json, ServedAs, Variant
+from pytest_quantguard.types import Completion, CompletionRequest, Json
+from pytest_quantguard.variants import ServedAs, Variant
 from scripted_server import (
     Reply,
     ScriptedServer,
@@ -75,7 +77,8 @@ def engine_for(
             Variant(name="a", provider="openai", model="m", **given)
         ]
         known = {p.variant.name: p for p in providers} or {"a": OpenAIProvider(variants[0])}
-        made.append(CompletionEngine(cache, known, {v.name: v for v in variants}, shares=shares))
+        run = Run(id="run", started=0.0, folder=Path(), processes=shares)
+        made.append(CompletionEngine(cache, known, {v.name: v for v in variants}, run=run))
         return made[-1]
 
     yield make
@@ -605,10 +608,12 @@ def test_gentle_close_sends_nothing_new(engine_for: Callable[..., CompletionEngi
 
 SCRIPT = """
 import sys, time
+from pytest_quantguard._run import Run
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._complete import CompletionEngine, Job
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import CompletionRequest, Variant
+from pytest_quantguard.types import CompletionRequest
+from pytest_quantguard.variants import Variant
 url, folder, n, then = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 a = Variant(name="a", provider="openai", model="m", base_url=url, concurrency=4)
 engine = CompletionEngine(CompletionCache(folder), {"a": OpenAIProvider(a)}, {"a": a})

@@ -19,11 +19,11 @@ from pytest_quantguard.types import (
     CompletionRequest,
     GoldenCase,
     Outcome,
-    Price,
     Source,
     Token,
     Usage,
 )
+from pytest_quantguard.variants import Price
 
 
 def case(**fields):

@@ -10,9 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
-    0: {"types", "contracts", "errors", "pairs", "verdicts"},
+    0: {"types", "variants", "contracts", "errors", "pairs", "verdicts"},
     1: {"documents", "stats", "_sanitize"}
-    | {"_comparability", "_drive", "_noise", "_prior", "_served"},
+    | {"_comparability", "_drive", "_noise", "_prior", "_run", "_served"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
     | {"_backoff", "_cache", "_decide", "_items", "_judging", "hookspecs"},
     3: {"_registry", "_quant_case", "_cases", "_lane", "_arm"}
@@ -20,7 +20,7 @@ FLOORS = {
     4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"}
     | {"_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"},
-    6: {"functions", "_sequential", "_survey"},
+    6: {"functions", "_asking", "_sequential", "_survey"},
     7: {"_session", "cli", "lint"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},

@@ -10,7 +10,8 @@ import pytest
 from pytest_quantguard import _budgets, _judge
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.pairs import Mishap, PairedOutcome
-from pytest_quantguard.types import Outcome, Source, Variant
+from pytest_quantguard.types import Outcome, Source
+from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Verdict
 
 SOURCE = Source(file="g.quant.yaml", line=1)

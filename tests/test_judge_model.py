@@ -24,12 +24,11 @@ from pytest_quantguard.types import (
     CompletionRequest,
     GoldenCase,
     Outcome,
-    Price,
     Source,
     Swaps,
     Usage,
-    Variant,
 )
+from pytest_quantguard.variants import Price, Variant
 from pytest_quantguard.verdicts import Budget, BudgetVerdict, GateReport, Verdict
 
 BASE = Variant(name="base", provider="openai", model="big", base_url="http://a/v1")
@@ -137,13 +136,13 @@ def test_no_answer_is_the_judges_error():
 
 
 @pytest.mark.parametrize(
-    ("cached", "asked_at", "fresh"), [(False, 0, 1), (True, 50, 0), (True, 150, 1)]
+    ("cached", "asked_in", "fresh"), [(False, "", 1), (True, "other", 0), (True, "this", 1)]
 )
-def test_what_was_asked_in_this_run_is_paid_in_this_run(cached, asked_at, fresh):
+def test_what_was_asked_in_this_run_is_paid_in_this_run(cached, asked_in, fresh):
     """By whichever process; an older answer costs nothing."""
     usage = Usage(prompt_tokens=1000, completion_tokens=100)
-    said = Completion(text="x", usage=usage, asked_at=asked_at)
-    judge = judge_of(FakeEngine(said, cached=cached), started=100.0)
+    said = Completion(text="x", usage=usage, asked_in=asked_in)
+    judge = judge_of(FakeEngine(said, cached=cached), run="this")
     for _ in range(2):
         judge.ask(question("a"))
     spent = judge.spent()

@@ -16,7 +16,8 @@ from pytest_quantguard._noticed import noticed
 from pytest_quantguard._plan import Asked, Outset, make_plan, plan_row
 from pytest_quantguard.commands._plan_text import percent, render
 from pytest_quantguard.documents import document as _document
-from pytest_quantguard.types import Price, Quantization, Source, Variant
+from pytest_quantguard.types import Source
+from pytest_quantguard.variants import Price, Quantization, Variant
 from pytest_quantguard.verdicts import Budget, Group
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_quantguard._prior import churn_prior, disagreement, largest_psi, weight_bits
-from pytest_quantguard.types import Quantization, Variant
+from pytest_quantguard.variants import Quantization, Variant
 
 
 def variant(name, **quantization):

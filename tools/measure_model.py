@@ -19,7 +19,8 @@ from pytest_quantguard._registry import Registry
 from pytest_quantguard.embedded import SCHEMES, gguf_path
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider
 from pytest_quantguard.stats import mcnemar_exact
-from pytest_quantguard.types import Completion, GoldenCase, Variant
+from pytest_quantguard.types import Completion, GoldenCase
+from pytest_quantguard.variants import Variant
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -41,7 +41,8 @@ from pytest_quantguard.contracts import Connection
 from pytest_quantguard.embedded import gguf_path
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider, content_hash
 from pytest_quantguard.stats._special import student_t
-from pytest_quantguard.types import CompletionRequest, GoldenCase, Variant
+from pytest_quantguard.types import CompletionRequest, GoldenCase
+from pytest_quantguard.variants import Variant
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".quantguard" / "reference-evidence"

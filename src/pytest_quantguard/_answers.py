@@ -26,7 +26,8 @@ from pytest_quantguard.errors import (
 )
 from pytest_quantguard.importers._answer_index import AnswerIndex, body_of, failed, status_of
 from pytest_quantguard.importers._records import Loss
-from pytest_quantguard.types import Completion, Json, ServedAs
+from pytest_quantguard.types import Completion, Json
+from pytest_quantguard.variants import ServedAs
 
 if TYPE_CHECKING:
     from pytest_quantguard._questions import Question

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_quantguard.types import Quantization, ServedAs
+from pytest_quantguard.variants import Quantization, ServedAs
 
 # Q8_0, Q4_K - Medium, IQ4_NL, F16, BF16, MXFP4, FP8, int4, W4A16: the first number is the bits.
 _BITS = re.compile(r"(?:^|[^a-z0-9])(?:iq|tq|q|bf|f|mxfp|nvfp|fp|int|w)(\d{1,2})(?!\d)", re.I)

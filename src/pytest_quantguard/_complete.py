@@ -14,8 +14,9 @@ from dataclasses import asdict
 
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._lane import Answer, Counts, Job, Lane
+from pytest_quantguard._run import Run
 from pytest_quantguard.contracts import Provider
-from pytest_quantguard.types import Variant
+from pytest_quantguard.variants import Variant
 
 __all__ = ["Answer", "CompletionEngine", "Counts", "Job"]
 
@@ -26,7 +27,7 @@ _CLOSE_S = 1.5
 class CompletionEngine:
     """Gets completions through the cache and the providers, many at once.
 
-    ``shares`` is the number of processes that work on the same jobs: each takes its part of a
+    ``run`` is what the processes share that work on the same jobs: each takes its part of a
     variant's concurrency, at least one. ``caches`` holds those of variants with one of their own.
     """
 
@@ -36,7 +37,7 @@ class CompletionEngine:
         providers: Mapping[str, Provider],
         variants: Mapping[str, Variant],
         *,
-        shares: int = 1,
+        run: Run | None = None,
         caches: Mapping[str, CompletionCache] | None = None,
     ) -> None:
         found = caches or {}
@@ -47,8 +48,9 @@ class CompletionEngine:
                 variant,
                 providers[name],
                 found.get(name, cache),
-                max(1, variant.concurrency // shares),
+                max(1, variant.concurrency // (run.processes if run else 1)),
                 self._stop,
+                run=run.id if run else "",
             )
             for name, variant in variants.items()
         }

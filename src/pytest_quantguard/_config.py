@@ -16,7 +16,8 @@ from pytest_quantguard._noise import NULL
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard.documents.document import Document, problems, read
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
-from pytest_quantguard.types import Json, Price, Quantization, Source, Variant
+from pytest_quantguard.types import Json, Source
+from pytest_quantguard.variants import Price, Quantization, Variant
 from pytest_quantguard.verdicts import Budget, Metric
 
 FILE = "quantguard.yaml"

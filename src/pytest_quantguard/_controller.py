@@ -27,7 +27,8 @@ from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._sequential import LookKeeper
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
-from pytest_quantguard.types import Json, ServedAs, Variant
+from pytest_quantguard.types import Json
+from pytest_quantguard.variants import ServedAs, Variant
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Group, Verdict
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ class GateController:
         self.session = session
         self.settings = session.settings
         self.config = session.config
-        self.started = session.started
         self.report: GateReport | None = None
         self.no_verdict = ""
         """Why there is no verdict, once the run has been cut short."""
@@ -88,17 +88,15 @@ class GateController:
     def pytest_configure_node(self, node: Any) -> None:
         """Start our own servers once for all workers, and tell the worker where they are."""
         urls = {}
-        for name, provider in self.session.providers.items():
+        for name, provider in self.session.asking.providers.items():
             if getattr(provider, "launches", False):
                 try:
                     urls[name] = provider.start()
                 except ProviderError:
                     continue  # the worker meets the same error and reports it with its case
         node.workerinput["quantguard_urls"] = urls
-        node.workerinput["quantguard_started"] = self.session.started
+        node.workerinput["quantguard_run"] = self.session.run.told()
         node.workerinput["quantguard_partial"] = self.session.partial
-        if self.session.looks is not None:
-            node.workerinput["quantguard_looks"] = str(self.session.looks.folder)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
@@ -198,7 +196,7 @@ class GateController:
         if self.settings.null is not None:
             return _noise.disagreement(self._tally.outcomes(self.settings.null))
         with suppress(ProviderError):
-            identity = self.session.providers[self.settings.baseline.name].identity()
+            identity = self.session.asking.providers[self.settings.baseline.name].identity()
             found = _noise.load(self.settings.cache_folder, identity)
             return found.share if found else None
         return None
@@ -210,15 +208,15 @@ class GateController:
             share = _noise.disagreement(candidate.outcomes)
             if sound and share is not None and candidate.variant.name == self.settings.null:
                 with suppress(OSError, ProviderError):
-                    identity = self.session.providers[report.baseline.name].identity()
+                    identity = self.session.asking.providers[report.baseline.name].identity()
                     folder = self.settings.cache_folder
                     _noise.save(folder, identity, share, len(candidate.outcomes))
 
     def _provenance(self, plan: Json) -> Json:
         looks = self._keeper.numbers() if self._keeper is not None else {}
         return {
-            "started": self.started,
-            "seconds": time.time() - self.started,
+            "started": self.session.run.started,
+            "seconds": time.time() - self.session.run.started,
             "python": platform.python_version(),
             "platform": sys.platform,
             "pytest": pytest.__version__,
@@ -305,7 +303,7 @@ class GateController:
         if not plan.get("cases"):
             return []
         self._announced = len(self.settings.candidates) * (1 + len(plan["budgets"]))
-        known = self.session.known()
+        known = self.session.asking.known()
         parts = [
             f"{'baseline' if name == self.settings.baseline.name else 'candidate'} {name} "
             f"({have}/{total} cached)"
@@ -375,7 +373,8 @@ class GateController:
     def pytest_unconfigure(self) -> None:
         """Leave nothing running."""
         self.session.close(cancel=True)
-        self.session.close_cache()
+        self.session.asking.close_cache()
+        self.session.run.end()
 
 
 def _note(variant: Variant, served: Mapping[str, ServedAs]) -> tuple[str, str | None]:

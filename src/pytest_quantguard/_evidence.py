@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -32,7 +31,8 @@ from pytest_quantguard._sanitize import one_line, scrub, scrub_cut
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import CheckError, ProviderError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.types import GoldenCase, Json, Outcome, Price, Role
+from pytest_quantguard.types import GoldenCase, Json, Outcome, Role
+from pytest_quantguard.variants import Price
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import Answer, Job
@@ -77,8 +77,8 @@ class Examiner:
     refusal: Callable[[GoldenCase], Check]
     """Returns the check that tells whether an answer to a case declines it."""
     prices: Mapping[str, Price | None] = field(default_factory=dict)
-    started: float = math.inf
-    """When the run began, in seconds since the epoch: what was asked since then is live."""
+    run: str = ""
+    """Id of the run: what was asked in it is live."""
     references: bool = False
     """Whether the arms are also asked how likely they find a case's reference."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -125,7 +125,7 @@ class Examiner:
     def _live(self, answers: Sequence[Answer]) -> bool:
         # Another worker may have asked: then it is cached for this one, and yet of this run.
         return all(
-            not a.cached or (a.completion is not None and a.completion.asked_at >= self.started)
+            not a.cached or (a.completion is not None and a.completion.is_of(self.run))
             for a in answers
         )
 

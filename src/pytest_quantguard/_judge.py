@@ -44,8 +44,9 @@ from pytest_quantguard.pairs import (
     PairedMeasurement,
     PairedOutcome,
 )
-from pytest_quantguard.types import Variant
+from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import (
+    WORST_FIRST,
     Budget,
     BudgetVerdict,
     CandidateReport,
@@ -196,8 +197,7 @@ def _group_of(row: BudgetVerdict) -> Group:
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
-    order = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)
-    return max(verdicts, key=order.index)
+    return min(verdicts, key=WORST_FIRST.index)
 
 
 # --- one number per case ------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ class EngineJudge:
         config: JudgeConfig,
         engine: Callable[[], CompletionEngine],
         *,
-        started: float = math.inf,
+        run: str = "",
         shares: int = 1,
     ) -> None:
         self.name = name
@@ -32,7 +31,7 @@ class EngineJudge:
         self.planned = 0
         """How many answers the run takes at most, second tries not counted."""
         self._engine = engine
-        self._started = started
+        self._run = run
         self._shares = shares
         self._asked: set[str] = set()
         self._again: set[str] = set()
@@ -84,7 +83,7 @@ class EngineJudge:
 
     def _account(self, answer: Answer, completion: Completion) -> None:
         # Another process may have asked for it, in this run.
-        if answer.cached and completion.asked_at < self._started:
+        if answer.cached and not completion.is_of(self._run):
             return
         self._fresh += 1
         price = self.config.variant.price

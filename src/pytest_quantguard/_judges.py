@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +12,8 @@ from pytest_quantguard._evidence import jobs_of
 from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard.contracts import AsksJudge, Check
 from pytest_quantguard.errors import ConfigError, did_you_mean
-from pytest_quantguard.types import Completion, GoldenCase, Json, Variant
+from pytest_quantguard.types import Completion, GoldenCase, Json
+from pytest_quantguard.variants import Variant
 
 if TYPE_CHECKING:
     from pytest_quantguard._complete import CompletionEngine
@@ -25,8 +25,7 @@ Counts = Mapping[str, Mapping[str, int]]
 class Judges:
     """The judge models of one process.
 
-    ``started`` is when the run began, in seconds since the epoch; ``shares`` is the number of
-    processes that share its calls.
+    ``run`` is the run's id; ``shares`` is the number of processes that share its calls.
     """
 
     def __init__(
@@ -34,12 +33,12 @@ class Judges:
         settings: GateConfig,
         engine: Callable[[], CompletionEngine],
         *,
-        started: float = math.inf,
+        run: str = "",
         shares: int = 1,
     ) -> None:
         self._settings = settings
         self._engine = engine
-        self._started = started
+        self._run = run
         self._shares = shares
         self._models: dict[str, EngineJudge] = {}
         self._checks: dict[str, list[AsksJudge]] = {}
@@ -69,9 +68,7 @@ class Judges:
             raise ConfigError(known[chosen].problems)
         return self._models.setdefault(
             chosen,
-            EngineJudge(
-                chosen, known[chosen], self._engine, started=self._started, shares=self._shares
-            ),
+            EngineJudge(chosen, known[chosen], self._engine, run=self._run, shares=self._shares),
         )
 
     # --- before the first request ---------------------------------------------------------

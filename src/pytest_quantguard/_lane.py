@@ -19,7 +19,8 @@ from pytest_quantguard._cache import CompletionCache, completion_key
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.contracts import Connection, Provider
 from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
-from pytest_quantguard.types import Completion, CompletionRequest, Json, Variant
+from pytest_quantguard.types import Completion, CompletionRequest, Json
+from pytest_quantguard.variants import Variant
 
 _GIVE_UP_AFTER = 10
 """Completions in a row that failed in all their attempts: the rest would too."""
@@ -88,7 +89,10 @@ class Lane:
         cache: CompletionCache,
         places: int,
         stop: threading.Event,
+        *,
+        run: str = "",
     ) -> None:
+        self.run = run
         self.variant = variant
         self.provider = provider
         self.cache = cache
@@ -339,7 +343,9 @@ class Worker:
             if (answer := self._look_up(task)) is not None:  # put since we looked
                 return answer
             self._line = self._line or self._lane.open_line()
-            completion = replace(self._ask(self._line, task), asked_at=time.time())
+            completion = replace(
+                self._ask(self._line, task), asked_at=time.time(), asked_in=self._lane.run
+            )
             cache.put(task.key, completion, task.request)
         return Answer(key=task.key, completion=completion)
 

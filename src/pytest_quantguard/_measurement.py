@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.pairs import Divergence, Measurement
-from pytest_quantguard.types import Completion, GoldenCase, Price, Token
+from pytest_quantguard.types import Completion, GoldenCase, Token
+from pytest_quantguard.variants import Price
 
 _TRUNCATED = "length"
 """The finish reason of an answer that ran into the token limit."""

@@ -16,7 +16,8 @@ from pytest_quantguard._budgets import Census
 from pytest_quantguard._decide import LEVEL_WEIGHTS
 from pytest_quantguard._noticed import noticed
 from pytest_quantguard._prior import Disagreement, disagreement, largest_psi
-from pytest_quantguard.types import Json, Role, Variant
+from pytest_quantguard.types import Json, Role
+from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Group, Metric
 
 __all__ = ["Asked", "Outset", "Plan", "PlanRow", "auto_budgets", "make_plan", "plan_row"]

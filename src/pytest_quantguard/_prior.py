@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_quantguard.types import Quantization, Variant
+from pytest_quantguard.variants import Quantization, Variant
 
 PRIOR_NOISE = 0.02
 """Share of outcomes that differ between two runs of one served model, where none was measured."""

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_quantguard.contracts import Provider
-from pytest_quantguard.types import Json, ServedAs
+from pytest_quantguard.types import Json
+from pytest_quantguard.variants import ServedAs
 
 
 def gather(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard._config import GateConfig
     from pytest_quantguard._judges import Judges
+    from pytest_quantguard._run import Run
 
 
 class GateServices:
@@ -24,12 +24,11 @@ class GateServices:
         settings: GateConfig,
         engine: Callable[[], CompletionEngine],
         *,
-        started: float = math.inf,
-        shares: int = 1,
+        run: Run,
     ) -> None:
         self._settings = settings
         self._engine = engine
-        self._run = (started, shares)
+        self._run = run
         self._sandbox: Sandbox | None = None
         self._judges: Judges | None = None
         self._ready: dict[int, tuple[Check, Check]] = {}
@@ -68,8 +67,8 @@ class GateServices:
         if self._judges is None:
             from pytest_quantguard._judges import Judges
 
-            started, shares = self._run
-            self._judges = Judges(self._settings, self._engine, started=started, shares=shares)
+            run = self._run
+            self._judges = Judges(self._settings, self._engine, run=run.id, shares=run.processes)
         return self._judges
 
     def sandbox(self) -> Sandbox:

@@ -6,35 +6,30 @@ the evidence is the controller's business (`_controller.py`).
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_quantguard import _config, _served
+from pytest_quantguard import _config
+from pytest_quantguard._asking import Asking
 from pytest_quantguard._collect import QuantFile, golden_loader
-from pytest_quantguard._evidence import Examiner, jobs_of
+from pytest_quantguard._evidence import Examiner
 from pytest_quantguard._golden import SUFFIXES
 from pytest_quantguard._items import CASE, EVIDENCE
 from pytest_quantguard._looks import Looks
 from pytest_quantguard._registry import Registry, metrics_of
+from pytest_quantguard._run import Run
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
 from pytest_quantguard._services import GateServices
 from pytest_quantguard._survey import Survey, chosen
-from pytest_quantguard.contracts import Check, Provider
-from pytest_quantguard.errors import ConfigError, InputError, ProviderError
+from pytest_quantguard.contracts import Check
+from pytest_quantguard.errors import ConfigError, InputError
 from pytest_quantguard.functions.hooks import PythonCases
 from pytest_quantguard.types import GoldenCase, Json, Source
 
 if TYPE_CHECKING:
-    from pytest_quantguard._answers import Answers
     from pytest_quantguard._cache import CompletionCache
     from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard.verdicts import Metric
@@ -54,11 +49,18 @@ class GateSession:
     ) -> None:
         self.config = config
         self.settings = settings
-        told = getattr(config, "workerinput", {}).get("quantguard_started")
-        self.started = time.time() if told is None else float(told)
+        worker: Json = getattr(config, "workerinput", {})
+        told, processes = worker.get("quantguard_run"), int(worker.get("workercount", 1))
+        self.run = Run.begin() if told is None else Run.joined(told, processes)
         self.registry = registry
-        self.answers = self._answers()
-        self.providers = self._providers()
+        self.asking = Asking(
+            settings,
+            registry,
+            self.run,
+            urls=worker.get("quantguard_urls"),
+            answers=config.option.quant_answers,
+            start=config.invocation_params.dir,
+        )
         self.plan: Json = {}
         """What this process is about to ask and judge; plain JSON types, so that it can travel."""
         self.problems: list[str] = []
@@ -72,13 +74,8 @@ class GateSession:
         """All golden items that were found, selected or not."""
         self._taken: dict[str, Source] = {}
         self._load = golden_loader(registry, settings.request, self._taken)
-        self._workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-        self.services = GateServices(
-            settings, lambda: self.engine, started=self.started, shares=self._workers
-        )
+        self.services = GateServices(settings, lambda: self.engine, run=self.run)
         self.python = PythonCases(self)
-        self._cache: CompletionCache | None = None
-        self._engine: CompletionEngine | None = None
 
     @classmethod
     def configured(cls, config: pytest.Config) -> GateSession:
@@ -124,35 +121,7 @@ class GateSession:
             return None
         if problem := refuse_other_orders(self.config):
             raise ConfigError(problem)
-        told = getattr(self.config, "workerinput", {}).get("quantguard_looks")
-        return Looks(Path(told or tempfile.mkdtemp(prefix="quantguard-looks-")))
-
-    def _providers(self) -> dict[str, Provider]:
-        urls: dict[str, str] = getattr(self.config, "workerinput", {}).get("quantguard_urls", {})
-        providers: dict[str, Provider] = {}
-        problems: list[str] = []
-        for name, variant in self.settings.asked.items():
-            url = urls.get(name, variant.base_url)
-            try:
-                make = self.registry.providers.get(variant.provider)
-                providers[name] = make(replace(variant, base_url=url))
-            except (LookupError, ValueError) as error:
-                problems.append(f"{self.settings.places[name]}: variant {name!r}: {error.args[0]}")
-        if problems:
-            raise ConfigError(problems)
-        if self.answers is None:
-            return providers
-        arms = {name: providers[name] for name in self.settings.variants}
-        return {**providers, **self.answers.unasked(arms)}
-
-    def _answers(self) -> Answers | None:
-        """Return the recorded answers that take the place of servers, where there are any."""
-        if not self.config.option.quant_answers:
-            return None
-        from pytest_quantguard._answers import Answers
-
-        start = self.config.invocation_params.dir
-        return Answers.given(self.config.option.quant_answers, start, self.secrets)
+        return Looks(self.run.part("looks"))
 
     @property
     def partial(self) -> bool:
@@ -172,29 +141,13 @@ class GateSession:
 
     @property
     def cache(self) -> CompletionCache:
-        """The completion cache, opened on first use."""
-        if self._cache is None:
-            from pytest_quantguard._cache import CompletionCache
-
-            folder = self.settings.cache_folder
-            self._cache = self.answers.over(folder) if self.answers else CompletionCache(folder)
-        return self._cache
+        """The completion cache."""
+        return self.asking.cache
 
     @property
     def engine(self) -> CompletionEngine:
-        """What asks the arms; made on first use."""
-        if self._engine is None:
-            from pytest_quantguard._cache import CompletionCache
-            from pytest_quantguard._complete import CompletionEngine
-
-            asked, caches = self.settings.asked, {}
-            if self.answers is not None:  # recorded are the arms; judges are asked all the same
-                live = CompletionCache(self.settings.cache_folder)
-                caches = {name: live for name in asked if name not in self.settings.variants}
-            self._engine = CompletionEngine(
-                self.cache, self.providers, asked, shares=self._workers, caches=caches
-            )
-        return self._engine
+        """What asks the arms."""
+        return self.asking.engine
 
     def examiner(self) -> Examiner:
         """Return what examines one case."""
@@ -204,16 +157,10 @@ class GateSession:
             ask=self.engine.get,
             refusal=self._refusal,
             prices={name: v.price for name, v in self.settings.variants.items()},
-            started=self.started,
+            run=self.run.id,
             references=self.references,
-            secrets=self.secrets,
+            secrets=self.asking.secrets,
         )
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Return the API keys, which may stand in nothing that is shown or written."""
-        keys = (v.api_key_env for v in self.settings.asked.values() if v.api_key_env)
-        return tuple(filter(None, (os.environ.get(key, "") for key in keys)))
 
     @property
     def references(self) -> bool:
@@ -230,25 +177,11 @@ class GateSession:
 
     def close(self, *, cancel: bool) -> None:
         """Note what was asked, hang up, stop servers; ``cancel`` cuts requests short."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
+        if self.asking.begun:
             self.services.judges.stop()
-            counts = engine.counts()
-            self.plan["judges"] = self.services.judges.spent(counts)
-            counts = self.plan["counts"] = {name: counts[name] for name in self.settings.variants}
-            folder = self.settings.cache_folder
-            self.plan["served_as"] = _served.gather(
-                counts, self.providers, folder, recall=not self.config.option.quant_answers
-            )
-            self.plan["notices"] = list(self.cache.notices)
-            engine.close(cancel)
-        for provider in self.providers.values():
-            provider.stop()
-
-    def close_cache(self) -> None:
-        """Close the cache, which reports still read after the last answer."""
-        if self._cache is not None:
-            self._cache.close()
+            self.plan["judges"] = self.services.judges.spent(self.engine.counts())
+            self.plan.update(self.asking.told())
+        self.asking.close(cancel=cancel)
 
     # --- collection ---------------------------------------------------------------------
 
@@ -322,46 +255,11 @@ class GateSession:
         return self._runner.arrange(session.items, self.plan, references=self.references)
 
     def _plan_requests(self, cases: Iterable[GoldenCase]) -> None:
-        cases, variants = list(cases), tuple(self.settings.variants)
-        self.engine.plan(
-            job for case in cases for job in jobs_of(case, variants, references=self.references)
-        )
+        cases, every = list(cases), self.survey.cases.values() if self.survey else ()
+        self.problems += self.asking.plan(cases, every, references=self.references)
         self.services.judges.foresee(cases)
-        if self.answers is not None:
-            self._look_into_answers(self.answers)
-        due = [name for name, (known, planned) in self.engine.known().items() if known < planned]
-        for name in [*due, *(self.services.judges.asked if due else ())]:
-            self._make_reachable(name)
-        self._tell_apart()
-
-    def _look_into_answers(self, answers: Answers) -> None:
-        from pytest_quantguard._questions import questions
-
-        every = self.survey.cases.values() if self.survey else ()
-        with suppress(ProviderError):  # said where the variant is made reachable
-            asked = {n: questions(every, n, self.providers[n]) for n in self.settings.variants}
-            self.problems += answers.compare(asked, self.cache)
-            self.plan["remarks"] += answers.remarks()
-
-    def _tell_apart(self) -> None:
-        """Refuse arms that are one model at one address: one would be judged by its own answers."""
-        seen: dict[str, str] = {}
-        for name in self.settings.variants:
-            with suppress(ProviderError):  # said already, or to be said with the first request
-                identity = json.dumps(self.providers[name].identity(), sort_keys=True)
-                if (other := seen.setdefault(identity, name)) != name:
-                    self.problems.append(
-                        f"{self.settings.places[name]}: {name!r} is the same model at the same "
-                        f"address as {other!r}; to measure noise, give one another 'revision'"
-                    )
-
-    def _make_reachable(self, name: str) -> None:
-        """Start what has to be started now: a missing key or model costs no request."""
-        try:
-            self.providers[name].identity()
-            self.providers[name].start()
-        except ProviderError as error:
-            self.problems.append(f"{self.settings.places[name]}: {error}")
+        self.problems += self.asking.make_reachable(self.services.judges.asked)
+        self.plan["remarks"] += self.asking.remarks
 
     # --- running ------------------------------------------------------------------------
 
@@ -369,8 +267,8 @@ class GateSession:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Ask for everything in the background while the items run."""
         try:
-            if self._engine is not None:
-                self._engine.start()
+            if self.asking.begun:
+                self.engine.start()
                 self.services.judges.start()
             result = yield
             # Another worker may wait for what is in flight here: cut short, it would be sent twice.
@@ -388,11 +286,6 @@ class GateSession:
         if call.when == "call" and EVIDENCE in item.stash:
             report.quantguard = item.stash[EVIDENCE].to_dict()  # type: ignore[attr-defined]
         return report
-
-    def known(self) -> dict[str, tuple[int, int]]:
-        """Return, per variant, how many of its planned completions are cached, and of how many."""
-        known = self.engine.known()
-        return {name: known[name] for name in self.settings.variants}
 
 
 def _distributes(config: pytest.Config) -> bool:

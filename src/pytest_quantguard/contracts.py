@@ -9,14 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 
-from pytest_quantguard.types import (
-    Completion,
-    CompletionRequest,
-    GoldenCase,
-    Json,
-    Outcome,
-    ServedAs,
-)
+from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Json, Outcome
+from pytest_quantguard.variants import ServedAs
 
 # --- providers --------------------------------------------------------------------------
 
@@ -66,6 +60,18 @@ class Provider(Protocol):
 
     def stop(self) -> None:
         """End what `start` began; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A provider whose server does not know every parameter of a request."""
+
+    def unfit(self, request: CompletionRequest) -> str:
+        """Say in one sentence why this request cannot be asked; empty when it can.
+
+        Called before anything is asked: a parameter that a server ignores makes another question.
+        """
         ...
 
 

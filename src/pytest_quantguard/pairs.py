@@ -173,6 +173,14 @@ class Measurement:
     """Share of repeats in which the model declined, in [0, 1]."""
     cost: float | None = None
     """Of one repeat, in the currency of the variant's price."""
+    cached_tokens: float | None = None
+    """Prompt tokens that the server found in its own cache."""
+    reasoned: float = 0.0
+    """Share of repeats that came with reasoning, in [0, 1]."""
+    timed_out: bool = False
+    """True when there is no answer because the time was up."""
+    asked_at: float | None = None
+    """When the answers were complete, in seconds since the epoch: the mean of the repeats."""
     reference_p: float | None = None
     """Probability of the case's reference answer, in [0, 1]."""
     reference_error: str = ""

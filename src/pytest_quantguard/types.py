@@ -32,77 +32,6 @@ class Source:
         return f"{self.file}:{self.line}"
 
 
-# --- variants ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantization:
-    """How a variant's numbers are stored, as declared or as reported by the server."""
-
-    method: str = "none"
-    """awq, gptq, gguf, fp8, none ..."""
-    scheme: str = ""
-    """The method's own name for the layout, such as W4A16 or Q4_K_M."""
-    weight_bits: int | None = None
-    act_bits: int | None = None
-    kv_cache: str | None = None
-
-    def __str__(self) -> str:
-        bits = f"{self.weight_bits} bit" if self.weight_bits else ""
-        return " ".join(part for part in (self.method, self.scheme, bits) if part)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """What a variant's tokens cost, per million, in any currency: the same one for all variants."""
-
-    input: float
-    output: float
-
-    def of(self, usage: Usage) -> float | None:
-        """Return the cost of one completion; None where the server did not count its tokens."""
-        if usage.prompt_tokens is None or usage.completion_tokens is None:
-            return None
-        return (self.input * usage.prompt_tokens + self.output * usage.completion_tokens) / 1e6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """A served model at one precision."""
-
-    name: str
-    provider: str
-    """Key of the provider registry: ``openai``, ``llamacpp`` ..."""
-    model: str
-    """What the server calls the model; for ``llamacpp`` a GGUF file or ``embedded:<scheme>``."""
-    base_url: str | None = None
-    quantization: Quantization = Quantization()
-    revision: str | None = None
-    """Free text that tells two builds of the same model apart; part of the cache key."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key; the key itself is never stored."""
-    concurrency: int = 8
-    """Requests in flight at once."""
-    timeout_s: float = 60.0
-    """Longest wait for one whole completion, in seconds."""
-    max_attempts: int = 4
-    """Tries per completion, the first one included."""
-    price: Price | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Provider options that can change the answers (extra body fields, context size ...)."""
-
-    def identity(self) -> Json:
-        """What makes this variant's answers its own; the address alone is never enough."""
-        return {
-            "provider": self.provider,
-            "model": self.model,
-            "base_url": self.base_url,
-            "quantization": asdict(self.quantization),
-            "revision": self.revision,
-            "options": dict(self.options),
-        }
-
-
 # --- asking and answering ---------------------------------------------------------------
 
 
@@ -187,6 +116,10 @@ class Usage:
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Prompt tokens that the server found in its own cache."""
+    reasoning_tokens: int | None = None
+    """Completion tokens that were reasoning, not part of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +152,10 @@ class Completion:
     fingerprint: str | None = None
     asked_at: float = 0.0
     """When the answer was complete, in seconds since the epoch; 0 = not known."""
+    asked_in: str = ""
+    """Id of the run that asked (`Run.id`): clocks jump, ids do not. Empty = not known."""
+    reasoning: str = ""
+    """What a reasoning model thought before it answered, where the server tells it apart."""
     tokens: tuple[Token, ...] = ()
     """The tokens of the answer, or of the request's reference, where log-probs were asked for."""
 
@@ -226,6 +163,10 @@ class Completion:
     def empty(self) -> bool:
         """True when the model said nothing at all: no text, no call, no refusal."""
         return not (self.text.strip() or self.tool_calls or self.refusal)
+
+    def is_of(self, run: str) -> bool:
+        """Tell whether it was asked for in the run with this id; unknown is no."""
+        return bool(run) and self.asked_in == run
 
     def tool_call(self, name: str | None = None) -> ToolCall:
         """Return the only call (or the only one with this name).
@@ -264,19 +205,6 @@ class Completion:
         )
         usage = Usage(**data["usage"])
         return cls(**{**data, "tool_calls": calls, "usage": usage, "tokens": tokens})
-
-
-# --- what a server tells --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedAs:
-    """What a server says about itself; None where it does not tell."""
-
-    model: str | None = None
-    quantization: str | None = None
-    """The server's own words, such as ``Q8_0`` or ``Q4_K - Medium``."""
-    version: str | None = None
 
 
 # --- golden cases and checks ------------------------------------------------------------

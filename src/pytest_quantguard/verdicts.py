@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.types import Json, Source, Variant
+from pytest_quantguard.types import Json, Source
+from pytest_quantguard.variants import Variant
 
 Unit = Literal["points", "ratio"]
 """Of a delta: a difference of shares, or candidate divided by baseline (1 = equal)."""
@@ -43,7 +44,18 @@ class Verdict(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+    NOT_COMPARABLE = "not comparable"
+    """The arms were not asked the same thing, or are one server: no delta means anything."""
     ERROR = "error"
+
+
+WORST_FIRST = (
+    Verdict.ERROR,
+    Verdict.NOT_COMPARABLE,
+    Verdict.FAIL,
+    Verdict.INCONCLUSIVE,
+    Verdict.PASS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +130,8 @@ class BudgetVerdict:
     improved: int = 0
     log_evidence: float | None = None
     """Natural logarithm of this group's e-value that the candidate got worse."""
+    noise: float | None = None
+    """Share of this group's outcomes, in [0, 1], that differ between two runs of the baseline."""
 
     @property
     def group(self) -> tuple[str, str]:
@@ -234,9 +248,6 @@ class GateReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Error before fail before inconclusive before pass; no candidate is an error."""
+        """The worst of the candidates', by `WORST_FIRST`; no candidate is an error."""
         found = {candidate.verdict for candidate in self.candidates}
-        for verdict in (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
-            if verdict in found:
-                return verdict
-        return Verdict.ERROR
+        return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.ERROR)

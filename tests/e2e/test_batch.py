@@ -9,7 +9,7 @@ import httpx
 
 from batch_files import quantguard
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider
-from pytest_quantguard.types import Variant
+from pytest_quantguard.variants import Variant
 
 SMOKE = ["-k", "smoke"]
 CASES = 140

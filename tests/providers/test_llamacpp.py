@@ -18,7 +18,8 @@ from pytest_quantguard._complete import CompletionEngine, Job
 from pytest_quantguard.errors import LaunchError, RefusedError
 from pytest_quantguard.providers import llamacpp
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider, content_hash
-from pytest_quantguard.types import Completion, CompletionRequest, Variant
+from pytest_quantguard.types import Completion, CompletionRequest
+from pytest_quantguard.variants import Variant
 from scripted_server import ScriptedServer, says
 
 QUESTIONS = [

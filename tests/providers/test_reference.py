@@ -13,7 +13,8 @@ from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.providers import _reference
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import Completion, CompletionRequest, Variant
+from pytest_quantguard.types import Completion, CompletionRequest
+from pytest_quantguard.variants import Variant
 from scripted_server import Reply, ScriptedServer, answers, says
 
 TEXT = "The total is 420."

@@ -27,7 +27,8 @@ from pytest_quantguard.embedded.tokenizer import Tokenizer
 from pytest_quantguard.errors import RefusedError
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import Completion, CompletionRequest, Variant
+from pytest_quantguard.types import Completion, CompletionRequest
+from pytest_quantguard.variants import Variant
 
 TOOLS = tuple(json.loads((Path(__file__).parents[2] / "golden" / "tools.json").read_text("utf-8")))
 Array = NDArray[np.float32]

@@ -12,7 +12,8 @@ import pytest
 from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import ProviderError
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import CompletionRequest, Variant
+from pytest_quantguard.types import CompletionRequest
+from pytest_quantguard.variants import Variant
 from scripted_server import Exchange, Reply, ScriptedServer, answers, event, piece, streams
 
 PLAIN = "SK-test-0123456789abcdef"

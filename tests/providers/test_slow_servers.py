@@ -12,7 +12,8 @@ from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers import openai
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import CompletionRequest, ServedAs, Variant
+from pytest_quantguard.types import CompletionRequest
+from pytest_quantguard.variants import ServedAs, Variant
 from scripted_server import Exchange, Reply, ScriptedServer, event, says
 
 REQUEST = CompletionRequest(messages=({"role": "user", "content": "hi"},))

@@ -16,7 +16,8 @@ from pytest_quantguard.pairs import (
     PairedMeasurement,
     PairedOutcome,
 )
-from pytest_quantguard.types import Completion, Outcome, Quantization, Source, ToolCall, Variant
+from pytest_quantguard.types import Completion, Outcome, Source, ToolCall
+from pytest_quantguard.variants import Quantization, Variant
 from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,

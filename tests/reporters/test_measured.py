@@ -17,7 +17,8 @@ from pytest_quantguard.errors import QuantGuardError
 from pytest_quantguard.pairs import Divergence
 from pytest_quantguard.reporters import _summary, _views, junit
 from pytest_quantguard.reporters import json as report_json
-from pytest_quantguard.types import Completion, Price, Token
+from pytest_quantguard.types import Completion, Token
+from pytest_quantguard.variants import Price
 from pytest_quantguard.verdicts import Verdict
 
 SCHEMA = json.loads(files("pytest_quantguard").joinpath("report.schema.json").read_text("utf-8"))

@@ -45,7 +45,7 @@ def outset(gate: GateSession, items: Iterable[pytest.Item]) -> tuple[Outset, lis
 def _measured_noise(gate: GateSession) -> float | None:
     baseline = gate.settings.baseline.name
     try:
-        found = _noise.load(gate.settings.cache_folder, gate.providers[baseline].identity())
+        found = _noise.load(gate.settings.cache_folder, gate.asking.providers[baseline].identity())
     except ProviderError:
         return None
     return found.expected if found else None
@@ -55,7 +55,7 @@ def _asked(gate: GateSession, name: str, cases: Sequence[GoldenCase]) -> Asked:
     """Count one variant's completions: those that are needed, and those in the cache."""
     jobs = [job for case in cases for job in jobs_of(case, (name,), references=gate.references)]
     try:
-        identity = gate.providers[name].identity()
+        identity = gate.asking.providers[name].identity()
     except ProviderError:  # said by the run, with its first request
         return Asked(requests=len({completion_key(job.request, {}, job.repeat) for job in jobs}))
     keys = dict.fromkeys(completion_key(job.request, identity, job.repeat) for job in jobs)

@@ -19,7 +19,8 @@ from pytest_quantguard._sanitize import clean
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
 from pytest_quantguard.errors import InputError, ProviderError
-from pytest_quantguard.types import Json, Variant
+from pytest_quantguard.types import Json
+from pytest_quantguard.variants import Variant
 
 if TYPE_CHECKING:
     import pytest
@@ -113,7 +114,7 @@ def _export(gate: GateSession, items: Sequence[pytest.Item], options: Namespace)
     batches = []
     for name, variant in variants.items() if not problems else ():
         try:
-            asked = questions(cases.values(), name, gate.providers[name])
+            asked = questions(cases.values(), name, gate.asking.providers[name])
             due = asked if options.all else _due(asked, gate)
             batches.append(_written(variant, asked, due, options.to))
         except (ProviderError, InputError) as error:

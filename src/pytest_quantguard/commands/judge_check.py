@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,7 +51,7 @@ def judge_check(arguments: Sequence[str]) -> int:
                 "max_calls, or give fewer labels or votes"
             )
         with _engine(config, cache) as engine:
-            judge = EngineJudge(name, config, lambda: engine, started=time.time())
+            judge = EngineJudge(name, config, lambda: engine)
             judge.planned = needed
             judged = _measured(judge, engine, labels)
         found = Findings(given.kind, judged, repeated=given.repeated, alike=given.alike)

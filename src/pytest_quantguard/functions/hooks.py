@@ -129,7 +129,7 @@ class PythonCases:
         """Let no model text out as it is: it may stand in captured output and in assertions."""
         report = yield
         if self._active():
-            make_safe(report, self._gate.secrets)
+            make_safe(report, self._gate.asking.secrets)
         return report
 
     def _active(self) -> bool:
@@ -147,7 +147,7 @@ class PythonCases:
         return "the completion" if isinstance(value, Completion) else ""
 
     def _scrub(self, text: str) -> str:
-        return scrub(text, self._gate.secrets)
+        return scrub(text, self._gate.asking.secrets)
 
     # --- fixtures -----------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ from pytest_quantguard.providers._http import (
     shown,
 )
 from pytest_quantguard.providers._reference import CannotError, References
-from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall, Variant
+from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall
+from pytest_quantguard.variants import Variant
 
 _RETRIED_STATUSES = (408, 409, 425, 429)
 

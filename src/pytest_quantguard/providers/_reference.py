@@ -16,7 +16,8 @@ from typing import Any
 
 from pytest_quantguard.errors import RefusedError
 from pytest_quantguard.providers import _logprobs
-from pytest_quantguard.types import Completion, CompletionRequest, Json, Token, Usage, Variant
+from pytest_quantguard.types import Completion, CompletionRequest, Json, Token, Usage
+from pytest_quantguard.variants import Variant
 
 DIALECTS = ("auto", "llamacpp", "vllm")
 

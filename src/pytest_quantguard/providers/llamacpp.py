@@ -17,7 +17,8 @@ from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import LaunchError, did_you_mean
 from pytest_quantguard.providers.openai import OpenAIProvider, check_options
-from pytest_quantguard.types import Completion, CompletionRequest, Json, ServedAs, Variant
+from pytest_quantguard.types import Completion, CompletionRequest, Json
+from pytest_quantguard.variants import ServedAs, Variant
 
 _EMBEDDED = "embedded:"
 _INSTALL = 'pip install "pytest-quantguard[llamacpp]"'

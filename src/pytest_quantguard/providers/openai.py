@@ -23,7 +23,8 @@ from pytest_quantguard.providers._http import (
     secrets_of,
 )
 from pytest_quantguard.providers._reference import DIALECTS, References
-from pytest_quantguard.types import Json, ServedAs, Variant
+from pytest_quantguard.types import Json
+from pytest_quantguard.variants import ServedAs, Variant
 
 _ASK_S = 5.0
 _OPTIONS = ("extra_body", "reference")

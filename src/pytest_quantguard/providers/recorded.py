@@ -6,7 +6,8 @@ from typing import NoReturn
 
 from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import LaunchError
-from pytest_quantguard.types import Json, ServedAs, Variant
+from pytest_quantguard.types import Json
+from pytest_quantguard.variants import ServedAs, Variant
 
 
 class RecordedProvider:

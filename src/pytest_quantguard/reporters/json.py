@@ -36,7 +36,8 @@ from pytest_quantguard.reporters._words import (
     outcome_sentence,
     sentence,
 )
-from pytest_quantguard.types import Completion, Json, Price, Quantization, Source, Variant
+from pytest_quantguard.types import Completion, Json, Source
+from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import (
     BudgetVerdict,
     CandidateReport,
@@ -94,7 +95,7 @@ def to_json(report: GateReport) -> Json:
                     "version": FORMAT_VERSION,
                     "report_version": report.version,
                     "verdict": report.verdict.value,
-                    "baseline": asdict(report.baseline),
+                    "baseline": report.baseline.to_dict(),
                     "candidates": [_candidate(candidate) for candidate in report.candidates],
                     "provenance": report.provenance,
                     "completions": {},
@@ -144,7 +145,7 @@ def _candidate(candidate: CandidateReport) -> Json:
     index = {outcome: i for i, outcome in enumerate(candidate.outcomes)}
     name = candidate.variant.name
     return {
-        "variant": asdict(candidate.variant),
+        "variant": candidate.variant.to_dict(),
         "verdict": candidate.verdict.value,
         "log_evidence": candidate.log_evidence,
         "quantization_note": candidate.quantization_note,
@@ -176,6 +177,7 @@ def _budget(row: BudgetVerdict, index: dict[PairedOutcome, int]) -> Json:
         "regressed": [index[o] if o in index else o.to_dict() for o in row.regressed],
         "improved": row.improved,
         "log_evidence": row.log_evidence,
+        "noise": row.noise,
     }
 
 
@@ -288,7 +290,7 @@ def from_json(document: Any) -> GateReport:
     except IndexError:
         raise InputError("report: it refers to a candidate or an outcome that it lacks") from None
     return GateReport(
-        baseline=_variant_from(ours["baseline"]),
+        baseline=Variant.from_dict(ours["baseline"]),
         candidates=candidates,
         provenance=ours["provenance"],
         version=ours["report_version"],
@@ -320,7 +322,7 @@ def _checked(document: Any) -> Json:
 def _candidate_from(
     data: Json, outcomes: list[PairedOutcome], mishaps: list[Mishap]
 ) -> CandidateReport:
-    variant = _variant_from(data["variant"])
+    variant = Variant.from_dict(data["variant"])
     measured = data.get("measurements", ())
     return CandidateReport(
         variant=variant,
@@ -343,9 +345,3 @@ def _budget_from(data: Json, outcomes: list[PairedOutcome]) -> BudgetVerdict:
     )
     delta, verdict = delta_from(data["delta"]), Verdict(data["verdict"])
     return BudgetVerdict(**{**data, "verdict": verdict, "regressed": regressed, "delta": delta})
-
-
-def _variant_from(data: Json) -> Variant:
-    price = Price(**data["price"]) if data.get("price") else None
-    quantization = Quantization(**data["quantization"])
-    return Variant(**{**data, "quantization": quantization, "price": price})
