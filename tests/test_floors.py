@@ -14,9 +14,18 @@ FLOORS = {
     1: {"documents", "stats", "_sanitize"}
     | {"_comparability", "_drive", "_noise", "_prior", "_run", "_served"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
-    | {"_backoff", "_cache", "_decide", "_items", "_judging", "hookspecs"},
+    | {"_backoff", "_cache", "_decide", "_items", "_judging", "_limits", "hookspecs"},
     3: {"_registry", "_quant_case", "_cases", "_lane", "_arm"}
-    | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"},
+    | {
+        "_budgets",
+        "_grounds",
+        "_layers",
+        "_looks",
+        "_measurement",
+        "_measures",
+        "_noticed",
+        "_variant_reader",
+    },
     4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"}
     | {"_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"},

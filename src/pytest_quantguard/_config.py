@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pytest_quantguard._decide import EvidenceRule
+from pytest_quantguard._limits import Limits
 from pytest_quantguard._noise import NULL
 from pytest_quantguard._registry import built_in_metrics
+from pytest_quantguard._variant_reader import VariantReader
 from pytest_quantguard.documents.document import Document, problems, read
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
 from pytest_quantguard.types import Json, Source
-from pytest_quantguard.variants import Price, Quantization, Variant
+from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Metric
 
 FILE = "quantguard.yaml"
@@ -65,6 +65,8 @@ class GateConfig:
     """Where it runs; None = the best sandbox that works here."""
     calibration: tuple[Path, ...] = ()
     """Files that a candidate was calibrated on."""
+    limits: Limits = field(default_factory=Limits)
+    """What a run may use up at most."""
     cache_folder: Path
     report_folder: Path
     null: str | None = None
@@ -159,6 +161,7 @@ def load(
         max_errors=max_errors,
         null=arms[-1].name if null else None,
         judges=judges,
+        limits=Limits(**document.data.get("limits", {})),
         allow_code=allow_code or code.get("allow", False),
         sandbox=sandbox or code.get("sandbox"),
         calibration=tuple(path.parent / name for name in document.data.get("calibration", ())),
@@ -212,8 +215,8 @@ class _Reader:
         self.document = document
         self.metrics = metrics
         self.data: Json = document.data
-        self.folder = folder
         self.problems: list[str] = []
+        self.variants = VariantReader(document, folder, self.problems)
 
     def problem(self, path: tuple[str | int, ...], text: str) -> None:
         self.problems.append(f"{self.document.where(path)}: {text}")
@@ -237,56 +240,21 @@ class _Reader:
             )
         if self.problems:
             return None
-        return tuple(self.variant(name, known[name]) for name in names)
+        return tuple(self.variants.read(name, known[name]) for name in names)
 
     def judges(self) -> dict[str, JudgeConfig]:
         found = {}
         for name, data in self.data.get("judges", {}).items():
-            before, self.problems = self.problems, []
-            variant = self.variant(name, data, section="judges")
+            before = len(self.problems)
+            variant = self.variants.read(name, data, section="judges")
             found[name] = JudgeConfig(
                 variant=replace(variant, name=f"judge:{name}"),
                 max_calls=data.get("max_calls", 1000),
                 place=self.document.where(("judges", name)),
-                problems=tuple(self.problems),
+                problems=tuple(self.problems[before:]),
             )
-            self.problems = before
+            del self.problems[before:]  # said only where a check asks for this judge
         return found
-
-    def variant(self, name: str, data: Mapping[str, Any], *, section: str = "variants") -> Variant:
-        path = (section, name)
-        known = {f.name for f in fields(Variant)}
-        given = {key: value for key, value in data.items() if key in known}
-        for key in ("model", "base_url", "revision"):
-            given[key] = self.text(data.get(key), (*path, key))
-        given["price"] = Price(**data["price"]) if "price" in data else None
-        given["quantization"] = Quantization(**data.get("quantization", {}))
-        if given["provider"] == "llamacpp" and str(given["model"]).endswith(".gguf"):
-            given["model"] = str((self.folder / str(given["model"])).resolve())
-        if given["provider"] == "llamacpp":
-            given.setdefault("concurrency", 1)  # one slot: answers repeat bit by bit
-        self.check_url(given["base_url"], (*path, "base_url"))
-        return Variant(name=name, **given)
-
-    def text(self, value: Any, path: tuple[str | int, ...]) -> str | None:
-        if not isinstance(value, Mapping):
-            return None if value is None else str(value)
-        found = os.environ.get(value["$env"], "").strip()
-        if not found:
-            self.problem(path, f"the environment variable {value['$env']} is not set, or empty")
-        return found
-
-    def check_url(self, url: str | None, path: tuple[str | int, ...]) -> None:
-        if not url:
-            return
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            self.problem(path, "base_url must start with http:// or https:// and name a host")
-        elif parts.username or parts.password:
-            self.problem(path, "base_url carries a user name or password; use api_key_env")
 
     def budget(self, index: int, data: Mapping[str, Any]) -> Budget:
         path = ("budgets", index)
