@@ -117,7 +117,7 @@ Reply = Callable[[Exchange], None]
 class ScriptedServer:
     """Answers from ``replies`` in turn, then with ``default``; a context manager."""
 
-    def __init__(self, *replies: Reply, default: Reply | None = None) -> None:
+    def __init__(self, *replies: Reply, default: Reply | None = None, port: int = 0) -> None:
         self.replies = deque(replies)
         self.default = default or says("fine")
         self.pages: dict[str, Any] = {}
@@ -130,7 +130,7 @@ class ScriptedServer:
         self.clients: set[Any] = set()
         self.in_flight = 0
         self.peak = 0
-        self._server = _Server(("127.0.0.1", 0), Exchange)
+        self._server = _Server(("127.0.0.1", port), Exchange)
         self._server.script = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 

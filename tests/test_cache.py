@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard import _cache
+from pytest_quantguard import _cache, _shelf
 from pytest_quantguard._cache import CompletionCache, completion_key
 from pytest_quantguard.errors import QuantGuardWarning
 from pytest_quantguard.types import Completion, CompletionRequest, ToolCall, Usage
@@ -267,7 +267,7 @@ def test_pickles_are_not_opened(folder: Path, tmp_path: Path, place: str) -> Non
     if place == "key":
         assert cache.get(KEY) is None
         with pytest.raises(ValueError, match="not text"):
-            list(cache._store)
+            list(cache._shelf._store)
     else:
         with pytest.warns(QuantGuardWarning, match="is not used: it is not text"):
             assert cache.get(KEY) is None
@@ -284,9 +284,9 @@ def test_pickles_are_not_opened(folder: Path, tmp_path: Path, place: str) -> Non
 def test_only_text_is_written(cache: CompletionCache, value: Any) -> None:
     """Neither a key nor a value can become a pickle by mistake."""
     with pytest.raises(TypeError):
-        cache._store.set(KEY, value)
+        cache._shelf._store.set(KEY, value)
     with pytest.raises(TypeError):
-        cache._store.set(value, "text")
+        cache._shelf._store.set(value, "text")
 
 
 @pytest.mark.parametrize("name", ["../../secret", "{}", "ab/../secret", "fifo"])
@@ -313,7 +313,7 @@ def test_files_elsewhere_are_neither_read_nor_removed(
 def test_huge_values_are_not_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row, or its file, over the limit is a miss before it is in memory."""
     edit(folder, "UPDATE Cache SET value = ?", "x" * 200_000)
-    monkeypatch.setattr(_cache, "MAX_VALUE", 100_000)
+    monkeypatch.setattr(_shelf, "MAX_VALUE", 100_000)
     with pytest.warns(QuantGuardWarning, match="too big"):
         assert CompletionCache(folder).get(KEY) is None
     name = "ab/cd/" + "0" * 28 + ".val"
@@ -401,7 +401,7 @@ def test_no_database_at_all(tmp_path: Path) -> None:
     (tmp_path / "cache.db").write_bytes(b"no database" * 1000)
     with pytest.warns(QuantGuardWarning, match="delete the folder if it is damaged") as warned:
         cache = CompletionCache(tmp_path)
-    with pytest.warns(QuantGuardWarning, match="for this run only"):
+    with pytest.warns(QuantGuardWarning, match="kept for this run"):
         cache.put(KEY, ANSWER, REQUEST)
     cache.put(OTHER, ANSWER, REQUEST)
     cache.close()

@@ -198,7 +198,8 @@ def test_plan_takes_the_noise_that_was_measured(plan, project):
     """
     base = Variant(name="base", provider="openai", model="base", base_url=project.server.url)
     cache = project.folder / ".quantguard/cache"
-    _noise.save(cache, OpenAIProvider(base).identity(), 2 / 240, 240)
+    found = _noise.Noise(compared=240, flipped=2)
+    _noise.save(cache, OpenAIProvider(base).identity(), found)
     measured = json.loads(plan("--json").output)["candidates"][0]
     given = json.loads(plan("--json", "--noise=3%").output)["candidates"][0]
 

@@ -14,12 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from pytest_quantguard import _backoff
-from pytest_quantguard._backoff import Gate, pause_s
+from pytest_quantguard._backoff import pause_s
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._complete import Answer, CompletionEngine, Job
 from pytest_quantguard._run import Run
@@ -217,7 +218,7 @@ def test_empty_completions_are_answers(engine_for: Callable[..., CompletionEngin
     assert found.cached
     assert found.completion is not None
     assert found.completion.asked_at > 0, "when it was asked is kept with it"
-    assert replace(found.completion, asked_at=0.0) == Completion(text="")
+    assert replace(found.completion, asked_at=0.0, asked_in="") == Completion(text="")
 
 
 def test_arms_are_asked_side_by_side(engine_for: Callable[..., CompletionEngine]) -> None:
@@ -352,28 +353,104 @@ def test_time_outs_are_attempts(
     engine_for: Callable[..., CompletionEngine], server: ScriptedServer, fault: Reply
 ) -> None:
     """A slow drip and a silent server each cost their attempts, then an error of this case."""
+    server.replies.append(says("fine"))
     server.default = fault
-    (found,) = run(engine_for(timeout_s=0.2, max_attempts=2), jobs(1))
+    found = run(engine_for(timeout_s=0.2, max_attempts=2, concurrency=1), jobs(2))[1]
 
     assert "no complete answer within 0.2 s" in str(found.error)
     assert str(found.error).endswith("(gave up after 2 attempts)")
-    assert server.requests == 2
+    assert server.requests == 3
+
+
+@pytest.mark.parametrize(("n", "places", "cost"), [(50, 6, 6), (3, 6, 3), (1, 6, 2)])
+def test_black_hole_costs_one_wave(
+    engine_for: Callable[..., CompletionEngine],
+    server: ScriptedServer,
+    n: int,
+    places: int,
+    cost: int,
+) -> None:
+    """A server that takes requests and never answers any is left after its first wave."""
+    server.default = sleeps(1.0)
+    found = run(engine_for(timeout_s=0.2, concurrency=places), jobs(n))
+
+    assert cost <= server.requests <= cost + 2  # those that found a place while the wave ended
+    assert errors(found) == ["TransportError"] * n
+    assert len({str(answer.error) for answer in found}) == 1
+    assert "it has never answered" in str(found[-1].error)
+    assert "0 answers; nothing more is asked" in str(found[-1].error)
+
+
+def test_flaky_server_completes_everything(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """A tenth of all requests fails, at random: each is asked again, and all are answered."""
+    random = Random(7)
+    server.replies.extend(
+        answers(503) if random.random() < 0.1 else says("fine") for _ in range(400)
+    )
+    engine = engine_for(concurrency=4)
+    found = run(engine, jobs(300))
+
+    assert texts(found) == ["fine"] * 300
+    assert server.requests == engine.counts()["a"]["attempts"] > 320
+
+
+def test_without_a_budget_nothing_is_asked_twice(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """A third of the cases always fails: each costs its attempts until those of all are used up."""
+    server.default = lambda exchange: (
+        answers(500) if b"case 0" in exchange.body or b"bad" in exchange.body else says("fine")
+    )(exchange)
+    asked = [
+        replace(
+            job,
+            request=CompletionRequest(
+                messages=({"role": "user", "content": f"{'bad' if i % 3 == 0 else 'good'} {i}"},)
+            ),
+        )
+        for i, job in enumerate(jobs(90))
+    ]
+    engine = engine_for(concurrency=1)
+    found = run(engine, asked)
+
+    assert texts(found) == ["-" if i % 3 == 0 else "fine" for i in range(90)]
+    assert server.requests <= 90 + 10 + 0.2 * 60 + 1
 
 
 def test_storm_ends_with_one_sentence(
     engine_for: Callable[..., CompletionEngine], server: ScriptedServer
 ) -> None:
-    """After ten completions in a row that failed, the rest is not tried; the counts are told."""
+    """Further attempts have a budget; when it is used up nothing more is tried."""
     server.default = answers(503, '{"error": "overloaded"}')
-    engine = engine_for(max_attempts=3)
+    engine = engine_for(concurrency=8)
     found = run(engine, jobs(100))
 
     assert errors(found) == ["TransportError"] * 100
-    assert 30 <= server.requests <= 36
-    last = str(found[-1].error)
-    assert "HTTP 503: overloaded (gave up after 3 attempts); 10 completions in a row failed" in last
+    assert 11 <= server.requests <= 18
+    assert "HTTP 503: overloaded" in str(found[-1].error)
+    assert "it has never answered" in str(found[-1].error)
+    assert len({str(answer.error) for answer in found}) == 1
     assert engine.counts()["a"]["failed"] == 100
     assert engine.counts()["a"]["attempts"] == server.requests
+
+
+def test_late_storm_ends_with_one_sentence(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """After ten completions in a row that failed, the rest is not tried; the counts are told."""
+    server.replies.extend([says("fine")] * 20)
+    server.default = answers(503, '{"error": "overloaded"}')
+    engine = engine_for(max_attempts=3)
+    found = run(engine, jobs(120))
+
+    assert texts(found[:20]) == ["fine"] * 20
+    assert errors(found) == ["TransportError"] * 100
+    assert 20 + 10 <= server.requests <= 20 + 10 + 14 + 2
+    last = str(found[-1].error)
+    assert "10 completions in a row failed" in last
+    assert "20 answers; nothing more is asked" in last
 
 
 def test_single_failures_do_not_add_up(
@@ -514,21 +591,6 @@ def test_pause_grows_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
         assert min(found) < longest * 0.1
 
 
-def test_gate_narrows_and_widens() -> None:
-    """One wave of trouble halves, answers win the places back one by one."""
-    gate = Gate(8, threading.Event())
-    wave = [gate.enter() for _ in range(8)]
-    for entered in wave:
-        gate.leave(entered, ok=False)
-    assert gate._open == 4
-    gate.leave(gate.enter(), ok=False)
-    assert gate._open == 2
-    for _ in range(60):
-        gate.leave(gate.enter(), ok=True)
-
-    assert gate._open == 8
-
-
 # --- the end ----------------------------------------------------------------------------
 
 
@@ -591,7 +653,7 @@ def test_gentle_close_sends_nothing_new(engine_for: Callable[..., CompletionEngi
             while len(asked) < 4:
                 time.sleep(0.01)
             raise TransportError("busy", retry_after_s=3.0)
-        while not engine._lanes["a"].gate._shut_until:
+        while not engine._lanes["a"].gate.shut_until:
             time.sleep(0.01)
         return Completion(text="fine")
 

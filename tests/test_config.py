@@ -97,6 +97,24 @@ def test_a_password_in_an_address_is_not_repeated(tmp_path):
     assert "hunter2" not in problems(tmp_path, text)
 
 
+def test_the_address_of_a_proxy_with_a_password_stands_in_no_file(tmp_path):
+    """It comes from the environment, and is shown nowhere."""
+    base = 'base_url: "http://localhost:1/v1"'
+    found = problems(tmp_path, GOOD.replace(base, base + ', proxy: "http://me:hunter3@p:1"'))
+
+    assert "quantguard.yaml:3: the proxy's address carries a password" in found
+    assert "write {$env: NAME}" in found
+    assert "hunter3" not in found
+
+
+def test_a_key_has_one_source(tmp_path):
+    """A variable or a command, not both."""
+    both = "api_key_env: K, api_key_command: [vault, read]}"
+    found = problems(tmp_path, GOOD.replace('localhost:1/v1"}', f'localhost:1/v1", {both}'))
+
+    assert "quantguard.yaml:3: both api_key_env and api_key_command are given; keep one" in found
+
+
 def test_no_configuration_at_all_says_where_it_was_looked_for(tmp_path):
     """A candidate without configuration is an error, not a run without budgets."""
     with pytest.raises(ConfigError, match=r"neither quantguard\.yaml nor \[tool\.quantguard\]"):

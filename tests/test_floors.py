@@ -12,10 +12,22 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 FLOORS = {
     0: {"types", "variants", "contracts", "errors", "pairs", "verdicts"},
     1: {"documents", "stats", "_sanitize"}
-    | {"_comparability", "_drive", "_noise", "_prior", "_run", "_served"},
+    | {
+        "_backoff",
+        "_comparability",
+        "_drive",
+        "_noise",
+        "_prior",
+        "_probe",
+        "_progress",
+        "_run",
+        "_served",
+        "_tasks",
+    }
+    | {"_claims", "_server", "_shelf", "_watchdog", "_whole"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
-    | {"_backoff", "_cache", "_decide", "_items", "_judging", "_limits", "hookspecs"},
-    3: {"_registry", "_quant_case", "_cases", "_lane", "_arm"}
+    | {"_cache", "_decide", "_items", "_judging", "_limits", "_turns", "_worker", "hookspecs"},
+    3: {"_registry", "_launched", "_quant_case", "_cases", "_lane", "_arm"}
     | {
         "_budgets",
         "_grounds",
@@ -24,20 +36,23 @@ FLOORS = {
         "_measurement",
         "_measures",
         "_noticed",
+        "_shards",
         "_variant_reader",
     },
     4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"}
     | {"_answers", "_judge_model"},
-    5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"},
-    6: {"functions", "_asking", "_sequential", "_survey"},
-    7: {"_session", "cli", "lint"},
+    5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"}
+    | {"_spending", "_unfit"},
+    6: {"_express", "_judgement", "_publish", "_shard_file", "_sharding"}
+    | {"functions", "_asking", "_sequential", "_survey"},
+    7: {"_merging", "_shard_end"} | {"_session", "cli", "lint"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 THIRD_PARTY_HOMES = {
     "yaml": {"documents"},
-    "diskcache": {"_cache"},
+    "diskcache": {"_shelf"},
     "httpx": {"providers"},
     "jsonschema": {"checks", "documents"},
     "junit_xml": {"reporters"},

@@ -296,8 +296,13 @@ def test_another_prompt_length_is_not_comparable(tmp_path):
         run = GateProject(tmp_path, server).run()
 
     assert FAILED == run.code
-    assert {"cand": "error"} == run.verdicts
-    assert run.has("NOT COMPARABLE in 60 cases")
+    assert {"cand": "not comparable"} == run.verdicts
+    assert run.has(
+        "in 60 of 60 cases, faq-0 (golden/faq.quant.yaml:2)",
+        "the same prompt is 5 tokens for the baseline and 9 for the candidate",
+        "NOT COMPARABLE cand: no delta is quoted",
+        "Route: faq -> base (not comparable)",
+    )
 
 
 def test_maxfail_gives_no_verdict(worse):

@@ -234,7 +234,8 @@ def test_a_null_run_measures_the_noise_and_later_runs_tell_it(gate):
     later = project.run()
 
     assert 300 == project.server.requests, "base twice, cand once; base is cached later"
-    assert later.has("two runs of the baseline differ on 3.0 %")
+    assert later.has("two runs of base disagree on 3.0 % of outcomes (3 of 100 in 1 null run")
+    assert later.has("(noise 3.0 %)")
 
 
 def test_a_critical_case_is_asked_again_before_it_fails_the_run(gate):

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 
 from pytest_quantguard import _decide, _judge, judge, stats
+from pytest_quantguard._noise import Noise
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Outcome
@@ -393,11 +394,13 @@ def test_records_and_numbers_give_the_same_verdicts():
 
 def test_flips_and_noise_are_told():
     """The number everything hangs on is in every report."""
-    report = judge(pairs(lost=3, gained=2), [Budget(max_drop=0.2)], noise=0.013)
+    noise = Noise(compared=1000, flipped=13, name="bf16")
+    report = judge(pairs(lost=3, gained=2), [Budget(max_drop=0.2)], noise=noise)
 
-    (note,) = report.notes
-    assert "3 of 100 checks got worse and 2 better: 5.0 % differ" in note
-    assert "two runs of the baseline differ on 1.3 %" in note
+    flips, floor = report.notes
+    assert "3 of 100 checks got worse and 2 better: 5.0 % differ" in flips
+    assert "Noise floor: two runs of bf16 disagree on 1.3 % of outcomes" in floor
+    assert [0.013] == [row.noise for row in report.budgets if row.delta]
     assert math.isfinite(report.log_evidence)
 
 

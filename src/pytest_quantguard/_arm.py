@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_quantguard._comparability import thinks
 from pytest_quantguard._drive import Drive
-from pytest_quantguard._judging import Given, Judge, judged
+from pytest_quantguard._judging import Given, Judge, judged, reads_timing
+from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import CheckError, ProviderError
 from pytest_quantguard.types import Completion, GoldenCase, Json, Outcome, Role
+
+_FINGERPRINT = 100
+"""Longest fingerprint that is kept, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,18 @@ class Arm:
         return not (ours and theirs) or ours[0].turns[0].request == theirs[0].turns[0].request
 
     @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """What the server put on its answers to tell its builds apart: each once, clean."""
+        found = (c.fingerprint for c in self.completions)
+        return tuple(dict.fromkeys(one_line(f, _FINGERPRINT) for f in found if f))
+
+    @property
+    def reasoned(self) -> float:
+        """Share of the completions, in [0, 1], that came with thoughts, apart or in the text."""
+        found = [thinks(c.text, c.reasoning) for c in self.completions]
+        return sum(found) / len(found) if found else 0.0
+
+    @property
     def prompt_tokens(self) -> int | None:
         return self.completions[0].usage.prompt_tokens if self.completions else None
 
@@ -76,3 +93,30 @@ def keys_of(baseline: Arm, candidate: Arm, outcomes: tuple[Outcome, Outcome]) ->
     turns = (arm.drives[at].turns for arm in (baseline, candidate))
     answers = [asked[min(last, len(asked) - 1)].answer for asked in turns]
     return tuple(answer.key if answer else "" for answer in answers)  # type: ignore[return-value]
+
+
+def _untimed(*arms: Arm) -> str:
+    """Say why two arms' times cannot be compared."""
+    if any(completion.latency_s == 0 for arm in arms for completion in arm.completions):
+        return "recorded answers have none: take the check out, or ask both models in one run"
+    return (
+        "not all answers were asked in this run: give a variant another 'revision', or use an "
+        "empty cache folder"
+    )
+
+
+def incomparable(
+    check: str, judge: Judge, baseline: Arm, candidate: Arm
+) -> tuple[Role, str] | None:
+    """Return which arm's answer is to another question, or of another run, and why; else None."""
+    tokens = (baseline.prompt_tokens, candidate.prompt_tokens)
+    alike = baseline.same_question(candidate)
+    if alike and None not in tokens and tokens[0] != tokens[1]:
+        return "candidate", (
+            f"the same prompt is {tokens[0]} tokens for the baseline and {tokens[1]} for the "
+            "candidate: another chat template, tokenizer or hidden system prompt"
+        )
+    if reads_timing(judge) and not (baseline.live and candidate.live):
+        role: Role = "baseline" if candidate.live else "candidate"
+        return role, f"{check} compares times, and {_untimed(baseline, candidate)}"
+    return None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_quantguard import _served
-from pytest_quantguard._evidence import jobs_of
+from pytest_quantguard import _probe, _served
+from pytest_quantguard._evidence import further_jobs, jobs_of
+from pytest_quantguard._launched import Servers, turn_remarks
 from pytest_quantguard._questions import questions
-from pytest_quantguard.errors import ConfigError, ProviderError
+from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard._unfit import omissions, refusals
+from pytest_quantguard.errors import ConfigError, ProviderError, RefusedError
+from pytest_quantguard.providers._access import secrets_of
 from pytest_quantguard.types import GoldenCase, Json
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_quantguard._answers import Answers
     from pytest_quantguard._cache import CompletionCache
-    from pytest_quantguard._complete import CompletionEngine
+    from pytest_quantguard._complete import CompletionEngine, Job
     from pytest_quantguard._config import GateConfig
     from pytest_quantguard._registry import Registry
     from pytest_quantguard._run import Run
@@ -35,7 +38,7 @@ class Asking:
         settings: the configuration.
         registry: where providers are found.
         run: what the processes of this run share.
-        urls: addresses of servers that another process of the run has started, by variant.
+        worker: name of this process where another one keeps the servers of the run; else empty.
         answers: files of recorded answers; where there are any, no variant is asked.
         start: the folder that their names are relative to.
 
@@ -49,7 +52,7 @@ class Asking:
         registry: Registry,
         run: Run,
         *,
-        urls: Mapping[str, str] | None = None,
+        worker: str = "",
         answers: Sequence[str] = (),
         start: Path | None = None,
     ) -> None:
@@ -60,20 +63,30 @@ class Asking:
             from pytest_quantguard._answers import Answers
 
             self.answers = Answers.given(answers, start or Path(), self.secrets)
-        self.providers = self._providers(registry, urls or {})
+        self._keeps = not worker
+        self._servers = Servers(run, worker or "main")
+        self.providers = self._providers(registry)
         self.remarks: list[str] = []
         """Sentences about what was found out while planning."""
         self._cache: CompletionCache | None = None
+        self._live: CompletionCache | None = None
+        """The one that takes new answers; it lies under recorded answers, where there are any."""
         self._engine: CompletionEngine | None = None
+        self._probed: tuple[str, ...] = ()
+        """Parameters that shape answers, of which each variant is asked whether it honours them."""
+        self._ahead: list[Job] = []
+        """What may be needed of variants that take turns: further runs of critical cases."""
 
-    def _providers(self, registry: Registry, urls: Mapping[str, str]) -> dict[str, Provider]:
+    def _providers(self, registry: Registry) -> dict[str, Provider]:
         providers: dict[str, Provider] = {}
         problems: list[str] = []
         for name, variant in self._settings.asked.items():
             try:
                 make = registry.providers.get(variant.provider)
-                url = urls.get(name, variant.base_url)
-                providers[name] = make(replace(variant, base_url=url))
+                recorded = self.answers is not None and name in self._settings.variants
+                providers[name] = (
+                    make(variant) if recorded else self._servers.provider(variant, make)
+                )
             except (LookupError, ValueError) as error:
                 place = self._settings.places[name]
                 problems.append(f"{place}: variant {name!r}: {error.args[0]}")
@@ -86,9 +99,10 @@ class Asking:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return the API keys, which may stand in nothing that is shown or written."""
-        keys = (v.api_key_env for v in self._settings.asked.values() if v.api_key_env)
-        return tuple(filter(None, (os.environ.get(key, "") for key in keys)))
+        """Return keys and the like, which may stand in nothing that is shown or written."""
+        asked = self._settings.asked.values()
+        keys = (os.environ.get(v.api_key_env, "") for v in asked if v.api_key_env)
+        return tuple(filter(None, (*keys, *secrets_of(asked))))
 
     def __dir__(self) -> list[str]:
         # Whoever lists the attributes by reading them must not open the cache or build the engine.
@@ -98,25 +112,37 @@ class Asking:
     def cache(self) -> CompletionCache:
         """The completion cache, opened on first use."""
         if self._cache is None:
-            from pytest_quantguard._cache import CompletionCache
-
-            folder = self._settings.cache_folder
-            self._cache = self.answers.over(folder) if self.answers else CompletionCache(folder)
+            if self.answers is not None:
+                self._cache = self.answers.over(self._settings.cache_folder)
+            else:
+                self._cache = self._live_cache()
         return self._cache
+
+    def _live_cache(self) -> CompletionCache:
+        from pytest_quantguard._cache import CompletionCache
+
+        spare = self._run.folder / "answers"
+        self._live = CompletionCache(self._settings.cache_folder, spare=spare)
+        return self._live
 
     @property
     def engine(self) -> CompletionEngine:
         """What asks the arms; made on first use."""
         if self._engine is None:
-            from pytest_quantguard._cache import CompletionCache
             from pytest_quantguard._complete import CompletionEngine
 
+            self.keep_servers()
             asked, caches = self._settings.asked, {}
             if self.answers is not None:  # recorded are the arms; judges are asked all the same
-                live = CompletionCache(self._settings.cache_folder)
+                live = self._live_cache()
                 caches = {name: live for name in asked if name not in self._settings.variants}
             self._engine = CompletionEngine(
-                self.cache, self.providers, asked, run=self._run, caches=caches
+                self.cache,
+                self.providers,
+                asked,
+                run=self._run,
+                caches=caches,
+                limits=self._settings.limits,
             )
         return self._engine
 
@@ -128,16 +154,27 @@ class Asking:
     # --- before the first request ---------------------------------------------------------
 
     def plan(
-        self, cases: Iterable[GoldenCase], every: Iterable[GoldenCase], *, references: bool
+        self,
+        cases: Iterable[GoldenCase],
+        every: Iterable[GoldenCase],
+        *,
+        references: bool,
+        probed: Iterable[str] = (),
     ) -> list[str]:
         """Queue what ``cases`` ask of the arms; return why nothing may be asked.
 
-        ``every`` case of the run is what recorded answers have to cover.
+        ``every`` case of the run is what recorded answers have to cover; ``probed`` are parameters
+        of which each variant is asked, first of all, whether it honours them.
         """
         variants = tuple(self._settings.variants)
+        cases = list(cases)
+        if refused := self._unfit(cases):
+            return refused
+        self._plan_probes(tuple(probed))
         self.engine.plan(
             job for case in cases for job in jobs_of(case, variants, references=references)
         )
+        self._plan_turns(cases)
         if self.answers is None:
             return []
         every = list(every)
@@ -148,20 +185,80 @@ class Asking:
             return problems
         return []
 
+    def _unfit(self, cases: Sequence[GoldenCase]) -> list[str]:
+        arms = {name: self.providers[name] for name in self._settings.variants}
+        self.remarks += omissions(cases, arms)
+        return refusals(cases, arms, self._settings.places)
+
+    def _plan_turns(self, cases: Sequence[GoldenCase]) -> None:
+        """Plan what a turn may turn out to need: a server is not started again for a few."""
+        turns = self._servers.turns()
+        arms = tuple(name for name in self._settings.variants if name in turns)
+        if turns and cases:
+            self._ahead += [job for case in cases for job in further_jobs(case, arms)]
+            self.engine.plan(self._ahead)
+            self.remarks += turn_remarks(turns, sum(case.driven for case in cases))
+
+    def _plan_probes(self, features: tuple[str, ...]) -> None:
+        if self.answers is None:
+            self._probed = features
+            variants = self._settings.variants
+            self.engine.plan(self.probe_job(n, f) for f in features for n in variants)
+        elif features:
+            self.remarks.append(
+                f"the answers are recorded: whether their servers honour {', '.join(features)} is "
+                "not known"
+            )
+
+    def probe_job(self, variant: str, feature: str) -> Job:
+        """Return what a variant is asked to find out whether it honours a parameter."""
+        from pytest_quantguard._complete import Job
+
+        return Job(variant=variant, request=_probe.request(feature, self._settings.request))
+
     def make_reachable(self, judges: Iterable[str]) -> list[str]:
         """Start what has to be started now: a missing key or model costs no request.
 
         ``judges`` are started too where any variant has to be asked.
         """
         due = [name for name, (known, planned) in self.engine.known().items() if known < planned]
+        names = list(dict.fromkeys([*due, *(judges if due else ())]))
+        launched = [name for name in names if self._servers.has(name)]
+        others = [name for name in names if name not in launched]
+        problems = [*self._unready(launched, start=False), *self._unready(others)]
+        problems += self._same_twice()
+        if launched and not problems:  # a model is not loaded for a run that is refused
+            exclusive = [name for name in launched if self._settings.asked[name].exclusive]
+            at_once = [name for name in launched if name not in exclusive]
+            self._servers.want([*at_once, *(name for name in exclusive if name in due)])
+            problems += self._unready(at_once)
+        return problems
+
+    def _unready(self, names: Iterable[str], *, start: bool = True) -> list[str]:
         problems = []
-        for name in [*due, *(judges if due else ())]:
+        for name in names:
             try:
                 self.providers[name].identity()
-                self.providers[name].start()
+                if start:
+                    self.providers[name].start()
+                elif why := self._servers.unusable(name):
+                    problems.append(f"{self._settings.places[name]}: variant {name!r}: {why}")
             except ProviderError as error:
                 problems.append(f"{self._settings.places[name]}: {error}")
-        return [*problems, *self._same_twice()]
+        return problems
+
+    def keep_servers(self) -> None:
+        """Start and end the run's own servers from now on, where that is this process's part."""
+        if self._keeps:
+            self._servers.keep(self.secrets)
+
+    def worker_ended(self, worker: str) -> None:
+        """Let go of the servers that a process needed which is gone."""
+        self._servers.forget(worker)
+
+    def server_faults(self) -> list[str]:
+        """Return what became of the run's own servers, each with the end of its log."""
+        return [str(fault) for fault in self._servers.faults()]
 
     def _same_twice(self) -> list[str]:
         """Refuse arms that are one model at one address: one would be judged by its own answers."""
@@ -184,23 +281,50 @@ class Asking:
 
     # --- the end --------------------------------------------------------------------------
 
-    def told(self) -> Json:
-        """Return what was asked and what the servers said, as plain JSON types for the report."""
+    def told(self, *, cut: bool = False) -> Json:
+        """Return what was asked and what the servers said, as plain JSON types for the report.
+
+        ``cut``: the run is cut short, and nothing is waited for.
+        """
+        probes = {} if cut else {n: self._support(n) for n in self._settings.variants}
+        for job in () if cut else self._ahead:  # needed or not: the same requests in every run
+            self.engine.get(job)
+        if self._live is not None:
+            self._live.settle()
         counts = self.engine.counts()
         arms = {name: counts[name] for name in self._settings.variants}
         folder = self._settings.cache_folder
         served = _served.gather(arms, self.providers, folder, recall=self.answers is None)
-        return {"counts": arms, "served_as": served, "notices": list(self.cache.notices)}
+        found = {"counts": arms, "served_as": served, "notices": list(self.cache.notices)}
+        return {**found, **({"probes": probes} if self._probed else {})}
+
+    def _support(self, variant: str) -> Json:
+        """Wait for what a variant made of each parameter that is probed."""
+        found = {}
+        for feature in self._probed:
+            answer = self.engine.get(self.probe_job(variant, feature))
+            error = answer.error
+            if answer.completion is not None:
+                found[feature] = _probe.read(feature, answer.completion)
+            elif isinstance(error, RefusedError) and not error.final:
+                found[feature] = ("refused", one_line(scrub(str(error), self.secrets), 200))
+            else:
+                found[feature] = ("unknown", one_line(scrub(str(error), self.secrets), 200))
+        return {feature: list(pair) for feature, pair in found.items()}
 
     def close(self, *, cancel: bool) -> None:
         """Hang up and stop servers; ``cancel`` cuts requests short. Safe to call twice."""
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close(cancel)
+        if self._live is not None:  # what was in flight has arrived
+            self._live.settle()
         for provider in self.providers.values():
             provider.stop()
+        self._servers.close()
 
     def close_cache(self) -> None:
         """Close the cache, which reports still read after the last answer."""
-        if self._cache is not None:
-            self._cache.close()
+        for cache in (self._cache, self._live):
+            if cache is not None:
+                cache.close()

@@ -13,9 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from pytest_quantguard._cache import CompletionCache
-from pytest_quantguard._lane import Answer, Counts, Job, Lane
+from pytest_quantguard._lane import Lane
+from pytest_quantguard._limits import Ledger, Limits, Purse
+from pytest_quantguard._progress import Progress, Snapshot
 from pytest_quantguard._run import Run
+from pytest_quantguard._tasks import Answer, Counts, Job, Task
 from pytest_quantguard.contracts import Provider
+from pytest_quantguard.errors import LimitError
+from pytest_quantguard.types import CompletionRequest
 from pytest_quantguard.variants import Variant
 
 __all__ = ["Answer", "CompletionEngine", "Counts", "Job"]
@@ -39,21 +44,31 @@ class CompletionEngine:
         *,
         run: Run | None = None,
         caches: Mapping[str, CompletionCache] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         found = caches or {}
         self._caches = {id(one): one for one in (cache, *found.values())}
         self._stop = threading.Event()
+        shares = run.processes if run else 1
+        purses: dict[str, Purse] = {}
+        if run is not None and limits is not None and limits.given:
+            ledger = Ledger(run.part("limits"), limits)
+            purses = {name: Purse(ledger, limits, variant) for name, variant in variants.items()}
         self._lanes = {
             name: Lane(
                 variant,
                 providers[name],
                 found.get(name, cache),
-                max(1, variant.concurrency // (run.processes if run else 1)),
+                max(1, variant.concurrency // shares),
                 self._stop,
                 run=run.id if run else "",
+                shares=shares,
+                purse=purses.get(name),
             )
             for name, variant in variants.items()
         }
+        self.progress: Progress | None = None
+        """Where those who wait for an answer show how far it is."""
         self._closing = threading.Lock()
         atexit.register(self.close)
 
@@ -75,13 +90,42 @@ class CompletionEngine:
         lane = self._lanes[job.variant]
         task = lane.add(job)
         lane.urge(task)
-        while not task.done.wait(_POLL_S):  # in pieces, so that Ctrl-C is heard everywhere
-            pass
+        if self.progress is None:
+            while not task.done.wait(_POLL_S):  # in pieces, so that Ctrl-C is heard everywhere
+                pass
+        else:
+            self._show_while(task, self.progress)
         return task.answer
+
+    @staticmethod
+    def _show_while(task: Task, progress: Progress) -> None:
+        progress.tick()
+        try:
+            while not task.done.wait(_POLL_S):
+                progress.waiting()
+        finally:
+            progress.over()
 
     def known(self) -> dict[str, tuple[int, int]]:
         """Return how many planned completions of each variant are cached, and of how many."""
         return {name: lane.known() for name, lane in self._lanes.items()}
+
+    def unknown(self, job: Job) -> str:
+        """Return the key of a job that no cache can answer; empty when one can."""
+        return self._lanes[job.variant].unknown(job)
+
+    def pending(self, variant: str) -> dict[str, CompletionRequest]:
+        """Return what is planned for a variant and has no answer yet, by its key."""
+        return self._lanes[variant].pending()
+
+    def snapshot(self) -> Snapshot:
+        """Return how far everything is that was planned."""
+        return sum((lane.snapshot() for lane in self._lanes.values()), Snapshot())
+
+    def limited(self) -> list[str]:
+        """Return why lanes stopped because of a limit of the run; empty when none did."""
+        faults = (lane.fault for lane in self._lanes.values())
+        return [str(fault) for fault in faults if isinstance(fault, LimitError)]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the `Counts` of each variant as plain numbers."""

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from pytest_quantguard._decide import EvidenceRule
 from pytest_quantguard._limits import Limits
-from pytest_quantguard._noise import NULL
+from pytest_quantguard._measures import LatencyRule
+from pytest_quantguard._noise import NULL, next_number
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard._variant_reader import VariantReader
 from pytest_quantguard.documents.document import Document, problems, read
@@ -55,6 +56,9 @@ class GateConfig:
     inconclusive: Literal["fail", "warn"] = "fail"
     underpowered: Literal["refuse", "allow"] = "refuse"
     evidence: EvidenceRule = "dual"
+    latency: LatencyRule = "side-by-side"
+    """When times are judged: only where both arms were asked at once, or one after the other too.
+    """
     max_errors: float = 0.01
     """Share of a candidate's cases, in [0, 1], that may go without an answer."""
     judges: Mapping[str, JudgeConfig] = field(default_factory=dict)
@@ -71,6 +75,8 @@ class GateConfig:
     report_folder: Path
     null: str | None = None
     """Name of the candidate that is the baseline once more, where there is one."""
+    null_number: int = 0
+    """Which null run of this baseline it is, from 1; 0 = none."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where each chosen variant is written, as ``file:line``."""
 
@@ -134,8 +140,10 @@ def load(
     name = document.name
     reader = _Reader(document, path.parent, built_in_metrics() if metrics is None else metrics)
     arms = reader.arms(baseline, candidates)
+    cache_folder = path.parent / document.data.get("cache", ".quantguard/cache")
+    number = next_number(cache_folder, arms[0].identity()) if arms is not None and null else 0
     if arms is not None and null:
-        again = _again(arms[0])
+        again = _again(arms[0], number)
         if again.name in document.data["variants"]:
             reader.problem(("variants", again.name), "--quant-null needs this name for itself")
         arms = (*arms, again)
@@ -158,14 +166,16 @@ def load(
         inconclusive=inconclusive or policies.get("inconclusive", "fail"),  # type: ignore[arg-type]
         underpowered=underpowered or policies.get("underpowered", "refuse"),  # type: ignore[arg-type]
         evidence=policies.get("evidence", "dual"),
+        latency=policies.get("latency", "side-by-side"),
         max_errors=max_errors,
         null=arms[-1].name if null else None,
+        null_number=number,
         judges=judges,
         limits=Limits(**document.data.get("limits", {})),
         allow_code=allow_code or code.get("allow", False),
         sandbox=sandbox or code.get("sandbox"),
         calibration=tuple(path.parent / name for name in document.data.get("calibration", ())),
-        cache_folder=path.parent / document.data.get("cache", ".quantguard/cache"),
+        cache_folder=cache_folder,
         report_folder=path.parent / document.data.get("report", "quant-report"),
         places={
             arm.name: document.where(("variants", arm.name.removesuffix(f"-{NULL}")))
@@ -202,9 +212,12 @@ def _read(path: Path, root: Path) -> Document:
     return document
 
 
-def _again(baseline: Variant) -> Variant:
-    """Return the baseline as a candidate of its own, which shares none of its answers."""
-    revision = f"{baseline.revision or ''} {NULL}".strip()
+def _again(baseline: Variant, number: int) -> Variant:
+    """Return the baseline as a candidate of its own, which shares none of its answers.
+
+    Nor those of an earlier null run: each has a number.
+    """
+    revision = f"{baseline.revision or ''} {NULL} {number}".strip()
     return replace(baseline, name=f"{baseline.name}-{NULL}", revision=revision)
 
 

@@ -6,32 +6,30 @@ closed: whatever was planned and did not arrive is an ERROR.
 
 from __future__ import annotations
 
-import platform
-import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _judge, _noise, _rows, _tally
-from pytest_quantguard._auto import yaml_lines
-from pytest_quantguard._comparability import quantization_note
-from pytest_quantguard._evidence import Evidence
+from pytest_quantguard import _noise, _publish, _rows, _tally
+from pytest_quantguard._judgement import Terms, all_fingerprints, candidate_reports, provenance
 from pytest_quantguard._judges import told
 from pytest_quantguard._looks import LOOKS
+from pytest_quantguard._noise import Noise
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._sequential import LookKeeper
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
 from pytest_quantguard.types import Json
-from pytest_quantguard.variants import ServedAs, Variant
-from pytest_quantguard.verdicts import CandidateReport, GateReport, Group, Verdict
+from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 
 if TYPE_CHECKING:
+    from pytest_quantguard._shard_end import ShardEnd
+    from pytest_quantguard._shards import Shard
     from pytest_quantguard.verdicts import BudgetVerdict
 
 
@@ -45,11 +43,15 @@ class GateController:
         self.report: GateReport | None = None
         self.no_verdict = ""
         """Why there is no verdict, once the run has been cut short."""
+        self.shard_end: ShardEnd | None = None
+        """What is said at the end of a run that asked one shard."""
         self.written: list[str] = []
         self._tally = _tally.Tally()
         self._worker_plans: list[Json] = []
         self._expected: set[str] = set()
         self._reported: set[str] = set()
+        self._failed: set[str] = set()
+        """Tests that failed without having gathered evidence."""
         self._faults: dict[str, None] = {}
         self._usage_error = False
         self._only_inconclusive = 0
@@ -73,10 +75,10 @@ class GateController:
         rerun = report.outcome == "rerun"  # type: ignore[comparison-overlap]
         if not rerun and (report.when == "call" or report.failed or report.skipped):
             self._reported.add(str(report.nodeid))
-        data = getattr(report, "quantguard", None)
-        if data is None:
-            return
-        self._tally.add(Evidence.from_dict(data))
+        if (found := _tally.evidence_of(report)) is not None:
+            self._tally.add(found)
+        elif report.failed:
+            self._failed.add(str(report.nodeid))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Notice files that could not be used, in this process or in a worker."""
@@ -86,15 +88,8 @@ class GateController:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Start our own servers once for all workers, and tell the worker where they are."""
-        urls = {}
-        for name, provider in self.session.asking.providers.items():
-            if getattr(provider, "launches", False):
-                try:
-                    urls[name] = provider.start()
-                except ProviderError:
-                    continue  # the worker meets the same error and reports it with its case
-        node.workerinput["quantguard_urls"] = urls
+        """Keep the run's own servers for all workers, and tell the worker what it needs."""
+        self.session.asking.keep_servers()
         node.workerinput["quantguard_run"] = self.session.run.told()
         node.workerinput["quantguard_partial"] = self.session.partial
 
@@ -106,6 +101,7 @@ class GateController:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take in what a worker planned; a worker that died cannot have told everything."""
+        self.session.asking.worker_ended(str(node.gateway.id))
         plan = getattr(node, "workeroutput", {}).get("quantguard")
         if plan is not None:
             self._worker_plans.append(plan)
@@ -134,8 +130,13 @@ class GateController:
         problems = [problem for plan in plans for problem in plan.get("problems", ())]
         if problems:
             raise pytest.UsageError("quantguard: " + "\n".join(dict.fromkeys(problems)))
-        self.report = self._judged(_tally.merged(plans))
-        self._keep_noise(self.report)
+        plan = _tally.merged(plans)
+        self._count(plan)
+        if self.session.cut is not None:
+            self._end_shard(self.session.cut.shard, plan)
+            return result
+        self.report = self._judged(plan)
+        self._keep_noise(self.report, plan)
         self.session.config.hook.pytest_quantguard_report(report=self.report)
         self._write(self.report)
         rows = [(c, row) for c in self.report.candidates for row in c.budgets]
@@ -145,16 +146,40 @@ class GateController:
         self._told = True
         return result
 
-    def _judged(self, plan: Json) -> GateReport:
+    def _count(self, plan: Json) -> None:
+        """Notice what was collected and has not reported."""
         if not plan:
             self._faults["no process reported what it planned"] = None
+        for text in plan.get("limited", ()):
+            self._faults[one_line(text, 400)] = None
         missing = self._expected - self._reported
         if self._keeper is not None:
             missing = {item for item in missing if self._keeper.needed(item)}
-            plan = self._keeper.so_far(plan)
         if missing:
             text = f"{len(missing)} of {len(self._expected)} collected tests never reported"
             self._faults[f"{text}, such as {one_line(min(missing))}"] = None
+
+    def _end_shard(self, shard: Shard, plan: Json) -> None:
+        """Write down what this shard found out; all shards together are judged."""
+        from pytest_quantguard._shard_end import end_shard
+
+        try:
+            self.shard_end = end_shard(
+                self.session,
+                shard,
+                self._tally,
+                plan,
+                faults=self._faults,
+                failed_tests=len(self._failed),
+                path=self._targets()["shard"],
+            )
+        except QuantGuardError as error:
+            raise pytest.UsageError(f"quantguard: {error}") from None
+        self._told = not self.shard_end.problems
+
+    def _judged(self, plan: Json) -> GateReport:
+        if self._keeper is not None:
+            plan = self._keeper.so_far(plan)
         return GateReport(
             baseline=self.settings.baseline,
             candidates=tuple(self._candidates(plan)),
@@ -163,76 +188,61 @@ class GateController:
 
     def _candidates(self, plan: Json) -> list[CandidateReport]:
         """Judge the evidence that there is, by a plan of it."""
-        look = (1, 1) if self._keeper is None else (self._keeper.reached + 1, LOOKS)
-        served = {name: ServedAs(**told) for name, told in plan.get("served_as", {}).items()}
-        notes = {name: _note(v, served) for name, v in self.settings.variants.items()}
-        budgets = [_tally.budget_from(data) for data in plan.get("budgets", ())]
-        noise = self._noise()
-        reports = []
-        for variant in self.settings.candidates:
-            note, *faults = (*notes[variant.name], notes[self.settings.baseline.name][1])
-            reports.append(
-                _judge.judge(
-                    self._tally.outcomes(variant.name),
-                    budgets,
-                    variant=variant,
-                    mishaps=self._tally.mishaps(variant.name),
-                    measurements=self._tally.measurements(variant.name),
-                    metrics=self.session.metrics,
-                    planned=plan.get("checks", 0),
-                    max_errors=self.settings.max_errors,
-                    evidence=self.settings.evidence,
-                    look=look,
-                    unselected=[Group(*names) for names in plan.get("unselected", ())],
-                    noise=None if variant.name == self.settings.null else noise,
-                    interrupted=[*self._faults, *filter(None, faults)],
-                    quantization_note=note or "",
-                )
-            )
-        return reports
+        return candidate_reports(
+            self._tally,
+            plan,
+            Terms.of(self.settings, self.session.metrics),
+            faults=self._faults,
+            noise=self._noise(),
+            look=(1, 1) if self._keeper is None else (self._keeper.reached + 1, LOOKS),
+        )
 
-    def _noise(self) -> float | None:
-        """Return how much two runs of the baseline disagree: in this run, or measured before."""
-        if self.settings.null is not None:
-            return _noise.disagreement(self._tally.outcomes(self.settings.null))
+    def _noise(self) -> Noise | None:
+        """Return what two runs of the baseline disagree on: measured before, and in this run."""
+        baseline, null = self.settings.baseline.name, self.settings.null
         with suppress(ProviderError):
-            identity = self.session.asking.providers[self.settings.baseline.name].identity()
-            found = _noise.load(self.settings.cache_folder, identity)
-            return found.share if found else None
+            identity = self.session.asking.providers[baseline].identity()
+            noise = _noise.load(self.settings.cache_folder, identity)
+            outcomes = self._tally.outcomes(null) if null is not None else ()
+            number = self.settings.null_number
+            if found := _noise.measured(outcomes, number=number, at=time.time()):
+                noise = _noise.pooled(noise, found)
+            return replace(noise, name=baseline) if noise is not None else None
         return None
 
-    def _keep_noise(self, report: GateReport) -> None:
-        """Remember what a null run found; only sound evidence of the whole set is kept."""
-        for candidate in report.candidates:
-            sound = candidate.verdict is not Verdict.ERROR
-            share = _noise.disagreement(candidate.outcomes)
-            if sound and share is not None and candidate.variant.name == self.settings.null:
-                with suppress(OSError, ProviderError):
-                    identity = self.session.asking.providers[report.baseline.name].identity()
-                    folder = self.settings.cache_folder
-                    _noise.save(folder, identity, share, len(candidate.outcomes))
+    def _keep_noise(self, report: GateReport, plan: Json) -> None:
+        """Remember what a null run found; the next one asks afresh."""
+        null = next((c for c in report.candidates if c.variant.name == self.settings.null), None)
+        noise = self._noise()
+        if null is None or noise is None or null.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
+            return  # a null run that has gaps goes on where it stopped
+        early = self._keeper is not None and self._keeper.stopped_early
+        if early or not plan.get("whole") or self.session.asking.answers is not None:
+            text = "this null run is not kept: only one that asks about the whole golden set is"
+            report.provenance["remarks"] = [*report.provenance["remarks"], text]
+            return
+        with suppress(OSError, ProviderError):
+            identity = self.session.asking.providers[report.baseline.name].identity()
+            folder, number = self.settings.cache_folder, self.settings.null_number
+            known = _noise.load(folder, identity)
+            if plan.get("partial") and known is not None and plan["cases"] < known.cases:
+                return
+            _noise.save(folder, identity, noise)
+            _noise.complete(folder, report.baseline.identity(), number)
 
     def _provenance(self, plan: Json) -> Json:
         looks = self._keeper.numbers() if self._keeper is not None else {}
-        return {
-            "started": self.session.run.started,
-            "seconds": time.time() - self.session.run.started,
-            "python": platform.python_version(),
-            "platform": sys.platform,
-            "pytest": pytest.__version__,
-            "pytest_quantguard": version("pytest-quantguard"),
-            "config": self.settings.file,
-            "cases": plan.get("cases", 0),
-            "checks": plan.get("checks", 0),
-            "budgets": plan.get("budgets", []),
-            "left_out": plan.get("left_out", []),
-            "golden_hash": plan.get("golden_hash", ""),
-            "requests": plan.get("counts", {}),
-            "notices": plan.get("notices", []),
-            "remarks": plan.get("remarks", []),
-            "judges": told(plan.get("judges", {}), self.settings),
-            **({"sequential": looks} if looks else {}),
-        }
+        found = provenance(
+            plan,
+            config=self.settings.file,
+            started=self.session.run.started,
+            seconds=self.session.run.seconds,
+            judges=told(plan.get("judges", {}), self.settings),
+            fingerprints=all_fingerprints(
+                self._tally, Terms.of(self.settings, self.session.metrics)
+            ),
+        )
+        return {**found, **({"sequential": looks} if looks else {})}
 
     def _emit(
         self, session: pytest.Session, candidate: CandidateReport, row: BudgetVerdict
@@ -261,24 +271,23 @@ class GateController:
     def _targets(self) -> dict[str, Path]:
         option, start = self.config.option, self.config.invocation_params.dir
         folder = start / option.quant_report if option.quant_report else self.settings.report_folder
-        junit = {"junit": start / option.quant_junit} if option.quant_junit else {}
-        return {"json": folder / "report.json", **junit}
+        if self.session.cut is not None:
+            return {"shard": folder / self.session.cut.shard.file_name}
+        return _publish.targets(folder, start / option.quant_junit if option.quant_junit else None)
 
     def pytest_sessionstart(self) -> None:
-        """Remove the last run's reports: a run without a verdict must not leave an older one."""
+        """Remove the last run's reports."""
         if not self.config.option.collectonly:
-            for path in self._targets().values():
-                with suppress(OSError):  # what cannot be removed cannot be written: said then
-                    path.unlink(missing_ok=True)
+            _publish.clear(self._targets())
 
     def _write(self, report: GateReport) -> None:
-        for name, path in self._targets().items():
-            write = self.session.registry.reporters.get(name)
-            try:
-                write(report, path, self.session.cache.get)
-            except QuantGuardError as error:
-                raise pytest.UsageError(f"quantguard: {error}") from None
-            self.written.append(_relative(path, self.config.invocation_params.dir))
+        start, reporters = self.config.invocation_params.dir, self.session.registry.reporters
+        try:
+            self.written = _publish.write(
+                report, self._targets(), reporters, self.session.cache.get, start
+            )
+        except QuantGuardError as error:
+            raise pytest.UsageError(f"quantguard: {error}") from None
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         """Show what an item found, without changing how it counts."""
@@ -286,8 +295,8 @@ class GateController:
             return None
         if verdict := getattr(report, "quantguard_verdict", None):
             return "passed", ".", str(verdict).upper()
-        data = getattr(report, "quantguard", None) or {"outcomes": ()}
-        differences = [o["baseline"]["value"] - o["candidate"]["value"] for o in data["outcomes"]]
+        found = _tally.evidence_of(report)
+        differences = [outcome.difference for outcome in found.outcomes] if found else []
         letter = "r" if max(differences, default=0) > 0 else "i" if any(differences) else ""
         return ("passed", letter, WORDS[letter]) if letter else None
 
@@ -302,7 +311,8 @@ class GateController:
         plan = self.session.plan
         if not plan.get("cases"):
             return []
-        self._announced = len(self.settings.candidates) * (1 + len(plan["budgets"]))
+        rows = 0 if self.session.cut else 1 + len(plan["budgets"])
+        self._announced = len(self.settings.candidates) * rows
         known = self.session.asking.known()
         parts = [
             f"{'baseline' if name == self.settings.baseline.name else 'candidate'} {name} "
@@ -313,14 +323,18 @@ class GateController:
         many = [f"{cases} case{'s' * (cases != 1)}", f"{cohorts} cohort{'s' * (cohorts != 1)}"]
         if plan.get("driven"):
             many.append(f"{plan['driven']} of several turns, whose requests come on top")
-        return [f"quantguard: {' · '.join(parts)} · {', '.join(many)}"]
+        header = f"quantguard: {' · '.join(parts)} · {', '.join(many)}"
+        return [header, *plan.get("spending", ())]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict."""
         if self.config.option.collectonly:
             return
-        from pytest_quantguard.reporters import terminal
-
+        if self.shard_end is not None and self.session.cut is not None:
+            terminalreporter.section(f"quantguard: shard {self.session.cut.shard}")
+            for line in self.shard_end.lines:
+                terminalreporter.line(line)
+            return
         if self.report is None:
             if self.no_verdict and not self._usage_error:
                 terminalreporter.section("quantguard: no verdict")
@@ -330,27 +344,19 @@ class GateController:
                 )
             return
         writer = terminalreporter._tw
-        lines = terminal.render(
+        lines = _publish.terminal_lines(
             self.report,
+            self.session.cache.get,
             width=writer.fullwidth,
             colour=writer.hasmarkup,
-            unicode=_speaks_unicode(),
             verbosity=self.config.option.verbose,
-            completions=self.session.cache.get,
+            auto=self.settings.budgets is None,
         )
-        remarks = [f"Note: {one_line(r, 500)}" for r in self.report.provenance["remarks"]]
-        for line in [*self._auto_lines(), *lines, *remarks]:
+        faults = self.session.asking.server_faults()
+        for line in (*(line for fault in faults for line in fault.split("\n")), *lines):
             terminalreporter.line(line)
         for path in self.written:
             terminalreporter.line(f"Written: {path}")
-
-    def _auto_lines(self) -> list[str]:
-        """Print the budgets that were found automatically, to paste and to keep."""
-        if self.settings.budgets is not None or self.report is None:
-            return []
-        left_out = [f"  # left out: {text}" for text in self.report.provenance["left_out"]]
-        found = map(_tally.budget_from, self.report.provenance["budgets"])
-        return ["budgets: auto, which for these cases is", *yaml_lines(found), *left_out, ""]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -365,6 +371,8 @@ class GateController:
             pytest.ExitCode.NO_TESTS_COLLECTED,
         ):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif self.shard_end and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK  # all cases are in other shards
         if self._usage_error:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._only_inconclusive and self._only_inconclusive == session.testsfailed:
@@ -375,18 +383,3 @@ class GateController:
         self.session.close(cancel=True)
         self.session.asking.close_cache()
         self.session.run.end()
-
-
-def _note(variant: Variant, served: Mapping[str, ServedAs]) -> tuple[str, str | None]:
-    if variant.name not in served:
-        return "not verified: no server was asked", None
-    note, fault = quantization_note(variant.quantization, served[variant.name])
-    return note, f"{variant.name}: {fault}" if fault else None
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-
-
-def _speaks_unicode() -> bool:
-    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"

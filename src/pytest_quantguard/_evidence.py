@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_quantguard._arm import Arm, first_loss, found_in, keys_of
+from pytest_quantguard._arm import Arm, first_loss, found_in, incomparable, keys_of
 from pytest_quantguard._drive import Drive
 from pytest_quantguard._judging import (
     Driven,
@@ -17,11 +17,11 @@ from pytest_quantguard._judging import (
     driven,
     judged,
     pairwise,
-    reads_timing,
     repeatable,
     reusable,
 )
 from pytest_quantguard._measurement import (
+    Declines,
     divergence,
     measurement,
     not_one_reference,
@@ -29,7 +29,7 @@ from pytest_quantguard._measurement import (
 )
 from pytest_quantguard._sanitize import one_line, scrub, scrub_cut
 from pytest_quantguard.contracts import Check
-from pytest_quantguard.errors import CheckError, ProviderError
+from pytest_quantguard.errors import CheckError, ProviderError, TransportError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import GoldenCase, Json, Outcome, Role
 from pytest_quantguard.variants import Price
@@ -67,6 +67,18 @@ class Evidence:
         )
 
 
+_Found = dict[str, tuple[Arm, Arm, PairedMeasurement]]
+"""By candidate: the baseline's answers to one case, the candidate's, and both measured."""
+
+
+@dataclass(slots=True)
+class _Answered:
+    """The case that was asked last, and what came of it."""
+
+    case: GoldenCase | None = None
+    found: _Found = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examiner:
     """Asks and judges; ``ask`` waits for one completion."""
@@ -82,22 +94,37 @@ class Examiner:
     references: bool = False
     """Whether the arms are also asked how likely they find a case's reference."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    _answered: _Answered = field(default_factory=_Answered, init=False, repr=False)
 
     def examine(self, case: GoldenCase, judges: Mapping[str, Judge]) -> Evidence:
         """Judge one case by some checks, on the baseline and on every candidate."""
         __tracebackhide__ = True
         evidence = Evidence()
-        found: Iterable[object] = judges.values()
-        body = next((judge for judge in found if isinstance(judge, Driven)), None)
-        baseline = self._arm("baseline", self.baseline, case, body)
-        for name in self.candidates:
-            candidate = self._arm("candidate", name, case, body)
-            evidence.measurements.append(self._measured(name, case, baseline, candidate))
+        all_judges: Iterable[object] = judges.values()
+        body = next((judge for judge in all_judges if isinstance(judge, Driven)), None)
+        found = self._found(case, body)
+        for name, (baseline, candidate, measured) in found.items():
+            evidence.measurements.append(measured)
             for check, judge in judges.items():
                 self._compare(
                     evidence, case, check, judge, name=name, baseline=baseline, candidate=candidate
                 )
         return evidence
+
+    def _found(self, case: GoldenCase, body: Driven | None) -> _Found:
+        """Return both arms' answers, for each candidate; the checks of a case follow each other."""
+        if body is None and self._answered.case is case:
+            return self._answered.found
+        baseline = self._arm("baseline", self.baseline, case, body)
+        arms = {name: self._arm("candidate", name, case, body) for name in self.candidates}
+        declines = Declines(self.refusal(case), case)
+        found = {
+            name: (baseline, candidate, self._measured(name, case, baseline, candidate, declines))
+            for name, candidate in arms.items()
+        }
+        if body is None:
+            self._answered.case, self._answered.found = case, found
+        return found
 
     def _arm(self, role: Role, variant: str, case: GoldenCase, body: Driven | None) -> Arm:
         if body is not None:
@@ -130,13 +157,13 @@ class Examiner:
         )
 
     def _measured(
-        self, name: str, case: GoldenCase, baseline: Arm, candidate: Arm
+        self, name: str, case: GoldenCase, baseline: Arm, candidate: Arm, declines: Declines
     ) -> PairedMeasurement:
         parting = None
         if baseline.completions and candidate.completions:
             parting = divergence(baseline.completions[0].tokens, candidate.completions[0].tokens)
         arms = {self.baseline: baseline, name: candidate}
-        found = [self._measurement(variant, case, arm) for variant, arm in arms.items()]
+        found = [self._measurement(variant, declines, arm) for variant, arm in arms.items()]
         if self.references and case.reference and baseline.error is None is candidate.error:
             found = self._with_references(name, case, found)
         return PairedMeasurement(
@@ -148,13 +175,16 @@ class Examiner:
             weight=case.weight,
             tags=case.tags,
             divergence=parting,
+            same=baseline.says(candidate),
         )
 
-    def _measurement(self, variant: str, case: GoldenCase, arm: Arm) -> Measurement:
+    def _measurement(self, variant: str, declines: Declines, arm: Arm) -> Measurement:
         if not arm.completions:
-            return Measurement(answered=arm.error is None)
-        refusal, price = self.refusal(case), self.prices.get(variant)
-        found = measurement(arm.completions, case, refusal, live=arm.live, price=price)
+            late = isinstance(arm.error, TransportError) and arm.error.timed_out
+            return Measurement(answered=arm.error is None, timed_out=late)
+        price = self.prices.get(variant)
+        found = measurement(arm.completions, declines, live=arm.live, price=price)
+        found = replace(found, fingerprints=arm.fingerprints, reasoned=arm.reasoned)
         if arm.drives and found.cost is not None:  # a repeat costs what all its turns cost
             found = replace(found, cost=found.cost * len(arm.completions) / len(arm.drives))
         return found
@@ -199,7 +229,7 @@ class Examiner:
                 mishap(arm.role, type(wrong).__name__, str(wrong))
         if baseline.error or baseline.fault or candidate.fault:
             return  # without a baseline there is nothing to compare with
-        if unlike := _incomparable(check, judge, baseline, candidate):
+        if unlike := incomparable(check, judge, baseline, candidate):
             mishap(unlike[0], "NotComparable", unlike[1])
             return
         try:
@@ -310,33 +340,6 @@ class Examiner:
 
     def _safe(self, text: str) -> str:
         return one_line(scrub_cut(text, self.secrets), 400)
-
-
-def _untimed(*arms: Arm) -> str:
-    """Say why two arms' times cannot be compared."""
-    if any(completion.latency_s == 0 for arm in arms for completion in arm.completions):
-        return "recorded answers have none: take the check out, or ask both models in one run"
-    return (
-        "not all answers were asked in this run: give a variant another 'revision', or use an "
-        "empty cache folder"
-    )
-
-
-def _incomparable(
-    check: str, judge: Judge, baseline: Arm, candidate: Arm
-) -> tuple[Role, str] | None:
-    """Return which arm's answer is to another question, or of another run, and why; else None."""
-    tokens = (baseline.prompt_tokens, candidate.prompt_tokens)
-    alike = baseline.same_question(candidate)
-    if alike and None not in tokens and tokens[0] != tokens[1]:
-        return "candidate", (
-            f"the same prompt is {tokens[0]} tokens for the baseline and {tokens[1]} for the "
-            "candidate: another chat template, tokenizer or hidden system prompt"
-        )
-    if reads_timing(judge) and not (baseline.live and candidate.live):
-        role: Role = "baseline" if candidate.live else "candidate"
-        return role, f"{check} compares times, and {_untimed(baseline, candidate)}"
-    return None
 
 
 def jobs_of(case: GoldenCase, variants: tuple[str, ...], *, references: bool = False) -> list[Job]:

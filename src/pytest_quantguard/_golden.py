@@ -131,4 +131,6 @@ def content_hash_parts(case: GoldenCase) -> str:
     """Return one line that changes whenever what is asked or checked in ``case`` changes."""
     checks = [repr(check) for check in case.checks]
     asked = case.request.canonical()
-    return json.dumps([case.id, case.cohort, asked, checks, case.samples, case.reference])
+    counted = [case.weight, case.critical, *case.tags]
+    parts = [case.id, case.cohort, asked, checks, case.samples, case.reference, counted]
+    return json.dumps(parts)

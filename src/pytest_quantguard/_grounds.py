@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_quantguard import stats
-from pytest_quantguard.pairs import Mishap, PairedOutcome
+from pytest_quantguard._comparability import places
+from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import EMPTY
 from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
 
@@ -41,7 +43,7 @@ def evidence_row(
     faults = list(interrupted)
     if planned == 0:
         faults.append("no golden case was selected: nothing was compared")
-    elif not outcomes:
+    elif not outcomes and not any(m.incomparable for m in mishaps):
         faults.append("not one case could be compared")
     if len(seen) < planned:
         faults.append(f"{planned - len(seen)} of {planned} planned checks never reported")
@@ -59,11 +61,12 @@ def evidence_row(
         if outcomes and all(EMPTY in getattr(o, role).violations for o in outcomes)
     ]
     reason = "; ".join(faults) or f"{len(pairs)} of {planned} planned checks were compared"
+    verdict = Verdict.PASS if outcomes else Verdict.NOT_COMPARABLE
     return BudgetVerdict(
         cohort=None,
         check="evidence",
         max_drop=None,
-        verdict=Verdict.ERROR if faults else Verdict.PASS,
+        verdict=Verdict.ERROR if faults else verdict,
         reason=reason,
         cases=len({o.case for o in outcomes}),
     )
@@ -93,12 +96,16 @@ def critical_rows(
     """Critical cases have no budget: one that broke, or was not judged, is one too many."""
     critical = [o for o in outcomes if o.critical]
     judged = {(o.case, o.check) for o in critical}
-    missing = {(m.case, m.check) for m in mishaps if m.critical} - judged
+    lost = {(m.case, m.check): m for m in mishaps if m.critical}
+    missing = lost.keys() - judged
+    unlike = all(lost[key].incomparable for key in missing)
     if not critical and not missing:
         return []
     broken = tuple(o for o in critical if o.confirmed)
     once = sum(o.regressed for o in critical) - len(broken)
-    verdict = Verdict.ERROR if missing else Verdict.FAIL if broken else Verdict.PASS
+    verdict = Verdict.FAIL if broken else Verdict.PASS
+    if missing:
+        verdict = Verdict.NOT_COMPARABLE if unlike else Verdict.ERROR
     reason = f"{len(broken)} of {len(critical)} critical checks regressed"
     if once:
         reason += f"; {once} failed once, but not in two of three runs"
@@ -118,23 +125,76 @@ def critical_rows(
     ]
 
 
-def comparability_rows(mishaps: Sequence[Mishap]) -> list[BudgetVerdict]:
-    """Say which cases were not the same question for both arms."""
-    found = [m for m in mishaps if m.kind == "NotComparable"]
-    if not found:
+def comparability_rows(
+    outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap], reasons: Sequence[str]
+) -> list[BudgetVerdict]:
+    """Say why the arms, or which cases, were not the same question for both; ``reasons`` first."""
+    found = [m for m in mishaps if m.incomparable]
+    said = list(reasons)
+    cases = {m.case: m.source for m in found}
+    if found:
+        total = len({o.case for o in outcomes} | {m.case for m in mishaps})
+        said.append(
+            f"in {len(cases)} of {total} cases, {places(list(cases), cases)}: {found[0].message}"
+        )
+    if not said:
         return []
-    cases = {m.case for m in found}
     return [
         BudgetVerdict(
             cohort=None,
             check="comparability",
             max_drop=None,
-            verdict=Verdict.ERROR,
-            reason=f"NOT COMPARABLE in {len(cases)} cases, first {found[0].case} "
-            f"({found[0].source}): {found[0].message}",
+            verdict=Verdict.NOT_COMPARABLE,
+            reason="; ".join(said),
             cases=len(cases),
         )
     ]
+
+
+def withheld(
+    rows: Sequence[BudgetVerdict],
+    outcomes: Sequence[PairedOutcome],
+    mishaps: Sequence[Mishap],
+    measurements: Sequence[PairedMeasurement],
+    *,
+    wholly: bool,
+) -> list[BudgetVerdict]:
+    """Take the delta from every budget with a case that was not the same question for both.
+
+    ``wholly``: from all of them, since it is the arms that cannot be compared.
+    """
+    found = [m for m in mishaps if m.incomparable]
+    compared = {o.case for o in outcomes}
+    tags = {m.case: m.tags for m in measurements}
+
+    def touches(row: BudgetVerdict, mishap: Mishap) -> bool:
+        if row.cohort not in (None, mishap.cohort):
+            return False
+        if row.tag is not None and row.tag not in tags.get(mishap.case, (row.tag,)):
+            return False
+        if row.metric is not None:  # a check that was not to be compared is no word on the rest
+            return mishap.case not in compared
+        return row.check in (None, mishap.check) or f"{row.check}".startswith(f"{mishap.check}.")
+
+    def without(row: BudgetVerdict) -> BudgetVerdict:
+        cases = len({m.case for m in found if touches(row, m)})
+        if not (wholly or cases):
+            return row
+        few = f"{cases} of its cases were not the same question for both"
+        return replace(
+            row,
+            verdict=Verdict.NOT_COMPARABLE,
+            reason=f"no delta is quoted: {'the two cannot be compared' if wholly else few}",
+            delta=None,
+            baseline_rate=None,
+            candidate_rate=None,
+            regressed=(),
+            improved=0,
+            log_evidence=None,
+            noise=None,
+        )
+
+    return [without(row) for row in rows]
 
 
 def judge_rows(outcomes: Sequence[PairedOutcome]) -> list[BudgetVerdict]:

@@ -35,9 +35,11 @@ from pytest_quantguard._grounds import (
     critical_rows,
     evidence_row,
     judge_rows,
+    withheld,
 )
 from pytest_quantguard._layers import layer_readings, layered
-from pytest_quantguard._measures import metric_rows, readings
+from pytest_quantguard._measures import LatencyRule, Times, metric_rows, readings
+from pytest_quantguard._noise import Noise
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.pairs import (
     Mishap,
@@ -70,11 +72,15 @@ def judge(
     planned: int | None = None,
     max_errors: float = 0.01,
     evidence: EvidenceRule = "dual",
+    latency: LatencyRule = "side-by-side",
+    exclusive: bool = False,
     look: tuple[int, int] = (1, 1),
     interrupted: Sequence[str] = (),
     unselected: Collection[Group] = (),
-    noise: float | None = None,
+    incomparable: Sequence[str] = (),
+    noise: Noise | None = None,
     quantization_note: str = "",
+    remarks: Sequence[str] = (),
 ) -> CandidateReport:
     """Judge one candidate. The same arguments, in any order, always give the same report.
 
@@ -89,13 +95,17 @@ def judge(
         planned: number of (case, check) pairs that were to be judged; those given when left out.
         max_errors: share of planned pairs, in [0, 1], that may end in a failed request.
         evidence: what a FAIL takes, ``dual`` or ``strict``; see `EvidenceRule`.
+        latency: when times are judged, ``side-by-side`` or ``same-run``; see `LatencyRule`.
+        exclusive: True where the two servers could not run at once, whatever the clock says.
         look: number of this look at growing evidence, from 1, and how many there are. PASS then
             spends its error over the looks (O'Brien-Fleming); FAIL holds at every look.
         interrupted: sentences that say why the evidence as a whole cannot be trusted.
         unselected: groups of budgets that lost all their cases to a selection of the user's: they
             are INCONCLUSIVE, not an ERROR.
-        noise: share of outcomes, in [0, 1], that differ between two runs of the baseline, if known.
+        incomparable: sentences that say why no delta between the arms means anything.
+        noise: what differs between two runs of the baseline, if known.
         quantization_note: what the server says about its precision.
+        remarks: further sentences for the notes of the report.
 
     Raises:
         ConfigError: a ``*`` that matches nothing, or two budgets for one group.
@@ -124,7 +134,7 @@ def judge(
             interrupted=[*interrupted, *([] if budgets else ["no budget: nothing was judged"])],
             error_groups=[b.group for b in budgets if b.metric == "errors"],
         ),
-        *comparability_rows(mishaps),
+        *comparability_rows(outcomes, mishaps, incomparable),
         *judge_rows(outcomes),
     ]
     rows = _rate_rows(budgets, cases, [*outcomes, *parts], mishaps, evidence=evidence, look=look)
@@ -136,32 +146,39 @@ def judge(
         for row in rows
     ]
     measured = [budget for budget in budgets if budget.metric is not None]
+    times = Times.of(measurements, latency, exclusive=exclusive)
     rows += metric_rows(
         measured,
         measurements,
         outcomes,
         metrics,
+        times=times,
         evidence=evidence,
         max_errors=max_errors,
         look=look,
     )
+    critical, wholly = critical_rows(outcomes, mishaps), bool(incomparable)
+    rows = withheld(_noisy(rows, noise), outcomes, mishaps, measurements, wholly=wholly)
     if any(row.verdict is Verdict.ERROR for row in grounds):
         # What was measured is kept, but nothing is concluded from evidence that is not sound.
         reason = "not judged: the evidence itself is in error"
         rows = [replace(row, verdict=Verdict.ERROR, reason=reason) for row in rows]
-    rows = grounds + critical_rows(outcomes, mishaps) + rows
+    elif wholly:
+        critical = withheld(critical, outcomes, mishaps, measurements, wholly=True)
+    rows = grounds + critical + rows
+    unlike = any(row.check == "comparability" for row in grounds)
     return CandidateReport(
         variant=variant,
         verdict=_worst(row.verdict for row in rows),
         budgets=tuple(rows),
         outcomes=tuple(outcomes),
         mishaps=tuple(mishaps),
-        log_evidence=weigh(cases).log_evidence,
+        log_evidence=0.0 if wholly else weigh(cases).log_evidence,
         quantization_note=quantization_note,
         measurements=tuple(measurements),
-        readings=readings(measurements, outcomes, metrics),
-        layers=layer_readings(outcomes),
-        notes=_notes(outcomes, cases, noise),
+        readings=() if unlike else readings(measurements, outcomes, metrics, times),
+        layers=() if unlike else layer_readings(outcomes),
+        notes=(*([] if wholly else _notes(outcomes, cases, noise)), *remarks),
     )
 
 
@@ -357,7 +374,7 @@ def _cases_of(members: Iterable[PairedOutcome]) -> Cases:
 
 
 def _notes(
-    outcomes: Sequence[PairedOutcome], cases: Mapping[Group, Cases], noise: float | None
+    outcomes: Sequence[PairedOutcome], cases: Mapping[Group, Cases], noise: Noise | None
 ) -> tuple[str, ...]:
     """Say how much differs, in both directions: everything hangs on it."""
     if not outcomes:
@@ -365,11 +382,16 @@ def _notes(
     worse, better = sum(o.regressed for o in outcomes), sum(o.improved for o in outcomes)
     share = 100 * (worse + better) / len(outcomes)
     text = f"{worse} of {len(outcomes)} checks got worse and {better} better: {share:.1f} % differ"
-    if noise is not None:
-        text += f"; two runs of the baseline differ on {100 * noise:.1f} %"
     suite = cases[Group()]
     counts = stats.paired_counts(suite.differences, suite.weights)
     if counts.psi:
         chance = 100 * stats.noise_limit(counts.psi, counts.n)
         text += f"; a loss below {chance:.1f} pt over all could be chance"
-    return (text,)
+    return (text, *([noise.sentence()] if noise else []))
+
+
+def _noisy(rows: Iterable[BudgetVerdict], noise: Noise | None) -> list[BudgetVerdict]:
+    """Put beside each delta what differs between two runs of the baseline alone."""
+    return [
+        replace(row, noise=noise.of(_group_of(row))) if noise and row.delta else row for row in rows
+    ]

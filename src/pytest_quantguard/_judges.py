@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_quantguard._evidence import jobs_of
 from pytest_quantguard._judge_model import EngineJudge
-from pytest_quantguard.contracts import AsksJudge, Check
+from pytest_quantguard.contracts import AsksJudge, Check, offers
 from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.types import Completion, GoldenCase, Json
 from pytest_quantguard.variants import Variant
@@ -79,7 +79,7 @@ class Judges:
         A check whose judge is missing is passed over here: it is said elsewhere.
         """
         for case, check in chosen:
-            if isinstance(check, AsksJudge):
+            if offers(check, AsksJudge):
                 with suppress(ConfigError):
                     model = self.model(check.by)
                     model.planned += check.calls(case, len(self._settings.candidates))
@@ -236,5 +236,5 @@ def told(spent: Mapping[str, Json], settings: GateConfig) -> Json:
 
 
 def _same_model(one: Variant, other: Variant) -> bool:
-    places = [(v.base_url or v.provider).rstrip("/") for v in (one, other)]
+    places = [(v.address or v.provider).rstrip("/") for v in (one, other)]
     return places[0] == places[1] and one.model == other.model

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from pytest_quantguard._drive import Drive
-from pytest_quantguard.contracts import Pairwise, Repeated
+from pytest_quantguard.contracts import Pairwise, Repeated, offers
 from pytest_quantguard.errors import CheckError
 from pytest_quantguard.types import EMPTY, Completion, GoldenCase, Outcome, Swaps
 
@@ -63,12 +63,12 @@ def reads_timing(judge: Judge) -> bool:
 
 def pairwise(judge: Judge) -> bool:
     """Tell whether a judge sees both arms at once."""
-    return isinstance(_bare(judge), Pairwise)
+    return offers(_bare(judge), Pairwise)
 
 
 def repeatable(judge: Judge) -> bool:
     """Tell whether a judge can look at one more answer of one arm by itself."""
-    return not isinstance(_bare(judge), Pairwise | Repeated)
+    return not (offers(_bare(judge), Pairwise) or offers(_bare(judge), Repeated))
 
 
 def judged(
@@ -80,7 +80,7 @@ def judged(
         CheckError: the check raised, or gave no outcome.
     """
     inner = _bare(judge)
-    if isinstance(inner, Repeated):
+    if offers(inner, Repeated):
         return _sound(check, _guarded(check, inner.over, completions, case))
     found = [
         Outcome.of([EMPTY]) if one.empty else _sound(check, _guarded(check, judge, one, case))

@@ -1,4 +1,4 @@
-"""One variant's jobs, and the threads that work on them; the only concurrent code.
+"""One variant's jobs, and the threads that work on them; with `_worker` the only concurrent code.
 
 A lane has one queue and a few workers, each with a connection of its own: a pool that threads
 share costs more and can block.
@@ -12,71 +12,23 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 
-from pytest_quantguard._backoff import Gate, pause_s
+from pytest_quantguard._backoff import Gate, Patience
 from pytest_quantguard._cache import CompletionCache, completion_key
+from pytest_quantguard._limits import Purse
+from pytest_quantguard._progress import Snapshot
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.contracts import Connection, Provider
-from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
+from pytest_quantguard._tasks import Answer, Counts, Job, Task, bare
+from pytest_quantguard._worker import Worker
+from pytest_quantguard.contracts import Connection, Launched, Provider
+from pytest_quantguard.errors import LaunchError, ProviderError, TransportError
 from pytest_quantguard.types import Completion, CompletionRequest, Json
 from pytest_quantguard.variants import Variant
 
-_GIVE_UP_AFTER = 10
-"""Completions in a row that failed in all their attempts: the rest would too."""
+_WORD_S = 1.0
+"""How long it may take at most until it is known that a server has ended, in seconds."""
 _LOOK_AGAIN_S = 0.02
 _LOOK_AGAIN_MAX_S = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One completion that is needed."""
-
-    variant: str
-    """The variant's name."""
-    request: CompletionRequest
-    """As it is sent: repeats bring their own seed (`CompletionRequest.for_repeat`)."""
-    repeat: int = 0
-    """Which draw of the same request, from 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What became of a job: a completion or an error, never both."""
-
-    key: str
-    """Name in the cache; empty when not even that could be found out."""
-    completion: Completion | None = None
-    error: ProviderError | None = None
-    cached: bool = False
-    """True when this process did not ask for it."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened to the jobs of one variant; all numbers count completions but the last."""
-
-    planned: int = 0
-    cached: int = 0
-    sent: int = 0
-    """Asked of the server, whatever came of it."""
-    answered: int = 0
-    failed: int = 0
-    """Without an answer, sent or not."""
-    attempts: int = 0
-    """Requests made of the server, repeated ones included."""
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """A job on its way, known by its key."""
-
-    key: str
-    request: CompletionRequest
-    answer: Answer
-    done: threading.Event = field(default_factory=threading.Event)
-    taken: bool = False
-    looks: int = 0
 
 
 class Lane:
@@ -91,8 +43,12 @@ class Lane:
         stop: threading.Event,
         *,
         run: str = "",
+        shares: int = 1,
+        purse: Purse | None = None,
     ) -> None:
         self.run = run
+        self.purse = purse
+        """What counts requests against the limits of the run; None = there are none."""
         self.variant = variant
         self.provider = provider
         self.cache = cache
@@ -101,11 +57,18 @@ class Lane:
         """Set when nothing more may be sent: the run stops, or the variant is beyond help."""
         self.fault: ProviderError | None = None
         self.counts = Counts()
+        self.cost = 0.0
+        """Of the answers that this process asked for, as far as tokens and prices are known."""
         self.gate = Gate(places, self.halt)
         self.lines: set[Connection] = set()
+        self.turn = 0
+        """Grows when the server may have been ended: connections of earlier turns are closed."""
+        self._launched = provider if isinstance(provider, Launched) else None
         self._places = places
         self._identity: Json | ProviderError | None = None
         self._tasks: dict[str, Task] = {}
+        self._met: dict[tuple[int, int], Task] = {}
+        """By the id of the very request, which the task keeps, and the repeat: keys take long."""
         self._queue: deque[Task] = deque()
         self._later: list[tuple[float, int, Task]] = []
         self._changed = threading.Condition(threading.RLock())
@@ -113,7 +76,7 @@ class Lane:
         self._started = False
         self._threads: list[threading.Thread] = []
         self._busy = 0
-        self._failures = 0
+        self._patience = Patience(places, variant.timeout_s, shares)
         self._answered_at = 0.0
 
     # --- jobs ---------------------------------------------------------------------------
@@ -121,10 +84,13 @@ class Lane:
     def add(self, job: Job) -> Task:
         """Return the task of a job, queued if it is new."""
         with self._changed:
+            if (task := self._met.get((id(job.request), job.repeat))) is not None:
+                return task
             key, error = self._key(job)
             if (task := self._tasks.get(key)) is not None:
                 return task
             task = self._tasks[key] = Task(key, job.request, Answer(key=key))
+            self._met[id(job.request), job.repeat] = task
             self.counts.planned += 1
             if error is not None:
                 self.finish(task, Answer(key="", error=error))
@@ -142,7 +108,7 @@ class Lane:
             try:
                 self._identity = self.provider.identity()
             except ProviderError as error:
-                self._identity = _bare(error)
+                self._identity = bare(error)
         if isinstance(self._identity, ProviderError):
             return completion_key(job.request, {}, job.repeat), self._identity
         return completion_key(job.request, self._identity, job.repeat), None
@@ -156,9 +122,28 @@ class Lane:
         self.staff()
 
     def known(self) -> tuple[int, int]:
-        """Return how many of the planned completions are cached, and how many are planned."""
-        keys = list(self._tasks)
-        return sum(key in self.cache for key in keys), len(keys)
+        """Look up what is planned: how many completions are cached, and of how many?"""
+        with self._changed:
+            for task in self._queue:
+                if not task.taken and (found := self.cache.get(task.key)) is not None:
+                    self.finish(task, Answer(key=task.key, completion=found, cached=True))
+            self._queue = deque(task for task in self._queue if not task.done.is_set())
+            return self.counts.cached, len(self._tasks)
+
+    def unknown(self, job: Job) -> str:
+        """Return the key of a job that the cache cannot answer; empty when it can."""
+        with self._changed:
+            key, _ = self._key(job)
+            task = self._tasks.get(key)
+            known = key in self.cache if task is None else task.answer.completion is not None
+            return "" if known else key
+
+    def pending(self) -> dict[str, CompletionRequest]:
+        """Return what is planned and has no answer, by its key."""
+        with self._changed:
+            return {
+                key: task.request for key, task in self._tasks.items() if not task.done.is_set()
+            }
 
     def next(self) -> Task | None:
         """Wait for a task that is due and take it; None when the run stops."""
@@ -196,6 +181,19 @@ class Lane:
             self.counts.cached += answer.cached
             self.counts.failed += answer.error is not None
             task.done.set()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Let another variant have its turn when nothing is left to ask."""
+        if self._launched is None or not self.variant.exclusive or self._busy:
+            return
+        queued = itertools.chain(self._queue, (task for _, _, task in self._later))
+        if any(not task.done.is_set() for task in queued):  # those that are done were urged
+            return
+        self._hang_up()
+        self.turn += 1
+        self._started = False
+        self._launched.rest()
 
     # --- workers ------------------------------------------------------------------------
 
@@ -228,7 +226,7 @@ class Lane:
         try:
             self.provider.start()
         except ProviderError as error:
-            self.give_up(_bare(error))
+            self.give_up(bare(error))
             raise
         except Exception as error:  # a provider of the user's
             reason = one_line(f"{type(error).__name__}: {error}")
@@ -239,9 +237,24 @@ class Lane:
 
     def give_up(self, fault: ProviderError) -> None:
         """Fail all that is not cached from now on, with the same error."""
+        own = None
+        if self._launched is not None and isinstance(fault, TransportError):
+            own = self._launched.fault(_WORD_S)  # the reason why nobody answers any more
         with self._changed:
-            self.fault = self.fault or fault
+            self.fault = self.fault or own or fault
             self.halt.set()
+        self.gate.wake()
+
+    def snapshot(self) -> Snapshot:
+        """Return how far it is; numbers that do not wait for each other."""
+        counts = self.counts
+        return Snapshot(
+            planned=counts.planned,
+            done=min(counts.planned, counts.cached + counts.answered + counts.failed),
+            cached=counts.cached,
+            errors=counts.failed,
+            cost=None if self.variant.price is None else self.cost,
+        )
 
     def count(self, *, sent: int = 0, attempts: int = 0) -> None:
         """Add to the counts."""
@@ -249,35 +262,81 @@ class Lane:
             self.counts.sent += sent
             self.counts.attempts += attempts
 
-    def answered(self) -> None:
+    def answered(self, completion: Completion) -> None:
         """Note that the server gave an answer."""
+        price = self.variant.price
         with self._changed:
             self.counts.answered += 1
-            self._failures = 0
+            self._patience.answered()
             self._answered_at = time.monotonic()
+            if price is not None:
+                self.cost += price.of(completion.usage) or 0.0
+
+    def heard(self) -> None:
+        """Note that another process of the run was given an answer.
+
+        What others were given is found in the cache, and only what failed is asked once more: a
+        process that counted its own answers alone would take a good server for a dead one.
+        """
+        with self._changed:
+            self._patience.answered()
+            self._answered_at = time.monotonic()
+
+    def failed(self, error: TransportError, began: float) -> None:
+        """Note that an attempt failed, and give up on a server that does not answer."""
+        with self._changed:
+            wanted = self.counts.planned - self.counts.cached
+            why = self._patience.failed(began, time.monotonic(), wanted, error.timed_out)
+            self._end(error, why)
+
+    def again(self, error: TransportError) -> bool:
+        """Tell whether there may be a further attempt; a variant has a budget of them."""
+        with self._changed:
+            granted = self._patience.again(busy=error.retry_after_s is not None)
+            if not granted and not self.counts.answered:
+                self._end(error, "it has never answered")
+            return granted
 
     def exhausted(self, error: TransportError, reached: bool, since: float) -> None:
         """Note that a job failed in all its attempts, and give up when the server is gone."""
         with self._changed:
-            self._failures += 1
-            gone = not reached and self._answered_at < since
-            if gone:
+            if not reached and self._answered_at < since:
                 self.give_up(error)
-            elif self._failures >= _GIVE_UP_AFTER:
-                text = (
-                    f"{error}; {self._failures} completions in a row failed, "
-                    f"{self.counts.attempts} requests were made: nothing more is asked"
-                )
-                self.give_up(TransportError(text, retry_after_s=error.retry_after_s))
+            self._end(error, self._patience.lost())
+
+    def _end(self, error: TransportError, why: str) -> None:
+        if not why or self.halt.is_set():
+            return
+        made, had = self.counts.attempts, self.counts.answered
+        text = (
+            f"{error}; {why}: {made} request{'s' * (made != 1)}, {had} "
+            f"answer{'s' * (had != 1)}; nothing more is asked"
+        )
+        self.give_up(TransportError(text, connected=error.connected, timed_out=error.timed_out))
+
+    def look_after(self, error: TransportError, last: bool) -> None:
+        """Give up when our own server has ended: after the ``last`` attempt nobody looks again."""
+        if self._launched is not None and not self.halt.is_set():
+            patience_s = _WORD_S if last or not error.connected else 0.0
+            if (fault := self._launched.fault(patience_s)) is not None:
+                self.give_up(bare(fault))
 
     # --- the end ------------------------------------------------------------------------
 
     def dismiss(self, cancel: bool) -> None:
         """Tell the workers to go home, and cut their exchanges short if asked."""
         self.halt.set()
+        self.gate.wake()
+        if self._launched is not None:
+            self._launched.dismiss()
         with self._changed:
             self._changed.notify_all()
-            lines = list(self.lines) if cancel else []
+        if cancel:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        with self._changed:
+            lines, self.lines = self.lines, set()
         for line in lines:
             with suppress(Exception):  # a connection of the user's must not keep us from ending
                 line.close()
@@ -294,106 +353,3 @@ class Lane:
     def cut_short(self) -> TransportError:
         """Return what becomes of jobs that the end of the run overtakes."""
         return TransportError(f"variant {self.variant.name!r}: the run was cut short")
-
-
-class Worker:
-    """One thread with one connection."""
-
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
-        self._line: Connection | None = None
-
-    def run(self) -> None:
-        """Work until the run stops."""
-        try:
-            while (task := self._lane.next()) is not None:
-                self._serve(task)
-        finally:
-            if self._line is not None:
-                self._line.close()
-            self._lane.cache.close()
-
-    def _serve(self, task: Task) -> None:
-        lane = self._lane
-        try:
-            answer = self._look_up(task) or self._answer(task)
-        except ProviderError as error:
-            answer = Answer(key=task.key, error=_bare(error))
-        except Exception as error:  # a provider of the user's: an error, never a hanging run
-            text = one_line(f"{type(error).__name__}: {error}")
-            fault = ProviderError(f"variant {lane.variant.name!r}: the provider broke: {text}")
-            answer = Answer(key=task.key, error=fault)
-        if answer is None:
-            lane.postpone(task)
-        else:
-            lane.finish(task, answer)
-
-    def _look_up(self, task: Task) -> Answer | None:
-        found = self._lane.cache.get(task.key)
-        return None if found is None else Answer(key=task.key, completion=found, cached=True)
-
-    def _answer(self, task: Task) -> Answer | None:
-        """Ask for it; None when another process is doing so."""
-        cache = self._lane.cache
-        if self._lane.fault is not None:
-            raise self._lane.fault
-        with cache.claim(task.key) as mine:
-            if not mine:
-                return None
-            if (answer := self._look_up(task)) is not None:  # put since we looked
-                return answer
-            self._line = self._line or self._lane.open_line()
-            completion = replace(
-                self._ask(self._line, task), asked_at=time.time(), asked_in=self._lane.run
-            )
-            cache.put(task.key, completion, task.request)
-        return Answer(key=task.key, completion=completion)
-
-    def _ask(self, line: Connection, task: Task) -> Completion:
-        lane, since, reached = self._lane, time.monotonic(), False
-        lane.count(sent=1)
-        for attempt in itertools.count(1):
-            try:
-                completion = self._attempt(line, task)
-                lane.answered()
-                return completion
-            except RefusedError as error:
-                if error.final:
-                    lane.give_up(_bare(error))
-                raise
-            except TransportError as error:
-                failure = error
-            reached = reached or failure.connected
-            if attempt >= lane.variant.max_attempts and not lane.halt.is_set():
-                break
-            asked_s = min(failure.retry_after_s or 0.0, lane.variant.timeout_s)
-            if lane.halt.wait(pause_s(asked_s, attempt, task.key)):
-                raise lane.fault or failure
-        failure = _after(failure, attempt)
-        lane.exhausted(failure, reached, since)
-        raise failure
-
-    def _attempt(self, line: Connection, task: Task) -> Completion:
-        lane = self._lane
-        entered, ok, wait_s = lane.gate.enter(), True, 0.0
-        try:
-            if lane.halt.is_set():
-                raise lane.fault or lane.cut_short()
-            lane.count(attempts=1)
-            return line.complete(task.request)
-        except TransportError as error:
-            ok, wait_s = False, min(error.retry_after_s or 0.0, lane.variant.timeout_s)
-            raise
-        finally:
-            lane.gate.leave(entered, ok, wait_s)
-
-
-def _after(failure: TransportError, attempts: int) -> TransportError:
-    text = f"{failure} (gave up after {attempts} attempts)" if attempts > 1 else str(failure)
-    return TransportError(text, retry_after_s=failure.retry_after_s, connected=failure.connected)
-
-
-def _bare(error: ProviderError) -> ProviderError:
-    """Cut an error off from the frames it went through: they know the API key."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.pairs import Divergence, Measurement
@@ -19,25 +20,57 @@ _ABSURD = 1e12
 
 def measurement(
     completions: Sequence[Completion],
-    case: GoldenCase,
-    refusal: Check,
+    declines: Callable[[Completion], float],
     *,
     live: bool,
     price: Price | None,
 ) -> Measurement:
-    """Average the repeats of one case; ``refusal`` holds where the model declined."""
+    """Average the repeats of one case; ``declines`` is above 0 where the model declined."""
     costs = [price.of(c.usage) if price else None for c in completions]
     return Measurement(
         live=live,
+        answers=len(completions),
         latency_s=_mean(c.latency_s or None for c in completions),  # 0 is not known
         ttft_s=_mean(c.ttft_s for c in completions),
         prompt_tokens=_mean(c.usage.prompt_tokens for c in completions),
         completion_tokens=_mean(c.usage.completion_tokens for c in completions),
         characters=_mean(map(_characters, completions)) or 0.0,
         truncated=_mean(c.finish_reason == _TRUNCATED for c in completions) or 0.0,
-        refused=_mean(refusal(c, case).value for c in completions) or 0.0,
+        refused=_mean(map(declines, completions)) or 0.0,
         cost=_mean(costs),
+        cached_tokens=_mean(c.usage.cached_tokens for c in completions),
+        reasoned=_mean(_reasoned(c) for c in completions) or 0.0,
+        asked_at=_mean(c.asked_at or None for c in completions),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Declines:
+    """Tells in what share answers to one case decline it; what was said before is not read again.
+
+    Looking for a refusal costs more than all else that is measured, and most answers of a
+    quantized model are its baseline's, word for word.
+    """
+
+    refusal: Check
+    """Holds where a model declined."""
+    case: GoldenCase
+    _known: dict[tuple[str, str | None, str | None, bool], float] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def __call__(self, completion: Completion) -> float:
+        """Return 1 where the answer declines, 0 where it does not."""
+        calls = bool(completion.tool_calls)
+        said = (completion.text, completion.refusal, completion.finish_reason, calls)
+        found = self._known.get(said)
+        if found is None:
+            found = self._known[said] = self.refusal(completion, self.case).value
+        return found
+
+
+def _reasoned(completion: Completion) -> bool:
+    return bool(completion.reasoning or completion.usage.reasoning_tokens)
 
 
 def probability(tokens: Iterable[Token]) -> float | None:

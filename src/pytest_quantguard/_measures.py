@@ -10,12 +10,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from pytest_quantguard import stats
 from pytest_quantguard._decide import ALPHA_FAIL, EvidenceRule
+from pytest_quantguard.metrics._windows import why_apart
 from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
 from pytest_quantguard.verdicts import Budget, BudgetVerdict, Delta, Group, Metric, Reading, Verdict
+
+LatencyRule = Literal["side-by-side", "same-run"]
+"""When times are judged: ``side-by-side``, only where both arms were asked at the same time, so
+that whatever slows a machine down hits both; ``same-run``, also where one followed the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Whether metrics of time may be judged, and what is to be said about it."""
+
+    barred: bool = False
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        measurements: Sequence[PairedMeasurement],
+        rule: LatencyRule,
+        *,
+        exclusive: bool = False,
+    ) -> Self:
+        """Look when the arms of the whole run were asked: a group's cases come when they come."""
+        apart = why_apart(measurements, exclusive=exclusive)
+        if apart and rule == "same-run":
+            return cls(note=f"{apart}; accepted by policies: {{latency: same-run}}")
+        advice = "; judge times with both servers up at once, or set policies: {latency: same-run}"
+        return cls(barred=bool(apart), note=apart and apart + advice)
+
+    def told(self, metric: Metric, reading: Reading) -> Reading:
+        """Return a reading as it may be used; times that nothing follows from have no delta."""
+        if not (self.note and getattr(metric, "timed", False) and reading.cases):
+            return reading
+        note = "; ".join(filter(None, (self.note, reading.note)))
+        return replace(reading, note=note, delta=None if self.barred else reading.delta)
+
+    def bars(self, metric: Metric) -> bool:
+        """Tell whether nothing may follow from this metric."""
+        return self.barred and bool(getattr(metric, "timed", False))
+
+
+_ANY_TIME = Times()
 
 
 def metric_rows(
@@ -24,6 +67,7 @@ def metric_rows(
     outcomes: Sequence[PairedOutcome],
     metrics: Mapping[str, Metric],
     *,
+    times: Times = _ANY_TIME,
     evidence: EvidenceRule = "dual",
     max_errors: float = 0.0,
     look: tuple[int, int] = (1, 1),
@@ -44,9 +88,10 @@ def metric_rows(
         theirs = [o for o in outcomes if group.takes(o)]
         try:
             metric = metrics[str(budget.metric)]
-            reading = _checked(metric.read(group, mine, theirs))
+            reading = times.told(metric, _checked(metric.read(group, mine, theirs)))
             dual = evidence == "dual" and metric.unit == "points"
-            p_value = float(metric.p_over(mine, theirs, 0.0 if dual else _limit(budget)))
+            limit = 0.0 if dual else _limit(budget)
+            p_value = 1.0 if times.bars(metric) else float(metric.p_over(mine, theirs, limit))
             if not 0 <= p_value <= 1:
                 raise ValueError(f"p_over returned {p_value}, which is no probability")
             rows[group] = _row(budget, metric, reading)
@@ -99,17 +144,43 @@ def readings(
     measurements: Sequence[PairedMeasurement],
     outcomes: Sequence[PairedOutcome],
     metrics: Mapping[str, Metric],
+    times: Times = _ANY_TIME,
 ) -> tuple[Reading, ...]:
-    """Return what every metric shows over all cases; those that show nothing are left out."""
+    """Return what every metric shows over all cases, then in each cohort where there are several.
+
+    Those that show nothing are left out.
+    """
+    every = _readings(None, measurements, outcomes, metrics, times)
+    names = sorted({m.cohort for m in measurements} | {o.cohort for o in outcomes})
+    if len(names) > 1:
+        measured: dict[str, list[PairedMeasurement]] = {name: [] for name in names}
+        judged: dict[str, list[PairedOutcome]] = {name: [] for name in names}
+        for m in measurements:
+            measured[m.cohort].append(m)
+        for o in outcomes:
+            judged[o.cohort].append(o)
+        for name in names:
+            every += _readings(name, measured[name], judged[name], metrics, times)
+    return tuple(found for found in every if found.delta or (found.note and found.cases))
+
+
+def _readings(
+    cohort: str | None,
+    measurements: Sequence[PairedMeasurement],
+    outcomes: Sequence[PairedOutcome],
+    metrics: Mapping[str, Metric],
+    times: Times,
+) -> list[Reading]:
     every = []
     for key, metric in metrics.items():
-        group = Group(metric=key)
+        group = Group(cohort=cohort, metric=key)
         try:
-            every.append(_checked(metric.read(group, measurements, outcomes)))
+            found = _checked(metric.read(group, measurements, outcomes))
+            every.append(times.told(metric, found))
         except Exception as error:  # for information only: a budget would make it an ERROR
             note = f"the metric broke: {type(error).__name__}: {error}"
             every.append(Reading(group=group, unit="points", cases=1, note=note))
-    return tuple(found for found in every if found.delta or (found.note and found.cases))
+    return every
 
 
 def _checked(reading: Reading) -> Reading:

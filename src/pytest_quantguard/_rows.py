@@ -2,7 +2,7 @@
 
 A gate that only changes the exit code is invisible to dashboards. Each budget therefore becomes
 one synthetic test, ``quantguard::<candidate>::<cohort>::<check>``: a failure for FAIL, an error for
-ERROR and INCONCLUSIVE.
+ERROR, NOT COMPARABLE and INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _longrepr(verdict: Verdict, message: str) -> Any:
 
     pytest puts the name of the exception's class before the message: here it is the verdict.
     """
-    finding = type(verdict.name, (pytest.fail.Exception,), {"__module__": "builtins"})
+    finding = type(verdict.word, (pytest.fail.Exception,), {"__module__": "builtins"})
     try:
         raise finding(message, pytrace=False)
     except pytest.fail.Exception:

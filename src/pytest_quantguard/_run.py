@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,13 @@ class Run:
     """Lasts as long as the run; each part that coordinates processes has a subfolder of it."""
     processes: int = 1
     """How many processes run tests."""
+    began: float = field(default_factory=time.monotonic, compare=False)
+    """When this process began or joined it, on its monotonic clock."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on in this process, in seconds; no clock can change it."""
+        return time.monotonic() - self.began
 
     @classmethod
     def begin(cls) -> Self:

@@ -157,7 +157,8 @@ class LookKeeper:
     def _look(self) -> None:
         """Judge what there is; early only where every candidate's verdict is decided."""
         reports = self._judge(self.so_far(self._plan))
-        if all(report.verdict in (Verdict.PASS, Verdict.FAIL) for report in reports):
+        decided = (Verdict.PASS, Verdict.FAIL, Verdict.NOT_COMPARABLE)
+        if all(report.verdict in decided for report in reports):
             self.stopped_early = self.waiting()
             self.looks.stop()
         else:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._whole import write_whole
 from pytest_quantguard.contracts import Provider
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import ServedAs
+
+_TEXTS = ("model", "quantization", "version", "kv_cache")
+_COUNTS = ("context", "memory_bytes")
+_MODELS = 50
 
 
 def gather(
@@ -44,27 +50,36 @@ def gather(
 
 
 def save(folder: Path, identity: Mapping[str, Any], served: ServedAs) -> None:
-    """Keep what the server of a variant said; the last word counts."""
-    path = _path(folder, identity)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(asdict(served)), encoding="ascii")
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)  # a read-only cache: this run has it in memory
+    """Keep what the server of a variant said; the last word counts, and silence is none."""
+    if served == ServedAs():
+        return
+    with suppress(OSError):  # a read-only cache, a full disk: this run has it in memory
+        write_whole(_path(folder, identity), json.dumps(asdict(served)).encode("ascii"))
 
 
 def load(folder: Path, identity: Mapping[str, Any]) -> ServedAs | None:
     """Return what was kept, or None; a damaged file is as good as none."""
     try:
         data = json.loads(_path(folder, identity).read_text(encoding="ascii"))
-        texts = {key: data[key] for key in ("model", "quantization", "version")}
-    except (OSError, ValueError, KeyError, TypeError):
+        return ServedAs(
+            **{name: _text(data.get(name)) for name in _TEXTS},
+            **{name: _count(data.get(name)) for name in _COUNTS},
+            models=tuple(filter(None, map(_text, data.get("models", ())[:_MODELS]))),
+        )
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    if not all(text is None or isinstance(text, str) for text in texts.values()):
-        return None
-    return ServedAs(**texts)
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and type(value) is not str:
+        raise TypeError("no text")
+    return value and one_line(value)
+
+
+def _count(value: Any) -> int | None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise TypeError("no count")
+    return value
 
 
 def _path(folder: Path, identity: Mapping[str, Any]) -> Path:

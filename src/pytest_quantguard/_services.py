@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from pytest_quantguard.contracts import Bound, Check, JudgeModel, Sandbox
+from pytest_quantguard.contracts import Bound, Check, JudgeModel, Sandbox, offers
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.types import GoldenCase
 
@@ -39,11 +39,12 @@ class GateServices:
         Raises:
             ConfigError: it needs what is not configured, not allowed or does not work here.
         """
-        if not isinstance(check, Bound):
+        needy: object = check
+        if not offers(needy, Bound):
             return check
         known = self._ready.get(id(check))
         if known is None:  # the check is kept too, so that its id stays its own
-            known = self._ready[id(check)] = (check, check.bound(self))
+            known = self._ready[id(check)] = (check, needy.bound(self))
         return known[1]
 
     def unready(self, cases: Iterable[GoldenCase]) -> list[str]:

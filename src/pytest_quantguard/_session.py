@@ -7,22 +7,28 @@ the evidence is the controller's business (`_controller.py`).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_quantguard import _config
 from pytest_quantguard._asking import Asking
 from pytest_quantguard._collect import QuantFile, golden_loader
-from pytest_quantguard._evidence import Examiner
+from pytest_quantguard._evidence import Evidence, Examiner
+from pytest_quantguard._express import Express
 from pytest_quantguard._golden import SUFFIXES
 from pytest_quantguard._items import CASE, EVIDENCE
+from pytest_quantguard._limits import Limits
 from pytest_quantguard._looks import Looks
+from pytest_quantguard._probe import features
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._run import Run
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
 from pytest_quantguard._services import GateServices
+from pytest_quantguard._sharding import ShardCut
 from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import ConfigError, InputError
@@ -32,6 +38,7 @@ from pytest_quantguard.types import GoldenCase, Json, Source
 if TYPE_CHECKING:
     from pytest_quantguard._cache import CompletionCache
     from pytest_quantguard._complete import CompletionEngine
+    from pytest_quantguard._progress import Screen
     from pytest_quantguard.verdicts import Metric
 
 WORDS = {"r": "REGRESSED", "i": "IMPROVED"}
@@ -57,7 +64,7 @@ class GateSession:
             settings,
             registry,
             self.run,
-            urls=worker.get("quantguard_urls"),
+            worker=worker.get("workerid", ""),
             answers=config.option.quant_answers,
             start=config.invocation_params.dir,
         )
@@ -68,8 +75,11 @@ class GateSession:
         """True when a golden file could not be used: then nothing is said about budgets."""
         self.metrics = metrics
         self.survey: Survey | None = None
+        self.cut = ShardCut.wanted(config.option)
+        """What leaves the cases of other shards out, in a run of one shard."""
         self.looks = self._looks()
         self._runner: LookRunner | None = None
+        self._examiner: Examiner | None = None
         self.collected: list[pytest.Item] = []
         """All golden items that were found, selected or not."""
         self._taken: dict[str, Source] = {}
@@ -104,6 +114,7 @@ class GateSession:
                 sandbox=option.quant_sandbox,
                 metrics=metrics,
             )
+            settings = replace(settings, limits=settings.limits.narrowed(_limits(option)))
             session = cls(config, settings, registry, metrics)
         except InputError as error:
             raise pytest.UsageError(f"quantguard: {error}") from None
@@ -113,6 +124,9 @@ class GateSession:
             controller = GateController(session)
             config.pluginmanager.register(controller, "quantguard-controller")
         session.python.register(config.pluginmanager)
+        config.pluginmanager.register(Express(config), "quantguard-express")
+        if session.cut is not None:
+            config.pluginmanager.register(session.cut, "quantguard-shard")
         return session
 
     def _looks(self) -> Looks | None:
@@ -150,8 +164,8 @@ class GateSession:
         return self.asking.engine
 
     def examiner(self) -> Examiner:
-        """Return what examines one case."""
-        return Examiner(
+        """Return what examines cases; made on first use."""
+        self._examiner = self._examiner or Examiner(
             baseline=self.settings.baseline.name,
             candidates=tuple(v.name for v in self.settings.candidates),
             ask=self.engine.get,
@@ -161,6 +175,7 @@ class GateSession:
             references=self.references,
             secrets=self.asking.secrets,
         )
+        return self._examiner
 
     @property
     def references(self) -> bool:
@@ -180,7 +195,8 @@ class GateSession:
         if self.asking.begun:
             self.services.judges.stop()
             self.plan["judges"] = self.services.judges.spent(self.engine.counts())
-            self.plan.update(self.asking.told())
+            self.plan["limited"] = self.engine.limited()
+            self.plan.update(self.asking.told(cut=cancel))
         self.asking.close(cancel=cancel)
 
     # --- collection ---------------------------------------------------------------------
@@ -217,11 +233,13 @@ class GateSession:
         """Plan the run; refuse it here, before the first request, if it cannot be decided."""
         if self.config.option.collectonly:
             return
-        items = [item for item in session.items if CASE in item.stash]
+        items = self._selected(session)
         self.survey = Survey(
             items, self.collected, self.settings, self.metrics, partial=self.partial
         )
         self.plan = self.survey.plan()
+        if self.cut is not None:
+            self.plan["shard"] = self.cut.plan()
         if not self.broken:
             self.problems += self.survey.problems
             if self.settings.underpowered == "refuse":
@@ -241,10 +259,17 @@ class GateSession:
             self.plan["problems"] = self.problems
             self.config.workeroutput["quantguard"] = self.plan  # type: ignore[attr-defined]
 
+    def _selected(self, session: pytest.Session) -> list[pytest.Item]:
+        """Return the golden items to plan with: those of all shards, where there are shards."""
+        if self.cut is None:
+            return [item for item in session.items if CASE in item.stash]
+        self.problems += self.cut.problems(session.items)
+        return self.cut.whole
+
     def _arranged(self, session: pytest.Session) -> Iterable[GoldenCase]:
         """Return the cases to ask first: all, or those of the first look."""
         if self.looks is None:
-            return self.survey.cases.values() if self.survey else ()
+            return self._mine()
         self._runner = LookRunner(
             self.looks,
             lambda: self.engine,
@@ -254,12 +279,27 @@ class GateSession:
         self.config.pluginmanager.register(self._runner, "quantguard-looks")
         return self._runner.arrange(session.items, self.plan, references=self.references)
 
+    def _mine(self) -> list[GoldenCase]:
+        """Return every case that this run asks."""
+        every = self.survey.cases.values() if self.survey else ()
+        return [case for case in every if self.cut is None or self.cut.takes(case.id)]
+
     def _plan_requests(self, cases: Iterable[GoldenCase]) -> None:
-        cases, every = list(cases), self.survey.cases.values() if self.survey else ()
-        self.problems += self.asking.plan(cases, every, references=self.references)
+        cases, every = list(cases), self._mine()
+        probed = features(self.survey.cases.values()) if self.survey else ()
+        self.problems += self.asking.plan(cases, every, references=self.references, probed=probed)
         self.services.judges.foresee(cases)
         self.problems += self.asking.make_reachable(self.services.judges.asked)
         self.plan["remarks"] += self.asking.remarks
+        if self.settings.limits.given and not self.problems:
+            from pytest_quantguard._spending import Spending
+
+            spending = Spending.of(
+                self.settings, self.engine, every, self.services.judges, references=self.references
+            )
+            self.plan["spending"] = spending.lines()
+            if refused := spending.problems(self.settings.limits):
+                self.problems += [*spending.lines(), *refused]
 
     # --- running ------------------------------------------------------------------------
 
@@ -268,14 +308,44 @@ class GateSession:
         """Ask for everything in the background while the items run."""
         try:
             if self.asking.begun:
+                self._show_progress()
                 self.engine.start()
                 self.services.judges.start()
-            result = yield
+            with self._watched():
+                result = yield
             # Another worker may wait for what is in flight here: cut short, it would be sent twice.
             self.close(cancel=False)
             return result
         finally:
             self.close(cancel=True)
+
+    def _show_progress(self) -> None:
+        from pytest_quantguard._progress import Progress, Told, display_on
+
+        worker: Json = getattr(self.config, "workerinput", {})
+        folder = self.run.part("progress")
+        told = Told(folder / f"{worker['workerid']}.json") if worker else None
+        display = told or display_on(self._screen())
+        self.engine.progress = Progress(self.engine.snapshot, display)
+
+    def _screen(self) -> Screen | None:
+        """Return where pytest writes, unless it is told to be quiet."""
+        from pytest_quantguard._progress import Screen
+
+        plugins = self.config.pluginmanager
+        reporter = plugins.get_plugin("terminalreporter")
+        if reporter is None or self.config.option.verbose < -1:
+            return None
+        return Screen(reporter, plugins.get_plugin("capturemanager"))
+
+    def _watched(self) -> AbstractContextManager[object]:
+        """Show, beside workers, how far they are."""
+        screen = self._screen() if _distributes(self.config) else None
+        if screen is None:
+            return nullcontext()
+        from pytest_quantguard._progress import Watch
+
+        return Watch(self.run.part("progress"), screen)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -284,8 +354,22 @@ class GateSession:
         """Let the evidence travel on the report: the one record that crosses pytest-xdist."""
         report = yield
         if call.when == "call" and EVIDENCE in item.stash:
-            report.quantguard = item.stash[EVIDENCE].to_dict()  # type: ignore[attr-defined]
+            report.quantguard = item.stash[EVIDENCE]  # type: ignore[attr-defined]
         return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self, report: object) -> Generator[None, Any, Any]:
+        """Turn the evidence into plain JSON types where a report leaves the process."""
+        data = yield
+        if data is not None and isinstance(found := getattr(report, "quantguard", None), Evidence):
+            data["quantguard"] = found.to_dict()
+        return data
+
+
+def _limits(option: Any) -> Limits:
+    """Return the limits that were given as options."""
+    found = {name: getattr(option, f"quant_max_{name}") for name in ("requests", "cost", "seconds")}
+    return Limits(**found)
 
 
 def _distributes(config: pytest.Config) -> bool:

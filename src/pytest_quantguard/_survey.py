@@ -60,6 +60,8 @@ class Survey:
         self._partial = partial
         self.cases = {item.stash[CASE].id: item.stash[CASE] for item in selected}
         self.census = census(selected)
+        self.whole = len(self.cases) == len({item.stash[CASE].id for item in collected})
+        """Whether all that was collected is selected."""
         self.wanted: tuple[Budget, ...] = ()
         """Every budget, those that the selection leaves without a case too."""
         self.budgets: tuple[Budget, ...] = ()
@@ -123,6 +125,8 @@ class Survey:
             "golden_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
             "unselected": [list(b.group) for b in self.budgets if not self.census.cases(b.group)],
             "left_out": list(self.left_out),
+            "whole": self.whole,
+            "partial": self._partial,
             "remarks": self.remarks,
             "problems": [],
         }

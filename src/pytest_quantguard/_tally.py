@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
+from pytest_quantguard._evidence import Evidence
 from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Json, Source
 from pytest_quantguard.verdicts import Budget
-
-if TYPE_CHECKING:
-    from pytest_quantguard._evidence import Evidence
 
 
 class Tally:
@@ -54,6 +52,14 @@ def _livelier(known: PairedMeasurement, found: PairedMeasurement) -> PairedMeasu
     return replace(known, baseline=baseline, candidate=candidate)
 
 
+def evidence_of(report: Any) -> Evidence | None:
+    """Return what an item found; from another process it comes as plain JSON types."""
+    found: Evidence | Json | None = getattr(report, "quantguard", None)
+    if isinstance(found, dict):
+        found = report.quantguard = Evidence.from_dict(found)
+    return found
+
+
 def budget_from(data: Json) -> Budget:
     """Rebuild a budget that came as plain JSON types."""
     source = data["source"]
@@ -66,7 +72,13 @@ def merged(plans: Sequence[Json]) -> Json:
     sums: dict[str, dict[str, dict[str, float]]] = {"counts": {}, "judges": {}}
     served: Json = {}
     notices: dict[str, None] = {}
+    probes: dict[str, Json] = {}
     for plan in plans:
+        for name, told in plan.get("probes", {}).items():
+            for feature, answer in told.items():  # a worker that was cut short does not know
+                known = probes.setdefault(name, {}).setdefault(feature, answer)
+                if known[0] == "unknown":
+                    probes[name][feature] = answer
         notices.update(dict.fromkeys(plan.get("notices", ())))
         for part, found in sums.items():
             for name, numbers in plan.get(part, {}).items():
@@ -74,5 +86,12 @@ def merged(plans: Sequence[Json]) -> Json:
                 for key, number in numbers.items():
                     total[key] = total.get(key, 0) + number
         served.update(plan.get("served_as", {}))
-    together = {**sums, "served_as": served, "notices": list(notices)}
+    limited = dict.fromkeys(text for plan in plans for text in plan.get("limited", ()))
+    together = {
+        **sums,
+        "served_as": served,
+        "probes": probes,
+        "notices": list(notices),
+        "limited": list(limited),
+    }
     return {**whole, **together} if whole else {}

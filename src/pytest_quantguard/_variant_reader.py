@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_quantguard._server import PORT, fixed_port
 from pytest_quantguard.documents.document import Document
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Access, Launch, Price, Quantization, Variant
@@ -42,6 +43,9 @@ class VariantReader:
             given["model"] = str((self._folder / str(given["model"])).resolve())
         if given["provider"] == "llamacpp":
             given.setdefault("concurrency", 1)  # one slot: answers repeat bit by bit
+        if given["launch"] is not None and given["launch"].command:
+            given["base_url"] = given["base_url"] or f"http://127.0.0.1:{PORT}/v1"
+            self._check_port(given["launch"], given["base_url"], place)
         self._check_url(given["base_url"], "base_url", (*place, "base_url"))
         return Variant(name=name, **given)
 
@@ -69,7 +73,12 @@ class VariantReader:
                     "write {$env: NAME} and put it into the environment",
                 )
             self._text(value, where)
-        self._check_url(self._text(data.get("proxy"), (*place, "proxy")), "proxy", place)
+        self._check_proxy(data.get("proxy"), (*place, "proxy"))
+        if "api_key_env" in data and "api_key_command" in data:
+            self._problem(
+                (*place, "api_key_command"),
+                "both api_key_env and api_key_command are given; keep one",
+            )
         ca_file = data.get("ca_file")
         if ca_file is not None and not (self._folder / ca_file).is_file():
             self._problem((*place, "ca_file"), f"there is no file {ca_file}")
@@ -96,6 +105,25 @@ class VariantReader:
         given["folder"] = str((self._folder / given.get("folder", ".")).resolve())
         given["log"] = str(self._folder / given.get("log", f".quantguard/logs/{name}.log"))
         return Launch(**given)
+
+    def _check_port(self, launch: Launch, base_url: str, place: _Place) -> None:
+        texts = (*launch.command, *map(str, launch.env.values()))
+        if fixed_port(launch, base_url) is None and not any(PORT in text for text in texts):
+            self._problem(
+                (*place, "launch"),
+                f"the server would not know its port: write {PORT} into the command, or give "
+                "'port' or a base_url with the port it listens on",
+            )
+
+    def _check_proxy(self, given: Any, place: _Place) -> None:
+        url = self._text(given, place)
+        self._check_url(url, "proxy", place)
+        if url and isinstance(given, str) and "@" in url:
+            self._problem(
+                place,
+                "the proxy's address carries a password, which must not stand in a file; write "
+                "{$env: NAME} and put the address into the environment",
+            )
 
     def _check_url(self, url: str | None, key: str, place: _Place) -> None:
         if not url:

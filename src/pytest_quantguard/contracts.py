@@ -7,10 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import ClassVar, Literal, Protocol, Self, TypeGuard, TypeVar, runtime_checkable
 
+from pytest_quantguard.errors import ProviderError
 from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Json, Outcome
 from pytest_quantguard.variants import ServedAs
+
+_Part = TypeVar("_Part")
+_offered: dict[tuple[type, type], bool] = {}
+
+
+def offers(thing: object, part: type[_Part]) -> TypeGuard[_Part]:
+    """Tell whether a thing has what one of the protocols below describes.
+
+    `isinstance`, remembered for each class: it can take as long as judging an answer does.
+    """
+    asked = type(thing), part
+    if asked not in _offered:
+        _offered[asked] = isinstance(thing, part)
+    return _offered[asked]
+
 
 # --- providers --------------------------------------------------------------------------
 
@@ -64,6 +80,26 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Launched(Protocol):
+    """A provider whose server the gate starts, and may end before the run does."""
+
+    def fault(self, patience_s: float = 0.0) -> ProviderError | None:
+        """Return why the server will not answer any more, or None.
+
+        ``patience_s`` is how long to wait for word of that, in seconds.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Let the server be ended: nothing is asked until `Provider.start` is called again."""
+        ...
+
+    def dismiss(self) -> None:
+        """Let nobody wait in `Provider.start` any more; called from another thread."""
+        ...
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A provider whose server does not know every parameter of a request."""
 
@@ -72,6 +108,15 @@ class Choosy(Protocol):
 
         Called before anything is asked: a parameter that a server ignores makes another question.
         """
+        ...
+
+
+@runtime_checkable
+class Omitting(Protocol):
+    """A provider that leaves parameters out which only make answers repeat."""
+
+    def omitted(self, request: CompletionRequest) -> str:
+        """Say in one sentence what of this request is not sent; empty when all is."""
         ...
 
 

@@ -7,6 +7,7 @@ QuantGuardError
  |- ProviderError        a completion could not be had
  |   |- TransportError   network, time-out, 429, 5xx, a broken body: worth another attempt
  |   |- RefusedError     the server said no (4xx): another attempt would be refused too
+ |   |- LimitError       the run has used up what it may: nothing more is asked
  |   `- LaunchError      our own server could not be started
  `- CheckError           a check broke: never the model's failure
      `- JudgeError       the judge model could not be asked, or gave no verdict
@@ -61,14 +62,21 @@ class TransportError(ProviderError):
 
     ``retry_after_s`` is the wait the server asked for, in seconds, or None.
     ``connected`` is False when no connection could be made at all.
+    ``timed_out`` is True when there was no complete answer before the time was up.
     """
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, connected: bool = True
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        connected: bool = True,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.connected = connected
+        self.timed_out = timed_out
 
 
 class RefusedError(ProviderError):
@@ -82,6 +90,10 @@ class RefusedError(ProviderError):
         super().__init__(message)
         self.status = status
         self.final = status in (401, 403, 404) or 300 <= status < 400
+
+
+class LimitError(ProviderError):
+    """The run may not make this request: a limit of requests, cost or seconds is reached."""
 
 
 class LaunchError(ProviderError):

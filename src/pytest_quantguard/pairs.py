@@ -6,10 +6,10 @@ Positive differences always mean that the candidate is worse.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from pytest_quantguard.types import Json, Outcome, Role, Source, Swaps
+from pytest_quantguard.types import Json, Outcome, Role, Source, Swaps, plain
 
 _NOWHERE = Source(file="", line=1)
 """Of outcomes that come from no golden file."""
@@ -88,7 +88,7 @@ class PairedOutcome:
 
     def to_dict(self) -> Json:
         """Return plain JSON types."""
-        return asdict(self)
+        return plain(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -140,11 +140,16 @@ class Mishap:
     @property
     def unanswered(self) -> bool:
         """True when a request got no answer."""
-        return not self.of_check and self.kind != "NotComparable"
+        return not self.of_check and not self.incomparable
+
+    @property
+    def incomparable(self) -> bool:
+        """True when both arms answered, but not the same question."""
+        return self.kind == "NotComparable"
 
     def to_dict(self) -> Json:
         """Return plain JSON types."""
-        return asdict(self)
+        return plain(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -160,6 +165,8 @@ class Measurement:
     """False when no answer could be had: a time-out, a refused request."""
     live: bool = False
     """True when every repeat was asked in this run, not taken from the cache."""
+    answers: int = 1
+    """How many completions it averages: repeats, and the turns of each."""
     latency_s: float | None = None
     ttft_s: float | None = None
     """To the first token, in seconds."""
@@ -185,6 +192,13 @@ class Measurement:
     """Probability of the case's reference answer, in [0, 1]."""
     reference_error: str = ""
     """Why there is no such probability, where it was asked for."""
+    fingerprints: tuple[str, ...] = ()
+    """What the server put on the answers to tell its builds apart: each once."""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from plain JSON types."""
+        return cls(**{**data, "fingerprints": tuple(data.get("fingerprints", ()))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,10 +232,12 @@ class PairedMeasurement:
     weight: float = 1.0
     tags: tuple[str, ...] = ()
     divergence: Divergence | None = None
+    same: bool = False
+    """True when both arms said the same, word for word."""
 
     def to_dict(self) -> Json:
         """Return plain JSON types."""
-        return asdict(self)
+        return plain(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -230,8 +246,8 @@ class PairedMeasurement:
         return cls(
             **{
                 **data,
-                "baseline": Measurement(**data["baseline"]),
-                "candidate": Measurement(**data["candidate"]),
+                "baseline": Measurement.from_dict(data["baseline"]),
+                "candidate": Measurement.from_dict(data["candidate"]),
                 "tags": tuple(data["tags"]),
                 "divergence": Divergence(**found) if found else None,
             }

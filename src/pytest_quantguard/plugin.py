@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GATE = "quantguard-gate"
 """Name under which the active gate is registered with pytest's plugin manager."""
 
-_NEED_A_CANDIDATE = ("quant_answers", "quant_sequential")
+_NEED_A_CANDIDATE = ("quant_answers", "quant_sequential", "quant_shard")
 """Options with which a run without a gate would be green because nothing was judged."""
 _OFF = "quantguard: the gate is off; switch it on with --quant-candidate=NAME"
 
@@ -62,6 +62,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="ask in five batches, and stop as soon as the verdict of the whole run is decided",
     )
     group.addoption(
+        "--quant-shard",
+        metavar="K/N",
+        help="ask the K-th of N parts of the golden cases, such as 2/5, and leave the verdict to "
+        "'quantguard merge'",
+    )
+    group.addoption(
         "--quant-answers",
         action="append",
         default=[],
@@ -81,12 +87,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "used when it is named",
     )
     group.addoption(
+        "--quant-max-requests",
+        type=_more_than_nothing(int),
+        metavar="N",
+        help="requests that the run may make, repeated ones included; a plan that needs more is "
+        "refused before the first",
+    )
+    group.addoption(
+        "--quant-max-cost",
+        type=_more_than_nothing(float),
+        metavar="X",
+        help="what the run may cost, in the currency of the prices; a plan that may cost more is "
+        "refused before the first request",
+    )
+    group.addoption(
+        "--quant-max-seconds",
+        type=_more_than_nothing(float),
+        metavar="S",
+        help="seconds from the first request on after which no further one is made",
+    )
+    group.addoption(
         "--quant-junit", metavar="PATH", help="write budgets and cases as JUnit XML to PATH"
     )
     group.addoption(
         "--quant-report", metavar="DIR", help="folder of the JSON report; default quant-report"
     )
     parser.addini("quant_config", "quantguard's configuration file", default="")
+
+
+def _more_than_nothing(kind: type[float]) -> Any:
+    """Return a reader of numbers that are positive and finite."""
+
+    def number(text: str) -> float:
+        if not 0 < (value := kind(text)) < float("inf"):
+            raise ValueError(text)
+        return value
+
+    number.__name__ = "number above 0" if kind is float else "whole number above 0"
+    return number
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

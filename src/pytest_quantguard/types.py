@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
 
 Role = Literal["baseline", "candidate"]
 Json = dict[str, Any]
+
+_SIMPLE = frozenset((str, int, float, bool, type(None)))
+
+
+def plain(record: Any) -> Json:
+    """Return a record's fields as plain JSON types; tuples stay tuples.
+
+    `dataclasses.asdict` for frozen records with slots, at a quarter of its cost: what cannot change
+    is not copied.
+    """
+    fields = ((name, getattr(record, name)) for name in record.__slots__)
+    return {name: found if type(found) in _SIMPLE else _plain(found) for name, found in fields}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)([one if type(one) in _SIMPLE else _plain(one) for one in value])
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return plain(value) if hasattr(value, "__slots__") else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +213,7 @@ class Completion:
 
     def to_dict(self) -> Json:
         """Return plain JSON types."""
-        return asdict(self)
+        return plain(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

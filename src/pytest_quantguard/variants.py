@@ -86,6 +86,16 @@ class Launch:
     exclusive: bool = False
     """True when it cannot be held beside the other exclusive variants: one GPU."""
 
+    def identity(self) -> Json:
+        """Return what makes a difference to the answers: the command, and what stands in ``env``.
+
+        Of a value from the environment the name alone is told, as with headers.
+        """
+        env = {
+            name: value if isinstance(value, str) else "$env" for name, value in self.env.items()
+        }
+        return {"command": list(self.command), **({"env": env} if env else {})}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
@@ -122,6 +132,13 @@ class Variant:
         """True when its server cannot be held beside other exclusive ones."""
         return self.launch is not None and self.launch.exclusive
 
+    @property
+    def address(self) -> str | None:
+        """What tells one server from another: its URL, and the command that starts it."""
+        if self.launch is None or not self.launch.command:
+            return self.base_url
+        return " ".join((str(self.base_url), *self.launch.command))
+
     def to_dict(self) -> Json:
         """Return plain JSON types for reports: nothing about how the server is reached."""
         found = asdict(self)
@@ -146,7 +163,9 @@ class Variant:
             for name, value in self.access.headers.items()
         }
         # Left out where they say nothing: what was paid for before there were such keys is kept.
-        more = {"dialect": self.dialect} if self.dialect != "auto" else {}
+        more: Json = {"dialect": self.dialect} if self.dialect != "auto" else {}
+        if self.launch is not None and self.launch.command:
+            more["launch"] = self.launch.identity()
         return {
             **more,
             **({"headers": headers} if headers else {}),

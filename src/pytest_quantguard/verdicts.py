@@ -48,6 +48,11 @@ class Verdict(StrEnum):
     """The arms were not asked the same thing, or are one server: no delta means anything."""
     ERROR = "error"
 
+    @property
+    def word(self) -> str:
+        """As people read it: ``NOT COMPARABLE``."""
+        return self.value.upper()
+
 
 WORST_FIRST = (
     Verdict.ERROR,
@@ -103,6 +108,9 @@ class Delta:
     missing."""
     worst: float | None = None
     """The value if every missing answer had been a bad one."""
+    resampled: tuple[float, float] | None = None
+    """Ends of a 90 % bootstrap interval, for the reader: narrower where cases are many, and never
+    what judges. None = not resampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +182,11 @@ class LayerReading:
 
 
 class Metric(Protocol):
-    """A measure of the answers of both arms, beside the checks; pure."""
+    """A measure of the answers of both arms, beside the checks; pure.
+
+    One that is about time may have a class attribute ``timed = True``: it is then judged only where
+    both arms were asked side by side.
+    """
 
     key: ClassVar[str]
     """Name in YAML: ``metric: latency_p50``."""

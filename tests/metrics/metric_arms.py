@@ -15,8 +15,9 @@ from pytest_quantguard.verdicts import Group, Metric, Reading
 EVERYTHING = Group()
 SOURCE = Source(file="g.quant.yaml", line=1)
 NO_NUMBERS = (None, float("nan"), float("inf"), -float("inf"), -1.0, 1e300)
-BUDGETABLE = tuple(key for key in METRICS if key != "divergence")
-POINTS = ("errors", "instability", "reference", "refusals", "truncation")
+REPORTED = ("divergence", "throughput")
+BUDGETABLE = tuple(key for key in METRICS if key not in REPORTED)
+POINTS = ("errors", "instability", "reference", "refusals", "timeouts", "truncation")
 LIMITS = {key: 0.05 if key in POINTS else 1.2 for key in BUDGETABLE}
 
 Arm = dict[str, Any]
@@ -100,6 +101,12 @@ def _errors(draw: random.Random, n: int, delta: float) -> Evidence:
     return measured(*(({"answered": not b}, {"answered": not c}) for b, c in pairs))
 
 
+def _timeouts(draw: random.Random, n: int, delta: float) -> Evidence:
+    late = {"answered": False, "timed_out": True}
+    pairs = _yes_no(draw, n, delta)
+    return measured(*((late if b else {}, late if c else {}) for b, c in pairs))
+
+
 def _share(field: str) -> Callable[[random.Random, int, float], Evidence]:
     return lambda draw, n, delta: shares(field, _yes_no(draw, n, delta))
 
@@ -143,6 +150,19 @@ def _speed(draw: random.Random, n: int, delta: float) -> Evidence:
     return measured(*arms)
 
 
+def _per_token(draw: random.Random, n: int, delta: float) -> Evidence:
+    arms = []
+    for _ in range(n):
+        own, pair = draw.lognormvariate(-4, 0.3), []
+        for slower in (1.0, delta):
+            tokens, first = draw.randint(20, 400), draw.uniform(0.1, 2.0)
+            each = own * draw.lognormvariate(0, 0.15) * slower
+            last = first + each * (tokens - 1)
+            pair.append({"completion_tokens": tokens, "ttft_s": first, "latency_s": last})
+        arms.append(pair)
+    return measured(*arms)
+
+
 def _cost(draw: random.Random, n: int, delta: float) -> Evidence:
     arms, held = [], []
     for _ in range(n):
@@ -155,6 +175,7 @@ def _cost(draw: random.Random, n: int, delta: float) -> Evidence:
 
 
 WORLDS: dict[str, Callable[[random.Random, int, float], Evidence]] = {
+    "cost_per_request": _ratios("cost", level=0.01),
     "cost_per_success": _cost,
     "errors": _errors,
     "instability": _instability,
@@ -166,6 +187,10 @@ WORLDS: dict[str, Callable[[random.Random, int, float], Evidence]] = {
     "length": _ratios("completion_tokens", level=200),
     "reference": _reference,
     "refusals": _share("refused"),
+    **{f"time_per_token_{q}": _per_token for q in ("p50", "p95", "p99")},
+    "timeouts": _timeouts,
+    "tokens_in": _ratios("prompt_tokens", level=200),
+    "tokens_out": _ratios("completion_tokens", level=200),
     "tokens_per_second": _speed,
     "truncation": _share("truncated"),
 }

@@ -9,7 +9,18 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from metric_arms import BUDGETABLE, CASES, EQUAL, EVERYTHING, LIMITS, WORLDS, Evidence, load
+from metric_arms import (
+    BUDGETABLE,
+    CASES,
+    EQUAL,
+    EVERYTHING,
+    LIMITS,
+    POINTS,
+    REPORTED,
+    WORLDS,
+    Evidence,
+    load,
+)
 
 from pytest_quantguard import metrics, stats
 from pytest_quantguard.metrics import METRICS
@@ -30,7 +41,16 @@ def test_the_table_lists_every_file_in_order():
 
 def test_the_statistics_have_one_home():
     """A metric counts and compares; whatever is a test or a bound comes from stats."""
-    allowed = {"__future__", "abc", "collections.abc", "dataclasses", "functools", "math", "typing"}
+    allowed = {
+        "__future__",
+        "abc",
+        "collections.abc",
+        "dataclasses",
+        "functools",
+        "math",
+        "operator",
+        "typing",
+    }
 
     for path in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -48,7 +68,7 @@ def test_follows_the_contract(key):
     assert key == metric.key
     assert metric.unit in ("points", "ratio")
     assert metric.both_ways == (key in ("length", "refusals"))
-    assert metric.report_only == (key == "divergence")
+    assert metric.report_only == (key in REPORTED)
     assert type(metric).__dataclass_params__.frozen
     assert dataclasses.fields(metric) == ()
     assert metric == load(key)
@@ -87,7 +107,7 @@ def test_the_page_knows_the_fewest_cases():
         assert int(cases) == load(key).floor(float(limit) / (100 if points else 1)), key
 
 
-@pytest.mark.parametrize("key", ["errors", "instability", "reference", "refusals", "truncation"])
+@pytest.mark.parametrize("key", POINTS)
 def test_a_limit_in_points_is_a_hundredth_at_least(key):
     """Nobody has the cases for less; the smallest limit is looked up without making any up."""
     assert 29_000 < load(key).floor(0.0001) < 31_000
@@ -97,7 +117,7 @@ def test_a_limit_in_points_is_a_hundredth_at_least(key):
             load(key).floor(limit)
 
 
-@pytest.mark.parametrize("key", ["length", "cost_per_success"])
+@pytest.mark.parametrize("key", ["length", "cost_per_success", "cost_per_request", "tokens_out"])
 def test_a_ratio_next_to_1_is_refused(key):
     """It takes thousands of cases to tell one from the other."""
     assert 1000 < load(key).floor(1.001) < 1200

@@ -18,6 +18,7 @@ from pytest_quantguard._complete import CompletionEngine, Job
 from pytest_quantguard.errors import LaunchError, RefusedError
 from pytest_quantguard.providers import llamacpp
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider, content_hash
+from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import Completion, CompletionRequest
 from pytest_quantguard.variants import Variant
 from scripted_server import ScriptedServer, says
@@ -116,6 +117,52 @@ def test_server_says_what_it_serves(served: LlamaCppProvider) -> None:
     found = served.served_as()
 
     assert (found.model, found.quantization) == ("tiny", "Q8_0")
+    assert (found.context, found.models) == (512, ("tiny",))
+    assert found.version
+    assert found.memory_bytes
+    assert 10**6 < found.memory_bytes < 10**8
+
+
+@pytest.mark.parametrize("dialect", ["auto", "llamacpp"])
+def test_any_client_is_told_the_same(served: LlamaCppProvider, dialect: str) -> None:
+    """Whoever started the server: its kind is told, or found out."""
+    there = OpenAIProvider(
+        Variant(name="x", provider="openai", model="tiny", base_url=served.start(), dialect=dialect)
+    )
+    there.start()
+
+    assert there.served_as() == served.served_as()
+
+
+@pytest.mark.parametrize("text", ["Where is my parcel 88213?", "When are you open?"])
+def test_two_languages_one_answer(served: LlamaCppProvider, text: str) -> None:
+    """llama.cpp speaks the Anthropic messages API too: asked by it, the model says the same, calls
+    the same and counts the same."""
+    found = []
+    for dialect in ("llamacpp", "anthropic"):
+        there = OpenAIProvider(
+            Variant(
+                name="x",
+                provider="openai",
+                model="tiny",
+                base_url=served.start(),
+                dialect=dialect,
+                options={"extra_body": {"cache_prompt": False}},
+            )
+        )
+        there.start()
+        line = there.connect()
+        system = {"role": "system", "content": "You work for a help desk."}
+        one = line.complete(
+            replace(request(text), messages=(system, *request(text).messages), tools=TOOLS)
+        )
+        line.close()
+        calls = [(call.name, json.loads(call.arguments_text)) for call in one.tool_calls]
+        counts = (one.usage.prompt_tokens, one.usage.completion_tokens)
+        found.append((one.text, calls, counts, one.finish_reason, one.served_as))
+        assert one.ttft_s is not None
+
+    assert found[0] == found[1]
 
 
 def test_too_long_a_prompt_is_refused(served: LlamaCppProvider) -> None:

@@ -285,9 +285,12 @@ def test_whole_exchange_is_bounded(
     """Neither silence nor a slow drip outlasts the time-out."""
     server.replies.append(reply)
     start = time.monotonic()
-    with pytest.raises(TransportError, match=r"no complete answer within 0.5 s \(timeout_s\)"):
+    with pytest.raises(
+        TransportError, match=r"no complete answer within 0.5 s \(timeout_s\)"
+    ) as late:
         connect(timeout_s=0.5).complete(REQUEST)
 
+    assert late.value.timed_out
     assert time.monotonic() - start < 1.5
     assert server.requests == 1
 

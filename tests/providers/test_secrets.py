@@ -177,7 +177,9 @@ def call(name: str = "f", arguments: str = "{}") -> dict[str, Any]:
     return {"tool_calls": [{"index": 0, "function": {"name": name, "arguments": arguments}}]}
 
 
-@pytest.mark.parametrize("field", ["text", "refusal", "name", "arguments", "model", "fingerprint"])
+@pytest.mark.parametrize(
+    "field", ["text", "reasoning", "refusal", "name", "arguments", "model", "fingerprint"]
+)
 def test_no_answer_keeps_the_key(
     server: ScriptedServer, line: Connection, key: str, field: str
 ) -> None:
@@ -185,6 +187,7 @@ def test_no_answer_keeps_the_key(
     echo = f"your key: {key}"
     chunk = {
         "text": piece({"content": echo}, "stop"),
+        "reasoning": piece({"reasoning": echo}, "stop"),
         "refusal": piece({"refusal": echo}, "stop"),
         "name": piece(call(echo), "stop"),
         "arguments": piece(call(arguments=json.dumps({"key": echo})), "stop"),

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
-from pytest_quantguard.providers import openai
+from pytest_quantguard.providers import _pages
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import CompletionRequest
 from pytest_quantguard.variants import ServedAs, Variant
@@ -107,7 +107,7 @@ def test_asking_what_is_served_ends(
     provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch, reply: Reply
 ) -> None:
     """It is a courtesy: both questions together take a few seconds at most."""
-    monkeypatch.setattr(openai, "_ASK_S", 0.4)
+    monkeypatch.setattr(_pages, "ASK_S", 0.4)
     monkeypatch.setattr(Exchange, "do_GET", reply)
     found: list[ServedAs] = []
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard.providers import _wire
+from pytest_quantguard.providers import _events, _refusals, _wire
 from pytest_quantguard.types import Completion, Token
 from scripted_server import piece
 
@@ -43,36 +43,36 @@ def test_events_do_not_depend_on_how_the_bytes_are_cut(size: int, end: str) -> N
     data = text.encode()
     chunks = [data[i : i + size] for i in range(0, len(data), size)]
 
-    assert list(_wire.events(chunks)) == ["ä", "b\nc"]
+    assert list(_events.events(chunks)) == ["ä", "b\nc"]
 
 
 def test_an_empty_line_is_not_lost_between_chunks() -> None:
     """The LF of a CRLF may come alone; the next one is a line of its own."""
     chunks = [b"data: a\r", b"\n", b"\n", b"data: b\r", b"", b"\n", b"\r\n"]
 
-    assert list(_wire.events(chunks)) == ["a", "b"]
+    assert list(_events.events(chunks)) == ["a", "b"]
 
 
 def test_last_event_counts_without_its_empty_line() -> None:
     """Some servers end with the data of the last event."""
-    assert list(_wire.events([b"data: x"])) == ["x"]
+    assert list(_events.events([b"data: x"])) == ["x"]
 
 
 def test_endless_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line without an end does not fill the memory."""
-    monkeypatch.setattr(_wire, "MAX_LINE", 100)
+    monkeypatch.setattr(_events, "MAX_LINE", 100)
 
     with pytest.raises(_wire.MalformedError, match="longer than"):
-        list(_wire.events(b"x" * 60 for _ in range(1000)))
+        list(_events.events(b"x" * 60 for _ in range(1000)))
 
 
 def test_compressed_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small body that would be a large one stops at the limit, before it is in memory."""
-    monkeypatch.setattr(_wire, "MAX_BODY", 1000)
+    monkeypatch.setattr(_events, "MAX_BODY", 1000)
     bomb = gzip.compress(bytes(20 << 20))
     tracemalloc.start()
     with pytest.raises(_wire.MalformedError, match="larger than"):
-        list(_wire.bounded([bomb], "gzip"))
+        list(_events.bounded([bomb], "gzip"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -303,7 +303,7 @@ def test_what_is_malformed_is_told_uncut(data: str) -> None:
 )
 def test_error_text_of_all_shapes(body: str, expected: str) -> None:
     """vLLM, SGLang, llama.cpp, TGI, FastAPI, proxies and nothing at all."""
-    assert _wire.error_text(body.encode()) == expected
+    assert _refusals.error_text(body.encode()) == expected
 
 
 def test_retry_after_in_seconds_or_as_a_date() -> None:
@@ -312,8 +312,8 @@ def test_retry_after_in_seconds_or_as_a_date() -> None:
     date = format_datetime(datetime.fromtimestamp(now, UTC) + timedelta(seconds=9), usegmt=True)
 
     def wait(text: str) -> float | None:
-        return _wire.retry_after_s({"retry-after": text}, now)
+        return _refusals.retry_after_s({"retry-after": text}, now)
 
     assert [wait("2"), wait("0.5"), wait(date), wait("-3"), wait("1e9")] == [2, 0.5, 9, 0, 86400]
     assert [wait("nan"), wait("inf"), wait("soon"), wait(""), wait("99999-")] == [None] * 5
-    assert _wire.retry_after_s({}, now) is None
+    assert _refusals.retry_after_s({}, now) is None

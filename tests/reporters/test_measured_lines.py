@@ -288,3 +288,79 @@ def test_a_run_in_looks_that_did_not_stop(make):
 def test_numbers_of_looks_that_are_none_are_left_out(found):
     """A report may have been edited."""
     assert _summary.sequential({"sequential": found}) == ""
+
+
+# --- cohorts, servers, resampled intervals ------------------------------------------------------
+
+
+def in_cohort(candidate, name, metric, value, low, high):
+    (found,) = (r for r in candidate.readings if r.group.metric == metric)
+    delta = replace(found.delta, value=value, low=low, high=high)
+    return replace(found, group=found.group._replace(cohort=name), delta=delta)
+
+
+def test_cohorts_are_told_where_they_differ(make, candidate):
+    """With -v, one line for each cohort that is shown to be worse or better; else none."""
+    more = (
+        in_cohort(candidate, "faq", "truncation", 0.0, -0.01, 0.01),
+        in_cohort(candidate, "tools", "truncation", 0.04, 0.01, 0.07),
+        in_cohort(candidate, "tools", "latency_p50", 0.7, 0.6, 0.8),
+    )
+    found = replace(candidate, readings=(*candidate.readings, *more))
+    report = replace(make.measured(), candidates=(found,))
+    told = (
+        "Other than the baseline in:\n"
+        "  tools: truncation +4.0 pt [1.0, 7.0]; latency_p50 x0.70 [0.60, 0.80]\n"
+    )
+
+    assert told in shown(report, verbosity=1)
+    assert "Other than" not in shown(report) + shown(make.measured(), verbosity=1)
+    assert shown(report) == shown(make.measured())
+
+
+def said(report, ours, theirs):
+    names = report.baseline.name, report.candidates[0].variant.name
+    served = {name: told for name, told in zip(names, (ours, theirs), strict=True) if told}
+    lines = shown(replace(report, provenance={"served_as": served}), width=400).splitlines()
+    return [line for line in lines if line.startswith("Servers")]
+
+
+def test_what_servers_say_of_themselves_stands_side_by_side(make):
+    """Memory, cache and context, from the baseline to the candidate."""
+    ours = {"quantization": "F16", "memory_bytes": 2_040_109_466, "kv_cache": "f16"}
+    theirs = {"quantization": "Q4_K - Medium", "memory_bytes": 644_245_094, "context": 4096}
+
+    assert [
+        "Servers: quantization F16 -> Q4_K - Medium, memory 1.9 GiB -> 0.6 GiB, KV cache f16 -> "
+        "not told, context not told -> 4096 tokens, as they say themselves"
+    ] == said(make.measured(), ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, {}, [], "x", {"memory_bytes": -1}, {"memory_bytes": 1e99}, {"memory_bytes": True}],
+)
+def test_a_server_that_says_nothing_is_not_quoted(make, told):
+    """Nor one that says nonsense."""
+    assert [] == said(make.measured(), told, told)
+
+
+def test_what_a_server_says_is_cleaned(make):
+    """A name with escape codes and line ends moves no cursor and commands no CI system."""
+    (line,) = said(make.measured(), {"kv_cache": "\x1b[2Jf16\n::error::x"}, {"kv_cache": "q8_0"})
+
+    assert "\x1b" not in line
+    assert line.endswith("-> q8_0, as they say themselves")
+
+
+def test_resampled_ends_survive_the_report(make, candidate):
+    """In the JSON beside the ends that judge, and back; left out where there are none."""
+    from pytest_quantguard.reporters import _measured
+    from pytest_quantguard.verdicts import Delta
+
+    delta = Delta(value=1.2, low=0.9, high=math.inf, n=70, unit="ratio", resampled=(1.1, 1.3))
+    written = _measured.delta_to(delta)
+
+    assert (None, (1.1, 1.3)) == (written["high"], written["resampled"])
+    assert delta == _measured.delta_from({**written, "resampled": [1.1, 1.3]})
+    assert "resampled" not in _measured.delta_to(replace(delta, resampled=None))

@@ -17,7 +17,8 @@ MODULES = sorted(info.name for info in pkgutil.iter_modules(stats.__path__))
 
 # What the package itself may load besides: small modules that start no other large ones.
 ALONE = """
-import __future__, collections.abc, dataclasses, functools, itertools, math, operator, typing
+import __future__, bisect, collections.abc, dataclasses, functools, itertools, math, operator
+import typing
 import sys, importlib.util
 before = set(sys.modules)
 spec = importlib.util.spec_from_file_location("alone", {path!r})

@@ -21,6 +21,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pytest_quantguard.commands.lint:lint",
         "say what is weak about your golden cases; asks nothing",
     ),
+    "merge": (
+        "pytest_quantguard.commands.merge:merge",
+        "judge the shards of a run together, and report as one run does",
+    ),
     "plan": (
         "pytest_quantguard.commands.plan:plan",
         "say which budgets your golden cases can decide, and what it takes; asks nothing",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_quantguard._session import GateSession
 
 NOTHING = int(pytest.ExitCode.NO_TESTS_COLLECTED)
-_OFF = (
+OFF = (
     "quantguard: the plugin is off; take '-p no:quantguard' away, or, where "
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, give '-p quantguard'"
 )
@@ -88,7 +88,7 @@ class _Collector(Generic[T]):
         """Take the candidates that were named; every one there is when none was."""
         given = getattr(config.option, "quant_candidate", None)
         if given is None:
-            raise pytest.UsageError(_OFF)
+            raise pytest.UsageError(OFF)
         config.option.quant_candidate = [*self.candidates, *given] or _all_candidates(config)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

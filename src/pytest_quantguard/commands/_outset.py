@@ -10,6 +10,7 @@ from pytest_quantguard._cache import completion_key
 from pytest_quantguard._evidence import jobs_of
 from pytest_quantguard._items import CASE
 from pytest_quantguard._plan import Asked, Outset
+from pytest_quantguard._probe import features
 from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard.errors import ProviderError
 
@@ -25,7 +26,9 @@ def outset(gate: GateSession, items: Iterable[pytest.Item]) -> tuple[Outset, lis
 
     Budgets that cannot be decided are no reason here: the plan shows them.
     """
-    selected = [item for item in items if CASE in item.stash]
+    # Budgets are those of the whole run, whatever shard was asked for.
+    every = items if gate.cut is None else gate.cut.whole
+    selected = [item for item in every if CASE in item.stash]
     survey = Survey(selected, gate.collected, gate.settings, gate.metrics, partial=gate.partial)
     cases = list(survey.cases.values())
     found = Outset(
@@ -54,6 +57,8 @@ def _measured_noise(gate: GateSession) -> float | None:
 def _asked(gate: GateSession, name: str, cases: Sequence[GoldenCase]) -> Asked:
     """Count one variant's completions: those that are needed, and those in the cache."""
     jobs = [job for case in cases for job in jobs_of(case, (name,), references=gate.references)]
+    if gate.asking.answers is None:
+        jobs += [gate.asking.probe_job(name, feature) for feature in features(cases)]
     try:
         identity = gate.asking.providers[name].identity()
     except ProviderError:  # said by the run, with its first request

@@ -151,20 +151,27 @@ def _config_path(given: str | None) -> Path:
 def _engine(config: _config.JudgeConfig, folder: Path) -> Iterator[CompletionEngine]:
     from pytest_quantguard._cache import CompletionCache
     from pytest_quantguard._complete import CompletionEngine
+    from pytest_quantguard._launched import Servers
     from pytest_quantguard._registry import Registry
+    from pytest_quantguard._run import Run
 
-    variant = config.variant
+    variant, run = config.variant, Run.begin()
+    servers = Servers(run, "main")
     try:
-        provider = Registry().providers.get(variant.provider)(variant)
+        provider = servers.provider(variant, Registry().providers.get(variant.provider))
     except (LookupError, ValueError) as error:
+        run.end()
         raise ConfigError(f"{config.place}: {error.args[0]}") from None
+    servers.keep()
     cache = CompletionCache(folder)
     engine = CompletionEngine(cache, {variant.name: provider}, {variant.name: variant})
     try:
         yield engine
     finally:
         engine.close()
+        servers.close()
         cache.close()
+        run.end()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INT = re.compile(r"[-+]?[0-9]{1,4000}\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_ELSEWHERE = re.compile(r'"([a-z]+\.schema\.json)#/')
+"""A reference from one schema into another."""
 _HALF_PAIR = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -300,9 +302,15 @@ _WHOLES = {"#/$defs/case": "the case", "#/$defs/first": "the line"}
 
 @functools.cache
 def packaged(schema: str) -> Any:
-    """Return a schema that comes with the package; not to be changed."""
-    folder = importlib.resources.files("pytest_quantguard")
-    return json.loads(folder.joinpath(schema).read_text("utf-8"))
+    """Return a schema that comes with the package; not to be changed.
+
+    A schema may refer to definitions of another one, which become its own.
+    """
+    text = importlib.resources.files("pytest_quantguard").joinpath(schema).read_text("utf-8")
+    found = json.loads(_ELSEWHERE.sub('"#/', text))
+    for other in sorted(set(_ELSEWHERE.findall(text))):
+        found["$defs"] = {**packaged(other)["$defs"], **found["$defs"]}
+    return found
 
 
 @functools.cache

@@ -48,8 +48,8 @@ class Line:
     """Why there is no value."""
 
 
-def loads(text: str) -> Any:
-    """Read a text as one JSON value.
+def loads(text: str, *, halves: bool = False) -> Any:
+    """Read a text as one JSON value; ``halves`` of surrogate pairs are let through if wanted.
 
     Raises:
         NotStrict: for anything else.
@@ -66,7 +66,7 @@ def loads(text: str) -> Any:
         raise NotStrict("a whole number has too many digits") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and deep(value):
         raise NotStrict(f"nested deeper than {MAX_DEPTH} levels")
-    if half := _half_pair(text, value):
+    if not halves and (half := _half_pair(text, value)):
         raise NotStrict(f"{half} is half of a surrogate pair, which no text can hold")
     return value
 

@@ -128,7 +128,7 @@ class PythonCases:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let no model text out as it is: it may stand in captured output and in assertions."""
         report = yield
-        if self._active():
+        if (report.sections or report.longrepr is not None) and self._active():
             make_safe(report, self._gate.asking.secrets)
         return report
 

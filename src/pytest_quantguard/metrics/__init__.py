@@ -5,6 +5,7 @@ Nothing is imported until a budget or a report asks for it.
 """
 
 METRICS: dict[str, str] = {
+    "cost_per_request": "pytest_quantguard.metrics.cost_per_request:CostPerRequest",
     "cost_per_success": "pytest_quantguard.metrics.cost_per_success:CostPerSuccess",
     "divergence": "pytest_quantguard.metrics.divergence:Divergence",
     "errors": "pytest_quantguard.metrics.errors:Errors",
@@ -15,6 +16,13 @@ METRICS: dict[str, str] = {
     "length": "pytest_quantguard.metrics.length:Length",
     "reference": "pytest_quantguard.metrics.reference:Reference",
     "refusals": "pytest_quantguard.metrics.refusals:Refusals",
+    "throughput": "pytest_quantguard.metrics.throughput:Throughput",
+    "time_per_token_p50": "pytest_quantguard.metrics.time_per_token:TimePerTokenP50",
+    "time_per_token_p95": "pytest_quantguard.metrics.time_per_token:TimePerTokenP95",
+    "time_per_token_p99": "pytest_quantguard.metrics.time_per_token:TimePerTokenP99",
+    "timeouts": "pytest_quantguard.metrics.timeouts:Timeouts",
+    "tokens_in": "pytest_quantguard.metrics.tokens:TokensIn",
+    "tokens_out": "pytest_quantguard.metrics.tokens:TokensOut",
     "tokens_per_second": "pytest_quantguard.metrics.tokens_per_second:TokensPerSecond",
     "truncation": "pytest_quantguard.metrics.truncation:Truncation",
     "ttft_p50": "pytest_quantguard.metrics.ttft:TtftP50",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
@@ -177,11 +178,11 @@ def pairs_of(
 ) -> tuple[Pair, ...]:
     """Return the cases in which both arms have the value, in the order of their ids."""
     pairs = []
-    for found in sorted(measurements, key=lambda m: m.case):
+    for found in sorted(measurements, key=attrgetter("case")):
         baseline, candidate = value(found.baseline), value(found.candidate)
         if baseline is not None and candidate is not None:
-            pairs.append(Pair(found.case, baseline, candidate, found.weight))
-    return tuple(pairs)
+            pairs.append((found.case, baseline, candidate, found.weight))
+    return tuple(map(Pair._make, pairs))
 
 
 def answered(measurements: Iterable[PairedMeasurement]) -> list[PairedMeasurement]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from pytest_quantguard import stats
@@ -28,7 +29,8 @@ class Timing(Paired):
     """The ratio of a quantile of times, or of speeds, of the cases that both arms answered.
 
     The median is that of the cases' ratios; further quantiles are taken in each arm on its own.
-    Weights do not enter: a quantile is about requests.
+    Weights do not enter: a quantile is about requests. The bounds that judge are order statistics,
+    which hold for any distribution; an interval of resampled pairs is reported beside them.
     """
 
     __slots__ = ()
@@ -36,6 +38,7 @@ class Timing(Paired):
     unit: ClassVar[Unit] = "ratio"
     quantile: ClassVar[float] = 0.5
     more_is_worse: ClassVar[bool] = True
+    timed: ClassVar[bool] = True
 
     @abstractmethod
     def _value(self, measurement: Measurement) -> float | None:
@@ -46,7 +49,8 @@ class Timing(Paired):
     ) -> Found:
         both = answered(measurements)
         live = [m for m in both if m.baseline.live and m.candidate.live]
-        dead = [arm for m in both for arm in (m.baseline, m.candidate) if not arm.live]
+        rest = [] if len(live) == len(both) else both
+        dead = [arm for m in rest for arm in (m.baseline, m.candidate) if not arm.live]
         cached, untimed = len(dead), sum(arm.latency_s is None for arm in dead)
         if untimed:
             return Found(
@@ -81,9 +85,20 @@ class Timing(Paired):
         return sample_quantile(sorted(values), self.quantile)
 
     def _delta(self, pairs: Sequence[Pair]) -> Delta | None:
-        if self.quantile == 0.5:
-            return ratio_delta(stats.median_ratio(*self._arms(pairs), ALPHA))
-        return ratio_delta(stats.quantile_ratio(*self._arms(pairs), self.quantile, ALPHA))
+        arms, q = self._arms(pairs), self.quantile
+        if q == 0.5:
+            found = ratio_delta(stats.median_ratio(*arms, ALPHA))
+            ends = stats.bootstrap_median_ratio(*arms, ALPHA)
+        else:
+            found = ratio_delta(stats.quantile_ratio(*arms, q, ALPHA))
+            ends = stats.bootstrap_quantile_ratio(*arms, q, ALPHA)
+        return found and replace(found, resampled=ends)
+
+    def _remark(self, pairs: Sequence[Pair], delta: Delta | None) -> str:
+        if delta is None or delta.resampled is None or self.quantile == 0.5:
+            return ""  # of a median the two intervals are the same but for a rank
+        low, high = delta.resampled
+        return f"bootstrap [{low:.2f}, {high:.2f}]"
 
     def _p_above(self, pairs: Sequence[Pair], limit: float) -> float:
         if self.quantile == 0.5:

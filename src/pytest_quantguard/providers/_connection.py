@@ -10,30 +10,29 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
 import httpx
 
-from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard._sanitize import scrub
 from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
-from pytest_quantguard.providers import _wire
+from pytest_quantguard.providers import _events, _refusals, _wire
+from pytest_quantguard.providers._complaints import Complaints
+from pytest_quantguard.providers._dialects import Dialect
 from pytest_quantguard.providers._http import (
-    CONNECT_S,
     Deadline,
+    Reach,
     at_root,
     below,
     body_of,
     hold,
     is_new_stream,
-    new_client,
-    secrets_of,
-    shown,
 )
 from pytest_quantguard.providers._reference import CannotError, References
 from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall
 from pytest_quantguard.variants import Variant
 
-_RETRIED_STATUSES = (408, 409, 425, 429)
+_DRAIN_S = 1.0
+"""Longest wait for the end of a body whose answer is complete, in seconds."""
 
 Read = Callable[[httpx.Response, Deadline], Any]
 """Makes something of a response, within what is left of the time."""
@@ -42,13 +41,18 @@ Read = Callable[[httpx.Response, Deadline], Any]
 class OpenAIConnection:
     """One keep-alive connection; `complete` is one streamed exchange."""
 
-    def __init__(self, variant: Variant, url: httpx.URL, key: str, references: References) -> None:
+    def __init__(
+        self, variant: Variant, reach: Reach, dialect: Dialect, references: References
+    ) -> None:
         self._variant = variant
-        self._url = url
+        self._url = reach.url
+        self._endpoint = below(reach.url, dialect.path)
+        self._dialect = dialect
+        self._extra: Json = variant.options.get("extra_body", {})
         self._references = references
-        self._who = f"variant {variant.name!r} at {shown(url)}"
-        self._secrets = secrets_of(key)
-        self._client = new_client(key)
+        self._complain = Complaints(variant, reach)
+        self._secrets = reach.secrets
+        self._client = reach.client()
         self._exchange_lock = threading.Lock()
         self._deadline = Deadline(variant.timeout_s)
         self._stream: Any = None
@@ -71,9 +75,8 @@ class OpenAIConnection:
             try:
                 if request.reference is not None:
                     return self._refer(request, deadline)
-                endpoint = below(self._url, "chat/completions")
                 found: Completion = self._send(
-                    endpoint, self._encode(request), self._read, deadline
+                    self._endpoint, self._encode(request), self._read, deadline
                 )
                 return found
             finally:
@@ -93,15 +96,10 @@ class OpenAIConnection:
     # --- one exchange -------------------------------------------------------------------
 
     def _encode(self, request: CompletionRequest) -> bytes:
-        body = {
-            "model": self._variant.model,
-            **request.body(),
-            **self._variant.options.get("extra_body", {}),
-        }
-        # llama.cpp refuses to stream log-probs beside tools.
-        if not (body.get("logprobs") and body.get("tools")):
-            body.update(stream=True, stream_options={"include_usage": True})
-        return _encoded(body)
+        # Asked again here: what a test makes up while it runs is not known before.
+        if why := self._dialect.unfit(request, self._extra):
+            raise RefusedError(f"{self._complain.who}: {self._complain.said(why)}", status=400)
+        return _encoded(self._dialect.body(self._variant.model, request, self._extra))
 
     def _send(self, url: httpx.URL, content: bytes | None, read: Read, deadline: Deadline) -> Any:
         with suppress(_StaleConnectionError):
@@ -112,7 +110,7 @@ class OpenAIConnection:
         self, url: httpx.URL, content: bytes | None, read: Read, deadline: Deadline
     ) -> Any:
         if self._closed:
-            raise TransportError(f"{self._who}: the connection was closed")
+            raise TransportError(f"{self._complain.who}: the connection was closed")
         connects, began = self._connects, False
         self._sent_at = time.perf_counter()
         try:
@@ -125,55 +123,58 @@ class OpenAIConnection:
                 began = True
                 return read(response, deadline)
         except httpx.TimeoutException as error:
-            raise self._too_late(isinstance(error, httpx.ConnectTimeout)) from None
+            raise self._complain.too_late(isinstance(error, httpx.ConnectTimeout)) from None
         except httpx.HTTPError as error:
             # The keep-alive trap: servers hang up on idle connections, after a stream above all.
             reused = self._connects == connects and connects > 0
             if reused and not began and not self._closed and _is_hang_up(error):
                 raise _StaleConnectionError from None
-            raise self._broken(error) from None
+            raise self._complain.broken(error, self._closed) from None
         except (_wire.MalformedError, _wire.ReportedError) as error:
-            raise self._unusable(error) from None
+            raise self._complain.unusable(error) from None
         except ProviderError:
             raise
         except Exception as error:  # a socket closed under our feet raises almost anything
             if not self._closed:
                 raise
-            raise self._broken(error) from None
+            raise self._complain.broken(error, self._closed) from None
 
     def _read(self, response: httpx.Response, deadline: Deadline) -> Completion:
         if not response.is_success:
-            raise self._refusal(response, deadline)
+            raise self._complain.refusal(response, deadline)
         told = response.headers.get("content-type", "").partition(";")[0].strip()
         kind = told.lower()
         chunks = body_of(response, deadline)
         if kind == "text/event-stream":
             return self._scrubbed(self._read_stream(chunks))
         if kind.endswith("json"):
-            draft = _wire.Draft()
+            draft = self._dialect.draft()
             draft.add(b"".join(chunks).decode("utf-8", "replace"))
             return self._scrubbed(draft.completion(time.perf_counter() - self._sent_at, None))
         raise TransportError(
-            f"{self._who}: answered with content type {self._said(told, 60)!r} instead of a chat "
-            "completion; is base_url right?"
+            f"{self._complain.who}: answered with content type "
+            f"{self._complain.said(told, 60)!r} instead of a chat completion; is base_url right?"
         )
 
     def _read_stream(self, chunks: Iterator[bytes]) -> Completion:
-        draft = _wire.Draft()
+        draft = self._dialect.draft()
         first: float | None = None
         last = self._sent_at
-        for data in _wire.events(chunks):
-            if data.strip() == _wire.DONE:
+        for data in _events.events(chunks):
+            if data.strip() == _events.DONE:
                 self._drain(chunks)
                 break
             said = draft.add(data)
             last = time.perf_counter()
             if said and first is None:
                 first = last
+            elif draft.ended:
+                self._drain(chunks)
+                break
         else:
             if not draft.finish_reason:
                 raise TransportError(
-                    f"{self._who}: the stream ended before the answer was complete"
+                    f"{self._complain.who}: the stream ended before the answer was complete"
                 )
         ttft_s = None if first is None else first - self._sent_at
         return draft.completion(last - self._sent_at, ttft_s)
@@ -183,11 +184,12 @@ class OpenAIConnection:
         if not self._drains:
             return
         start = time.monotonic()
+        self._deadline.shorten(_DRAIN_S)  # a complete answer that is not stored yet can be lost
         with suppress(httpx.HTTPError, _wire.MalformedError):  # the answer is complete
             for _ in chunks:
                 pass
         # A server that keeps the stream open costs us this wait once, then the reconnects.
-        self._drains = time.monotonic() - start < 1.0
+        self._drains = time.monotonic() - start < _DRAIN_S
 
     def _trace(self, event: str, info: Json) -> None:
         if event.endswith("send_request_headers.started"):
@@ -221,7 +223,9 @@ class OpenAIConnection:
         try:
             found = self._references.tell(ask, request)
         except CannotError as error:
-            raise RefusedError(f"{self._who}: {self._said(str(error), 400)}", status=501) from None
+            raise RefusedError(
+                f"{self._complain.who}: {self._complain.said(str(error), 400)}", status=501
+            ) from None
         except RefusedError as error:
             error.final = False  # ordinary requests may be welcome all the same
             raise
@@ -231,7 +235,7 @@ class OpenAIConnection:
         """Return a JSON object; a page about the server that holds none is an empty one."""
         asked_about_itself = response.request.method == "GET"
         if not response.is_success:
-            error, status = self._refusal(response, deadline), response.status_code
+            error, status = self._complain.refusal(response, deadline), response.status_code
             # Not busy: it lacks the thing, or fails at this very question.
             if status == 501 or (status == 500 and not asked_about_itself):
                 error = RefusedError(str(error), status=status)
@@ -244,75 +248,8 @@ class OpenAIConnection:
                 return {}
             raise CannotError(f"the answer cannot be used: {error}") from None
         if value.get("error") and not asked_about_itself:
-            raise CannotError(_wire.error_text(text.encode()))
+            raise CannotError(_refusals.error_text(text.encode()))
         return value
-
-    # --- what went wrong ----------------------------------------------------------------
-
-    def _said(self, text: str, limit: int = 300) -> str:
-        return one_line(scrub(text, self._secrets), limit)
-
-    def _too_late(self, connecting: bool) -> TransportError:
-        seconds = self._variant.timeout_s
-        if connecting:
-            seconds = min(seconds, CONNECT_S)
-            what = f"no connection within {seconds:g} s"
-        else:
-            what = f"no complete answer within {seconds:g} s (timeout_s)"
-        return TransportError(f"{self._who}: {what}", connected=not connecting)
-
-    def _broken(self, error: Exception) -> TransportError:
-        if self._closed:
-            return TransportError(f"{self._who}: the exchange was cut short")
-        text = self._said(str(error) or type(error).__name__)
-        if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
-            return TransportError(f"{self._who}: no connection: {text}", connected=False)
-        return TransportError(f"{self._who}: the exchange broke off: {text}")
-
-    def _unusable(self, error: _wire.MalformedError | _wire.ReportedError) -> ProviderError:
-        if isinstance(error, _wire.MalformedError):
-            text = self._said(str(error), 120)
-            return TransportError(f"{self._who}: the answer cannot be used: {text}")
-        return self._error(error.status, self._said(str(error)), None)
-
-    def _refusal(self, response: httpx.Response, deadline: Deadline) -> ProviderError:
-        if response.is_redirect:
-            return RefusedError(
-                f"{self._who}: redirected to {self._target(response)}; redirects "
-                "are not followed, put the final address into base_url",
-                status=response.status_code,
-            )
-        body = bytearray()
-        with suppress(_wire.MalformedError, httpx.HTTPError):  # half an explanation will do
-            for chunk in body_of(response, deadline):
-                body += chunk
-                if len(body) > 2**16:
-                    break
-        text = self._said(_wire.error_text(bytes(body)))
-        wait = _wire.retry_after_s(response.headers, time.time())
-        return self._error(response.status_code, text, wait)
-
-    def _error(self, status: int, text: str, wait_s: float | None) -> ProviderError:
-        message = f"{self._who}: HTTP {status}: {text}"
-        if status >= 500 or status in _RETRIED_STATUSES:
-            asked = "" if wait_s is None else f" (asks to wait {wait_s:.0f} s)"
-            return TransportError(message + asked, retry_after_s=wait_s)
-        if status in (401, 403):
-            env = self._variant.api_key_env
-            message += f"; the key came from {env}" if env else "; no api_key_env is configured"
-        elif status == 404:
-            message += f"; check base_url and the model name {self._variant.model!r}"
-        return RefusedError(message, status=status)
-
-    def _target(self, response: httpx.Response) -> str:
-        location = response.headers.get("location", "")
-        # An address has other capitals and escapes than what it is made of.
-        if any(scrub(text, self._secrets) != text for text in (location, unquote(location))):
-            return "an address that holds the key"
-        try:
-            return self._said(shown(response.url.join(location)))
-        except httpx.InvalidURL:
-            return "no valid address"
 
     def _scrubbed(self, completion: Completion) -> Completion:
         """Take our key out of an answer: a server that echoes it must not get it stored."""
@@ -326,7 +263,7 @@ class OpenAIConnection:
             ToolCall(name=clean(call.name), arguments_text=clean(call.arguments_text))
             for call in completion.tool_calls
         )
-        names = ("text", "finish_reason", "refusal", "served_as", "fingerprint")
+        names = ("text", "reasoning", "finish_reason", "refusal", "served_as", "fingerprint")
         texts = {name: clean(getattr(completion, name)) for name in names}
         found = replace(completion, tool_calls=calls, **texts)
         spelt = "".join(token.text for token in completion.tokens)

@@ -48,14 +48,21 @@ class CannotError(Exception):
 class References:
     """One server's way of telling references; shared by all connections to it."""
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: Variant, known: str = "auto") -> None:
+        """``known``: how servers of this kind are asked; ``auto``: look; empty: they are not."""
         extra = variant.options.get("extra_body", {})
         self._common: Json = {
             "model": variant.model,
             **{name: value for name, value in extra.items() if name not in _GENERATION},
         }
-        self._dialect: str = variant.options.get("reference", "auto")
+        given = variant.options.get("reference", "auto")
+        self._dialect: str = known if given == "auto" else given
         self._lacks = ""
+        if not self._dialect:
+            self._lacks = (
+                f"a server of the kind {variant.dialect!r} cannot tell how likely it finds a given "
+                "answer; vLLM and llama.cpp can"
+            )
 
     def tell(self, ask: Ask, request: CompletionRequest) -> Completion:
         """Return the reference with its tokens' log-probs; without its latency.

@@ -1,39 +1,36 @@
-"""Chat completions as they travel: from bytes to a `Completion`; pure functions, no I/O.
+"""Chat completions as they travel: from pieces to a `Completion`; pure functions, no I/O.
 
-Servers differ in small ways: calls without an index,
-several calls under one index, arguments as an object, no usage, no ``[DONE]``, plain JSON where
-a stream was asked for. All of that is read; whatever leaves the meaning open is `MalformedError`.
+Servers differ in small ways: calls without an index, several calls under one index, one call in
+place of a list, arguments as an object, no usage, usage in every piece, no ``[DONE]``, plain JSON
+where a stream was asked for. All of that is read; whatever leaves the meaning open is
+`MalformedError`.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pytest_quantguard.providers import _logprobs
+from pytest_quantguard.providers._events import MalformedError
+from pytest_quantguard.providers._refusals import error_text, status_of
 from pytest_quantguard.types import Completion, Json, Token, ToolCall, Usage
 
-MAX_BODY = 32 * 2**20
-"""Longest answer that is read, in bytes after decompression."""
-MAX_LINE = 16 * 2**20
-"""Longest line of a stream, in bytes."""
+__all__ = ["Decode", "Draft", "MalformedError", "ReportedError", "json_object"]
+
 MAX_CALLS = 1000
 """Most tool calls of an answer."""
 MAX_NAME = 4096
 """Longest name of a tool, in characters."""
-DONE = "[DONE]"
+REASONING = ("reasoning_content", "reasoning")
+"""Where servers put what a model thought; of several, the first one that holds something."""
 
-_BREAK = re.compile(rb"\r\n|\n|\r")
+_CONSTANTS = frozenset({"fp_ollama"})  # fingerprints that are the same on every machine
 
-
-class MalformedError(Exception):
-    """The bytes are no chat completion; the text says why: raw, uncut, it may hold secrets."""
+Decode = Callable[[Json], Json | None]
+"""Turn a piece of another API into one of the OpenAI chat API; None where the stream ends."""
 
 
 class ReportedError(Exception):
@@ -47,68 +44,6 @@ class ReportedError(Exception):
         self.status = status
 
 
-# --- bytes to events --------------------------------------------------------------------
-
-
-def bounded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Undo ``Content-Encoding`` and stop at `MAX_BODY` bytes, before they are in memory.
-
-    Raises:
-        MalformedError: too large, damaged, or compressed in a way that was not asked for.
-    """
-    if encoding.lower() not in ("", "identity", "gzip", "deflate"):
-        raise MalformedError(f"the body is compressed, which was not asked for, with {encoding}")
-    unzip = zlib.decompressobj(wbits=47) if encoding.lower() in ("gzip", "deflate") else None
-    left = MAX_BODY
-    for raw in chunks:
-        try:
-            chunk = unzip.decompress(raw, left + 1) if unzip else raw
-        except zlib.error:
-            raise MalformedError(f"the body is no valid {encoding}") from None
-        left -= len(chunk)
-        if left < 0:
-            raise MalformedError(f"the body is larger than {MAX_BODY >> 20} MiB")
-        yield chunk
-
-
-def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines without their ends (LF, CR or CRLF), however the bytes were cut."""
-    line = bytearray()
-    skip_lf = False
-    for raw in chunks:
-        if not raw:
-            continue
-        chunk = raw.removeprefix(b"\n") if skip_lf else raw
-        skip_lf = chunk.endswith(b"\r")
-        *ended, rest = _BREAK.split(chunk)
-        for part in ended:
-            line += part
-            yield bytes(line)
-            line.clear()
-        line += rest
-        if len(line) > MAX_LINE:
-            raise MalformedError(f"a line of the stream is longer than {MAX_LINE >> 20} MiB")
-    if line:
-        yield bytes(line)
-
-
-def events(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield the data of each server-sent event; comments and other fields carry nothing."""
-    data: list[bytes] = []
-    for line in lines(chunks):
-        name, _, value = line.removeprefix(b"\xef\xbb\xbf").partition(b":")
-        if name == b"data":
-            data.append(value.removeprefix(b" "))
-        elif not line and data:
-            yield b"\n".join(data).decode("utf-8", "replace")
-            data.clear()
-    if data:  # some servers end without the last empty line
-        yield b"\n".join(data).decode("utf-8", "replace")
-
-
-# --- events to a completion -------------------------------------------------------------
-
-
 @dataclass(slots=True)
 class _Call:
     id: str = ""
@@ -117,11 +52,27 @@ class _Call:
 
 
 class Draft:
-    """A completion in the making, from one whole message or many pieces."""
+    """A completion in the making, from one whole message or many pieces.
 
-    def __init__(self) -> None:
+    ``decode`` turns pieces of another API into those of the OpenAI chat API. ``reasoning`` names
+    the fields that hold what the model thought. ``no_arguments`` stands for arguments of a tool
+    call that nothing was written of.
+    """
+
+    def __init__(
+        self,
+        decode: Decode | None = None,
+        reasoning: tuple[str, ...] = REASONING,
+        no_arguments: str = "",
+    ) -> None:
         self.finish_reason: str | None = None
+        self.ended = False
+        """True when a piece said that nothing more comes."""
+        self._decode = decode
+        self._reasoning_names = reasoning
+        self._no_arguments = no_arguments
         self._text: list[str] = []
+        self._reasoning: list[str] = []
         self._refusal: list[str] = []
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
@@ -133,7 +84,7 @@ class Draft:
         self._chosen = False
 
     def add(self, data: str) -> bool:
-        """Take one JSON object; return True when it holds something the model said.
+        """Take one JSON object; return True when it holds something the model said or thought.
 
         Raises:
             MalformedError: it is no piece of a chat completion.
@@ -141,11 +92,19 @@ class Draft:
         """
         piece = json_object(data)
         if piece.get("error") or piece.get("object") == "error":
-            raise ReportedError(error_text(data.encode()), _status_of(piece))
-        self._usage = _usage(piece.get("usage")) or self._usage
-        self._model = self._model or _text_or_none(piece.get("model"))
+            raise ReportedError(error_text(data.encode("utf-8", "replace")), status_of(piece))
+        if self._decode is not None:
+            decoded = self._decode(piece)
+            if decoded is None:
+                self.ended = True
+                return False
+            piece = decoded
+        self._add_usage(piece)
+        if self._model is None:
+            self._model = _text_or_none(piece.get("model"))
         self._fingerprint = _text_or_none(piece.get("system_fingerprint")) or self._fingerprint
-        return self._add_choice(_first_choice(piece.get("choices")))
+        choice = _first_choice(piece.get("choices"))
+        return choice is not None and self._add_choice(choice)
 
     def completion(self, latency_s: float, ttft_s: float | None) -> Completion:
         """Return what was put together.
@@ -158,39 +117,70 @@ class Draft:
         return Completion(
             text="".join(self._text),
             tool_calls=tuple(
-                ToolCall(name=call.name, arguments_text="".join(call.arguments))
+                ToolCall(
+                    name=call.name,
+                    arguments_text="".join(call.arguments) or self._no_arguments,
+                )
                 for call in self._calls
             ),
             finish_reason=self.finish_reason,
             refusal="".join(self._refusal) or None,
+            reasoning="".join(self._reasoning),
             usage=self._usage,
             latency_s=latency_s,
             ttft_s=ttft_s,
             served_as=self._model,
-            fingerprint=self._fingerprint,
+            fingerprint=None if self._fingerprint in _CONSTANTS else self._fingerprint,
             tokens=tuple(self._tokens or ()),
         )
 
-    def _add_choice(self, choice: Json | None) -> bool:
-        if choice is None:
-            return False
+    def _add_usage(self, piece: Json) -> None:
+        """Take counts from wherever they stand; those that come later are the fuller ones."""
+        usage = piece.get("usage")
+        if usage is None:
+            elsewhere = piece.get("x_groq")
+            if not isinstance(elsewhere, dict):
+                return
+            usage = elsewhere.get("usage")
+        if isinstance(usage, dict):
+            self._usage = _merged(self._usage, usage)
+
+    def _add_choice(self, choice: Json) -> bool:
+        if choice.get("error"):  # a router's word on the server behind it
+            raise ReportedError(error_text(json.dumps(choice).encode()), status_of(choice))
         self._chosen = True
         self.finish_reason = _text_or_none(choice.get("finish_reason")) or self.finish_reason
         whole = "message" in choice
         message = choice.get("message" if whole else "delta") or {}
         if not isinstance(message, dict):
             raise MalformedError("'message' or 'delta' is no object")
-        text = _content(message.get("content"))
-        refusal = _content(message.get("refusal"))
-        self._text.append(text)
-        self._refusal.append(refusal)
-        calls = message.get("tool_calls") or []
+        said = False
+        if content := message.get("content"):
+            self._text.append(text := _content(content))
+            said = bool(text)
+        if refusal := message.get("refusal"):
+            self._refusal.append(text := _content(refusal))
+            said = said or bool(text)
+        for name in self._reasoning_names:
+            thought = message.get(name)
+            if thought and isinstance(thought, str):
+                self._reasoning.append(thought)
+                said = True
+                break
+        if calls := message.get("tool_calls"):
+            self._add_calls(calls, whole)
+            said = True
+        if logprobs := choice.get("logprobs"):
+            self._add_tokens(logprobs)
+        return said
+
+    def _add_calls(self, calls: Any, whole: bool) -> None:
+        if isinstance(calls, dict):  # TGI before 3.0 streams the one call bare
+            calls = [calls]
         if not isinstance(calls, list):
             raise MalformedError("'tool_calls' is no list")
         for call in calls:
             self._add_call(call, whole)
-        self._add_tokens(choice.get("logprobs"))
-        return bool(text or refusal or calls)
 
     def _add_tokens(self, logprobs: Any) -> None:
         """Keep log-probs; one that cannot be read takes all with it, but never the answer."""
@@ -291,70 +281,23 @@ def _content(content: Any) -> str:
     raise MalformedError("'content' is neither text nor a list of parts")
 
 
-def _usage(value: Any) -> Usage | None:
-    if not isinstance(value, dict):
-        return None
+def _merged(before: Usage, told: Json) -> Usage:
+    """Return the counts with those that ``told`` holds put over them."""
+    prompt, completion = told.get("prompt_tokens_details"), told.get("completion_tokens_details")
+    # SGLang counts reasoning beside the others, not among the details.
+    reasoning = _count(completion, "reasoning_tokens", _count(told, "reasoning_tokens", None))
+    return Usage(
+        prompt_tokens=_count(told, "prompt_tokens", before.prompt_tokens),
+        completion_tokens=_count(told, "completion_tokens", before.completion_tokens),
+        cached_tokens=_count(prompt, "cached_tokens", before.cached_tokens),
+        reasoning_tokens=before.reasoning_tokens if reasoning is None else reasoning,
+    )
 
-    def count(key: str) -> int | None:
-        number = value.get(key)
-        return number if type(number) is int and number >= 0 else None
 
-    return Usage(prompt_tokens=count("prompt_tokens"), completion_tokens=count("completion_tokens"))
+def _count(value: Any, key: str, otherwise: int | None) -> int | None:
+    number = value.get(key) if isinstance(value, dict) else None
+    return number if type(number) is int and number >= 0 else otherwise
 
 
 def _text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-# --- what a server says when it says no -------------------------------------------------
-
-
-def error_text(body: bytes) -> str:
-    """Return the server's own message out of an error body of any known shape; raw."""
-    text = body.decode("utf-8", "replace").strip()
-    try:
-        found = _find_message(json.loads(text))
-    except (ValueError, RecursionError):
-        found = None
-    if found:
-        return found
-    if text[:200].lower().startswith(("<!doctype", "<html", "<?xml")):
-        return "an HTML page"
-    return text or "no explanation"
-
-
-def _find_message(value: Any) -> str | None:
-    """Look into ``{error: {message}}``, ``{error: text}``, ``{message}``, ``{detail}``, a list."""
-    if isinstance(value, str):
-        return value or None
-    if isinstance(value, list):
-        return "; ".join(filter(None, map(_find_message, value))) or None
-    if not isinstance(value, dict):
-        return None
-    keys = ("error", "message", "detail", "msg")
-    return next(filter(None, (_find_message(value.get(key)) for key in keys)), None)
-
-
-def _status_of(piece: Json) -> int:
-    inner = piece.get("error")
-    code = inner.get("code") if isinstance(inner, dict) else None
-    for status in (code, piece.get("code"), piece.get("status")):
-        if type(status) is int and 400 <= status < 600:
-            return status
-    return 500
-
-
-def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """Return how long the server asks to wait, in seconds from 0 to a day; None when it does not.
-
-    ``now`` is the time of day in seconds since the epoch, for the form with a date.
-    """
-    text = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), 86400.0) if math.isfinite(seconds) else None

@@ -70,7 +70,9 @@ class LlamaCppProvider:
             # Reusing a prompt's cache changes the last bits, and with them an answer now and then.
             extra = {"cache_prompt": False, **self._variant.options.get("extra_body", {})}
             options = {"extra_body": extra, "reference": "llamacpp"}
-            self._http = OpenAIProvider(replace(self._variant, base_url=url, options=options))
+            self._http = OpenAIProvider(
+                replace(self._variant, base_url=url, options=options, dialect="llamacpp")
+            )
             self._http.start()
         return str(self._http.start())
 

@@ -17,6 +17,8 @@ def delta_to(delta: Delta | None) -> Json | None:
     if delta is None:
         return None
     found = asdict(delta)
+    if delta.resampled is None:
+        del found["resampled"]
     return {**found, "high": None} if delta.high == math.inf else found
 
 
@@ -24,7 +26,9 @@ def delta_from(data: Json | None) -> Delta | None:
     """Rebuild from `delta_to`."""
     if not data:
         return None
-    return Delta(**{**data, "high": math.inf if data["high"] is None else data["high"]})
+    high = math.inf if data["high"] is None else data["high"]
+    ends = data.get("resampled")
+    return Delta(**{**data, "high": high, "resampled": (ends[0], ends[1]) if ends else None})
 
 
 def reading_to(reading: Reading) -> Json:
@@ -50,6 +54,8 @@ def measurement_to(measured: PairedMeasurement, candidate: str) -> Json:
         found["weight"] = measured.weight
     if measured.tags:
         found["tags"] = list(measured.tags)
+    if measured.same:
+        found["same"] = True
     divergence = asdict(measured.divergence) if measured.divergence else {}
     if divergence and _finite(divergence.values()):
         found["divergence"] = divergence
@@ -63,11 +69,12 @@ def measurement_from(data: Json, candidate: str) -> PairedMeasurement:
         variant=data.get("variant", candidate),
         case=data["case"],
         cohort=data["cohort"],
-        baseline=Measurement(**data["baseline"]),
-        candidate=Measurement(**data["candidate"]),
+        baseline=Measurement.from_dict(data["baseline"]),
+        candidate=Measurement.from_dict(data["candidate"]),
         weight=data.get("weight", 1.0),
         tags=tuple(data.get("tags", ())),
         divergence=Divergence(**found) if found else None,
+        same=data.get("same", False),
     )
 
 

@@ -133,7 +133,8 @@ def also_measured(candidate: CandidateReport) -> list[str]:
     kept = [
         (reading, reading.delta)
         for reading in candidate.readings
-        if (reading.group.cohort, reading.group.tag, reading.group.metric) not in budgeted
+        if reading.group.cohort is None
+        and (reading.group.cohort, reading.group.tag, reading.group.metric) not in budgeted
         and not (warned and reading.group.metric == _SURE)
     ]
     told = [(reading, delta) for reading, delta in kept if delta and not _equal(reading, delta)]
@@ -142,8 +143,25 @@ def also_measured(candidate: CandidateReport) -> list[str]:
 
 
 def every_reading(candidate: CandidateReport) -> list[str]:
-    """Return one line for each metric, with levels and note."""
-    return [_all_words(reading) for reading in candidate.readings]
+    """Return one line for each metric, with levels and note: over all cases."""
+    return [_all_words(reading) for reading in candidate.readings if reading.group.cohort is None]
+
+
+def in_cohorts(candidate: CandidateReport) -> list[str]:
+    """Return one line for each cohort in which a metric is shown to be worse, or better."""
+    found: dict[str, list[tuple[Reading, Delta]]] = {}
+    for reading in candidate.readings:
+        delta = reading.delta
+        if reading.group.cohort is not None and delta and _rank(delta) < 2:
+            found.setdefault(reading.group.cohort, []).append((reading, delta))
+    return [
+        f"{label(cohort)}: "
+        + "; ".join(
+            f"{label(reading.group.metric or 'all')} {change(delta)} {interval(delta)}"
+            for reading, delta in sorted(told, key=lambda one: _rank(one[1]))
+        )
+        for cohort, told in found.items()
+    ]
 
 
 def _neutral(delta: Delta) -> float:
@@ -190,7 +208,46 @@ def _name(reading: Reading) -> str:
 
 
 def _reading(candidate: CandidateReport, metric: str) -> Reading | None:
-    return next((r for r in candidate.readings if r.group.metric == metric), None)
+    mine = (r for r in candidate.readings if r.group.metric == metric and r.group.cohort is None)
+    return next(mine, None)
+
+
+# --- what the servers say -----------------------------------------------------------------------
+
+
+def servers_say(provenance: Mapping[str, Any], baseline: str, candidate: str) -> str:
+    """Say what both servers report about memory, context and cache; empty where they do not."""
+    told = provenance.get("served_as")
+    if not isinstance(told, Mapping):
+        return ""
+    ours, theirs = (told.get(name) for name in (baseline, candidate))
+    if not (isinstance(ours, Mapping) and isinstance(theirs, Mapping)):
+        return ""
+    parts = []
+    for word, key, shown in (
+        ("quantization", "quantization", _text),
+        ("memory", "memory_bytes", _memory),
+        ("KV cache", "kv_cache", _text),
+        ("context", "context", _tokens),
+    ):
+        before, after = shown(ours.get(key)), shown(theirs.get(key))
+        if before or after:
+            parts.append(f"{word} {before or 'not told'} -> {after or 'not told'}")
+    return f"Servers: {', '.join(parts)}, as they say themselves" if parts else ""
+
+
+def _text(value: Any) -> str:
+    return sentence(value, 60) if isinstance(value, str) else ""
+
+
+def _memory(value: Any) -> str:
+    if type(value) is not int or not 0 < value < 2**60:
+        return ""
+    return f"{value / 2**30:.1f} GiB" if value >= 2**30 / 10 else f"{value / 2**20:.1f} MiB"
+
+
+def _tokens(value: Any) -> str:
+    return f"{value} tokens" if type(value) is int and 0 < value < 2**40 else ""
 
 
 # --- the run ------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def _row(verdict: BudgetVerdict, candidate: CandidateReport) -> _Row:
         interval(delta) if delta else "",
         budget_of(verdict),
     )
-    return _Row(cells, verdict.verdict.name, why(verdict, candidate))
+    return _Row(cells, verdict.verdict.word, why(verdict, candidate))
 
 
 def _widths(heads: Sequence[str], rows: Sequence[_Row]) -> list[int]:

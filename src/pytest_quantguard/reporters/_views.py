@@ -102,11 +102,15 @@ def routes(candidate: CandidateReport) -> tuple[Route, ...]:
 
     Those on metrics and tags of the cohort count too, but one of them must be on the checks of the
     whole cohort: to be fast enough is no reason. Budgets over all cohorts do not count, except
-    that an ERROR among them spoils everything.
+    that an ERROR among them spoils everything. Nor does anything go to a candidate that cannot be
+    compared, be it in a few cases: another chat template is another one for every cohort.
     """
     untrusted = candidate.verdict is Verdict.ERROR and unexplained(candidate)
     if untrusted or any(r.cohort is None and r.verdict is Verdict.ERROR for r in candidate.budgets):
         return tuple(_to_baseline(cohort, "error") for cohort in cohorts(candidate))
+    rows = (row.verdict for row in candidate.budgets)
+    if Verdict.NOT_COMPARABLE in (candidate.verdict, *rows):
+        return tuple(_to_baseline(cohort, "not comparable") for cohort in cohorts(candidate))
     critical = {o.cohort for o in candidate.outcomes if o.critical and o.confirmed}
     return tuple(_route(cohort, candidate, cohort in critical) for cohort in cohorts(candidate))
 

@@ -109,10 +109,10 @@ def levels(
     if metric is None or unit == "points":
         return percent(baseline), percent(candidate)
     tail, factor, count = "", 1.0, 4
-    if metric.startswith(("latency_", "ttft_")):
+    if metric.startswith(("latency_", "ttft_", "time_per_token_")):
         short = max(value or 0.0 for value in (baseline, candidate)) < 1
         tail, factor, count = (" ms", 1000.0, 3) if short else (" s", 1.0, 3)
-    elif metric == "tokens_per_second":
+    elif metric in ("tokens_per_second", "throughput"):
         tail = "/s"
     one, other = (
         "" if value is None else f"{digits(factor * value, count)}{tail}"
@@ -153,14 +153,21 @@ def group_name(row: BudgetVerdict) -> str:
 
 
 def why(row: BudgetVerdict, candidate: CandidateReport) -> str:
-    """Return what stands behind a verdict, as short as can be; nothing for a budget's PASS."""
+    """Return what stands behind a verdict, as short as can be; of a PASS the noise alone."""
     if row.verdict is Verdict.PASS and budget_of(row):
-        return ""
+        return noise_of(row)
     if row.verdict is not Verdict.FAIL or row.log_evidence is None:
-        return sentence(row.reason)
-    if row.log_evidence >= STRONG_EVIDENCE or row.log_evidence >= candidate.log_evidence:
-        return f"evidence {odds(row.log_evidence)}"
-    return f"evidence of the run {odds(candidate.log_evidence)}"
+        found = sentence(row.reason)
+    elif row.log_evidence >= STRONG_EVIDENCE or row.log_evidence >= candidate.log_evidence:
+        found = f"evidence {odds(row.log_evidence)}"
+    else:
+        found = f"evidence of the run {odds(candidate.log_evidence)}"
+    return "; ".join(filter(None, (found, noise_of(row))))
+
+
+def noise_of(row: BudgetVerdict) -> str:
+    """Say how many outcomes of a row's group differ between two runs of the baseline."""
+    return "" if row.noise is None else f"noise {100 * row.noise:.1f} %"
 
 
 def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = None) -> str:
@@ -169,7 +176,8 @@ def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = 
     With ``candidate`` a group of several checks per case is counted in checks, which is what
     its regressed and improved outcomes are.
     """
-    if verdict.verdict is Verdict.ERROR or verdict.delta is None:
+    none = (Verdict.ERROR, Verdict.NOT_COMPARABLE)
+    if verdict.verdict in none or verdict.delta is None:
         return sentence(verdict.reason) or f"{verdict.verdict.value}, without a reason"
     if verdict.metric is not None:
         return _metric_sentence(verdict)
@@ -180,7 +188,8 @@ def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = 
         text += f", budget {budget}" + (" of the baseline" if verdict.relative else "")
     if verdict.verdict is Verdict.INCONCLUSIVE:
         text += f"; {verdict.reason}"
-    return sentence(text)
+    noise = noise_of(verdict)
+    return sentence(f"{text}; {noise}" if noise else text)
 
 
 def _metric_sentence(row: BudgetVerdict) -> str:

@@ -8,7 +8,7 @@ in model text survives as an escape. ``report.schema.json`` describes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,10 @@ def write(report: GateReport, path: Path, completions: Completions) -> None:
         QuantGuardError: when the file cannot be written, or the report holds what JSON cannot
             say, such as NaN; names the path.
     """
-    document = to_json(report)
-    document["results"]["extra"]["quantguard"].update(_texts(report, completions))
+    document = _document(report)
+    document["results"]["extra"]["quantguard"].update(
+        regressed_texts((o for c in report.candidates for o in c.outcomes), completions)
+    )
     try:
         text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -76,10 +78,16 @@ def write(report: GateReport, path: Path, completions: Completions) -> None:
 
 def to_json(report: GateReport) -> Json:
     """Return the report as plain JSON types, without the models' texts."""
+    plain: Json = _plain(_document(report))
+    return plain
+
+
+def _document(report: GateReport) -> Json:
+    """Return the report with tuples where records have them: JSON writes both alike."""
     tests = [test for i, c in enumerate(report.candidates) for test in _tests(i, c, report)]
     if not report.candidates:
         tests = [_test("quantguard", ["quantguard"], "failed", "error", NO_CANDIDATE)]
-    document = {
+    return {
         "reportFormat": "CTRF",
         "specVersion": CTRF_VERSION,
         "generatedBy": "pytest-quantguard",
@@ -104,8 +112,6 @@ def to_json(report: GateReport) -> Json:
             },
         },
     }
-    plain: Json = _plain(document)
-    return plain
 
 
 def _plain(value: Any) -> Any:
@@ -241,15 +247,12 @@ def _with(test: Json, number: int, source: Source | None, **extra: Any) -> Json:
     return test
 
 
-def _texts(report: GateReport, completions: Completions) -> Json:
-    """Completions of regressed cases by cache key; a text that several share stands once."""
-    keys = {
-        key: None
-        for candidate in report.candidates
-        for outcome in candidate.outcomes
-        if outcome.regressed
-        for key in outcome.keys
-    }
+def regressed_texts(outcomes: Iterable[PairedOutcome], completions: Completions) -> Json:
+    """Return completions of regressed cases by cache key; what several share stands once.
+
+    At most `TEXT_LIMIT` characters; how many are ``completions_left_out`` is told, too.
+    """
+    keys = {key: None for outcome in outcomes if outcome.regressed for key in outcome.keys}
     kept: Json = {}
     room, left_out = TEXT_LIMIT, 0
     for key in keys:

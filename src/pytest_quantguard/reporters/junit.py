@@ -130,13 +130,13 @@ class _Writer:
         if unexplained(candidate):
             case = self.case(f"quantguard.{label(candidate.variant.name)}.budgets", "verdict")
             message = f"the verdict on this candidate is {candidate.verdict.value}"
-            case.add_error_info(message, message, candidate.verdict.value)
+            case.add_error_info(message, message, _kind(candidate.verdict))
             cases.append(case)
         return cases
 
     def budget_case(self, row: BudgetVerdict, candidate: CandidateReport) -> TestCase:
         message = budget_sentence(row, candidate)
-        kind = row.verdict.value
+        kind = _kind(row.verdict)
         name = f"budget {group_name(row)}"
         case = self.case(f"quantguard.{label(candidate.variant.name)}.budgets", name)
         if row.verdict is Verdict.PASS:
@@ -213,6 +213,11 @@ class _Writer:
         completion = self.completions(key)
         seconds = completion.latency_s if completion else 0.0
         return seconds if 0 <= seconds < math.inf else 0.0
+
+
+def _kind(verdict: Verdict) -> str:
+    """Return the type of a failure or an error: no consumer expects a blank in it."""
+    return verdict.value.replace(" ", "-")
 
 
 def _properties(report: GateReport, candidate: CandidateReport) -> dict[str, str]:

@@ -20,7 +20,9 @@ from pytest_quantguard.reporters._summary import (
     also_measured,
     every_reading,
     facts,
+    in_cohorts,
     sequential,
+    servers_say,
 )
 from pytest_quantguard.reporters._table import table
 from pytest_quantguard.reporters._views import (
@@ -51,7 +53,9 @@ MISHAPS_SHOWN = 5
 """Mishaps named per kind."""
 MEASURED_LINES = 3
 """Most lines of what was measured without a budget."""
-_COLOURS = {"PASS": "32", "FAIL": "31;1", "INCONCLUSIVE": "33", "ERROR": "31;1"}
+_COLOURS = {"PASS": "32", "INCONCLUSIVE": "33"} | dict.fromkeys(
+    ("FAIL", "NOT COMPARABLE", "ERROR"), "31;1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def render(
         else:
             texts = completions if verbosity >= 1 else None
             lines += [""] if lines else []
-            lines += candidate_lines(candidate, report.baseline.name, style, texts)
+            lines += candidate_lines(candidate, report, style, texts)
     run = [sequential(report.provenance), *judge_sentences(report.provenance)]
     told = [line for text in run if text and verbosity >= 0 for line in style.hang(text, 0)]
     lines += ["", *told] if told else []
@@ -113,20 +117,21 @@ def brief_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     name = label(candidate.variant.name)
     rows = [row for row in candidate.budgets if row.verdict is not Verdict.PASS]
     lines = [
-        f"{style.paint(row.verdict.name, row.verdict.name)} {name} {group_name(row)}: "
+        f"{style.paint(row.verdict.word, row.verdict.word)} {name} {group_name(row)}: "
         f"{budget_sentence(row, candidate)}"
         for row in rows
     ]
     if unexplained(candidate) or candidate.verdict is Verdict.PASS:
-        lines.append(f"{style.paint(candidate.verdict.name, candidate.verdict.name)} {name}")
+        lines.append(f"{style.paint(candidate.verdict.word, candidate.verdict.word)} {name}")
     return lines
 
 
 def candidate_lines(
-    candidate: CandidateReport, baseline: str, style: _Style, texts: Completions | None
+    candidate: CandidateReport, report: GateReport, style: _Style, texts: Completions | None
 ) -> list[str]:
     """Return everything about one candidate: table, evidence, mishaps, cases, route."""
-    word = candidate.verdict.name
+    baseline = report.baseline.name
+    word = candidate.verdict.word
     title = f" quantguard: {label(candidate.variant.name)} against {label(baseline)} "
     heads = [title] if len(title) <= style.width else style.hang(title.strip(), 0)
     lines = [style.paint(head.center(style.width, "="), word) for head in heads]
@@ -134,7 +139,9 @@ def candidate_lines(
         f"{line.text}{style.paint(line.verdict, line.verdict)}{line.after}"
         for line in table(candidate, style.width)
     ]
-    lines += ["", *summary_lines(candidate, style), *measured_lines(candidate, style, texts)]
+    said = servers_say(report.provenance, baseline, candidate.variant.name)
+    lines += ["", *summary_lines(candidate, style), *(style.hang(said, 0) if said else [])]
+    lines += measured_lines(candidate, style, texts)
     lines += mishap_lines(candidate.mishaps, style)
     lines += regressed_lines(candidate, style, texts)
     return [*lines, *route_lines(candidate, baseline, style)]
@@ -142,8 +149,10 @@ def candidate_lines(
 
 def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     """Return the verdict, the evidence of the run, what was found, and what the server says."""
-    word = candidate.verdict.name
-    if candidate.outcomes:
+    word = candidate.verdict.word
+    if candidate.verdict is Verdict.NOT_COMPARABLE:
+        found = "no delta is quoted where the two were not asked the same, and no route is given"
+    elif candidate.outcomes:
         passed = candidate.verdict is Verdict.PASS
         found = "every budget is shown to hold; " if passed else ""
         found += f"evidence of a loss, whole run: {odds(candidate.log_evidence)}"
@@ -169,7 +178,9 @@ def measured_lines(
         known = facts(candidate)
         layers = [text for text in layer_sentences(candidate, every=True) if text not in known]
         parts = [line for text in layers for line in style.hang(text, 0)]
-        return [*parts, *(["Measured over all cases:", *told] if told else [])]
+        apart = [line for text in in_cohorts(candidate) for line in style.hang(text, 2)]
+        whole = ["Measured over all cases:", *told] if told else []
+        return [*parts, *whole, *(["Other than the baseline in:", *apart] if apart else [])]
     parts = also_measured(candidate)
     lines: list[str] = []
     for shown in range(len(parts), 0, -1):

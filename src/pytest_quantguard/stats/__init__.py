@@ -11,6 +11,7 @@ that share cases, so nothing has to be planned for that.
 """
 
 from .agreement import Kappa, cohen_kappa, labels_needed, share_p, wilson_interval
+from .bootstrap import bootstrap_median_ratio, bootstrap_quantile_ratio
 from .evidence import (
     EValue,
     closure_rejects,
@@ -64,6 +65,8 @@ from .ratios import (
     quantile_ratio_p,
     success_cost_ratio,
     success_cost_ratio_p,
+    total_ratio,
+    total_ratio_p,
 )
 from .scores import (
     instability,
@@ -85,6 +88,8 @@ __all__ = [
     "Side",
     "agresti_min_interval",
     "bonett_price_interval",
+    "bootstrap_median_ratio",
+    "bootstrap_quantile_ratio",
     "cases_to_pass",
     "closure_rejects",
     "cohen_kappa",
@@ -131,6 +136,8 @@ __all__ = [
     "tango_lower",
     "tango_upper",
     "tango_z",
+    "total_ratio",
+    "total_ratio_p",
     "wald_interval",
     "wasserstein_swap_p",
     "wilson_interval",

@@ -246,6 +246,34 @@ def success_cost_ratio_p(
     return _log_p(log_ratio, influences, limit, side)
 
 
+def total_ratio(
+    baseline: Sequence[float], candidate: Sequence[float], alpha: float = 0.05
+) -> Estimate:
+    """Ratio of two sums over the same cases, such as of what all answers cost.
+
+    As `success_cost_ratio` where every case succeeds: bounds by the delta method, case by case.
+    Raises ValueError unless both have the same length, one case at least, values are finite and
+    >= 0, those of the baseline not all 0, and 0 < alpha < 0.5.
+
+    >>> found = total_ratio([1, 3] * 20, [2, 4] * 20)
+    >>> [round(number, 3) for number in (found.low, found.value, found.high)]
+    [1.434, 1.5, 1.569]
+    """
+    ones = [1.0] * len(baseline)
+    return success_cost_ratio(baseline, ones, candidate, ones, alpha)
+
+
+def total_ratio_p(
+    baseline: Sequence[float], candidate: Sequence[float], limit: float, *, side: Side = "above"
+) -> float:
+    """P-value of "the ratio of the two sums is not above the limit": a t test.
+
+    Raises ValueError as `total_ratio` does, and unless the limit is finite and above 0.
+    """
+    ones = [1.0] * len(baseline)
+    return success_cost_ratio_p(baseline, ones, candidate, ones, limit=limit, side=side)
+
+
 def _ratios(baseline: Sequence[float], candidate: Sequence[float]) -> list[float]:
     _check_arms(baseline, candidate)
     return [theirs / ours for ours, theirs in zip(baseline, candidate, strict=True)]

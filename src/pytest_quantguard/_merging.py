@@ -1,0 +1,232 @@
+"""The shards of one run, put together and judged: the same report as of one run; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_quantguard import _noise as _noises
+from pytest_quantguard._judgement import Terms, all_fingerprints, candidate_reports, provenance
+from pytest_quantguard._noise import Noise
+from pytest_quantguard._shard_file import ShardFile
+from pytest_quantguard._shards import selection_hash
+from pytest_quantguard._tally import Tally
+from pytest_quantguard._tally import merged as merged_plans
+from pytest_quantguard.errors import InputError, did_you_mean
+from pytest_quantguard.types import Completion, Json
+from pytest_quantguard.verdicts import GateReport, Metric
+
+SHOWN = 8
+"""Things of one kind that one sentence names."""
+_SERVED = ("model", "quantization", "version", "kv_cache")
+"""What servers say about themselves that no two machines of one run may say differently."""
+
+
+def merge(shards: Sequence[ShardFile], metrics: Mapping[str, Metric]) -> GateReport:
+    """Judge the shards of a run together; ``metrics`` are those that are known here.
+
+    Raises:
+        InputError: they are not the shards of one run, or not all: every problem, by file.
+    """
+    found = disagreements(shards, metrics)
+    if found:
+        raise InputError(found)
+    shards = sorted(shards, key=lambda one: one.shard)
+    first = shards[0].data
+    tally = Tally()
+    for one in shards:
+        for evidence in one.evidence():
+            tally.add(evidence)
+    plan = _plan(shards)
+    terms = Terms.from_dict(first["terms"], metrics)
+    told = first["terms"]["judges"]
+    started = min(one.data["started"] for one in shards)
+    facts = provenance(
+        plan,
+        config=first["terms"]["file"],
+        started=started,
+        seconds=max(one.data["started"] + one.data["seconds"] for one in shards) - started,
+        judges={name: {**spent, **told.get(name, {})} for name, spent in plan["judges"].items()},
+        fingerprints=all_fingerprints(tally, terms),
+    )
+    return GateReport(
+        baseline=terms.baseline,
+        candidates=tuple(candidate_reports(tally, plan, terms, noise=_noise(shards, tally, terms))),
+        provenance={**facts, "shards": [_told(one) for one in shards]},
+    )
+
+
+def texts(shards: Iterable[ShardFile]) -> Callable[[str], Completion | None]:
+    """Return what finds a completion of a regressed case by its key."""
+    found: Json = {}
+    for one in shards:
+        found |= one.data["completions"]
+    return lambda key: Completion.from_dict(found[key]) if key in found else None
+
+
+def _plan(shards: Sequence[ShardFile]) -> Json:
+    plan: Json = merged_plans([{**one.data["whole"], **one.data["asked"]} for one in shards])
+    remarks = (remark for one in shards for remark in one.data["asked"]["remarks"])
+    plan["remarks"] = list(dict.fromkeys(remarks))
+    plan["golden_hash"] = shards[0].data["golden_hash"]
+    return plan
+
+
+def _told(one: ShardFile) -> Json:
+    cases = len({case for case, _ in one.planned})
+    return {key: one.data[key] for key in ("shard", "run", "started", "seconds")} | {"cases": cases}
+
+
+def _noise(shards: Sequence[ShardFile], tally: Tally, terms: Terms) -> Noise | None:
+    """Return what is known of the baseline's noise: what most was measured for, and this run's."""
+    told = [_noises.from_dict(one.data["asked"].get("noise")) for one in shards]
+    known = max((one for one in told if one), key=lambda noise: noise.compared, default=None)
+    if terms.null is not None:
+        ended = max(one.data["started"] + one.data["seconds"] for one in shards)
+        number = known.number + 1 if known is not None else 1
+        found = _noises.measured(tally.outcomes(terms.null), number=number, at=ended)
+        known = found and _noises.pooled(known, found)
+    return known and replace(known, name=terms.baseline.name)
+
+
+# --- are they the shards of one run? ------------------------------------------------------------
+
+
+def disagreements(
+    shards: Sequence[ShardFile], metrics: Mapping[str, Metric], *, complete: bool = True
+) -> list[str]:
+    """Return why these are not all shards of one run; empty when they are.
+
+    ``complete``: there are no other files, so that a shard that is not here is missing.
+    """
+    if not shards:
+        return ["no shard was given; pass the files that --quant-shard wrote"] if complete else []
+    found = [*_unlike(shards), *_unsound(shards), *_twice(shards), *_unknown(shards, metrics)]
+    found += _missing(shards) if complete else []
+    return found or [*_overlap(shards, complete=complete), *_servers(shards)]
+
+
+def _unlike(shards: Sequence[ShardFile]) -> Iterator[str]:
+    """Compare each file with what most say."""
+    for what, read in (
+        ("was written by pytest-quantguard", lambda d: d["tool"]),
+        ("is of a run of", lambda d: f"{d['of']} shards"),
+    ):
+        most = _most(shards, read)
+        for one in shards:
+            if (mine := read(one.data)) != read(most.data):
+                yield f"{one.name}: it {what} {mine}, and {most.name} {read(most.data)}"
+    golden = _most(shards, lambda d: d["golden_hash"])
+    config = _most(shards, lambda d: sorted(d["config"].items()))
+    chosen = _most(shards, lambda d: d["selection"])
+    for one in shards:
+        if one.data["golden_hash"] != golden.data["golden_hash"]:
+            yield f"{one.name}: its golden cases are not those of {golden.name} (golden_hash)"
+        elif one.data["selection"] != chosen.data["selection"]:
+            yield (
+                f"{one.name}: other cases were selected than for {chosen.name}; give all shards "
+                "the same paths, -k and -m"
+            )
+        if keys := _differing(one.data["config"], config.data["config"]):
+            yield f"{one.name}: its configuration is not that of {config.name}: see {keys}"
+    rest = _most(shards, _judged_by)
+    for one in shards:
+        same = one.data["config"] == rest.data["config"]
+        if same and _judged_by(one.data) != _judged_by(rest.data):
+            yield f"{one.name}: it does not fit {rest.name}, although both tell one configuration"
+
+
+def _most(shards: Sequence[ShardFile], read: Callable[[Json], Any]) -> ShardFile:
+    """Return the first file that says what most say."""
+    counts = Counter(repr(read(one.data)) for one in shards)
+    return max(shards, key=lambda one: counts[repr(read(one.data))])
+
+
+def _differing(one: Json, other: Json) -> str:
+    keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    more = len(keys) - SHOWN
+    return ", ".join([*keys[:SHOWN], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _judged_by(data: Json) -> Json:
+    """Return what must be the same, but for the number of a null run, which machines count."""
+    terms = data["terms"]
+    candidates = [
+        {**variant, "revision": None} if variant["name"] == terms["null"] else variant
+        for variant in terms["candidates"]
+    ]
+    return {**terms, "candidates": candidates, "whole": data["whole"]}
+
+
+def _unsound(shards: Sequence[ShardFile]) -> Iterator[str]:
+    for one in shards:
+        if faults := one.data["unsound"]:
+            said = "; ".join(faults)
+            yield f"{one.name}: its evidence is not sound: {said}; run this shard again"
+
+
+def _twice(shards: Sequence[ShardFile]) -> Iterator[str]:
+    seen: dict[int, ShardFile] = {}
+    for one in shards:
+        other = seen.setdefault(one.shard.number, one)
+        if other is not one:
+            yield f"{one.name}: it is shard {one.shard}, and so is {other.name}"
+
+
+def _missing(shards: Sequence[ShardFile]) -> Iterator[str]:
+    seen = {one.shard.number for one in shards}
+    of = _most(shards, lambda d: d["of"]).shard.of
+    missing = [number for number in range(1, of + 1) if number not in seen]
+    if missing:
+        names = ", ".join(map(str, missing[:SHOWN]))
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        many = ("shards", "are") if len(missing) > 1 else ("shard", "is")
+        yield (
+            f"{many[0]} {names}{more} of {of} {many[1]} missing: a part of the evidence is no "
+            "evidence"
+        )
+
+
+def _unknown(shards: Sequence[ShardFile], metrics: Mapping[str, Metric]) -> Iterator[str]:
+    named = {name: one for one in reversed(shards) for name in one.data["terms"]["metrics"]}
+    for name in sorted(named.keys() - metrics.keys()):
+        yield (
+            f"{named[name].name}: the metric {name!r} is not known here; call 'quantguard merge' "
+            f"in the folder of the project, whose conftest.py registers it "
+            f"({did_you_mean(name, metrics)})"
+        )
+
+
+def _overlap(shards: Sequence[ShardFile], *, complete: bool) -> Iterator[str]:
+    """Find cases of two shards, and cases of none."""
+    owner: dict[str, ShardFile] = {}
+    for one in shards:
+        twice = [case for case, _ in one.planned if owner.setdefault(case, one) is not one]
+        if twice:
+            case = min(twice)
+            yield (
+                f"{one.name}: it has {len(set(twice))} cases of other shards, such as {case!r}, "
+                f"which is in {owner[case].name}"
+            )
+    planned = {pair for one in shards for pair in one.planned}
+    if complete and selection_hash(planned) != shards[0].data["selection"]:
+        yield (
+            f"the shards together have {len(planned)} checks, which are not the "
+            f"{shards[0].data['whole']['checks']} that were selected"
+        )
+
+
+def _servers(shards: Sequence[ShardFile]) -> Iterator[str]:
+    """Compare what the servers of the machines say: one run asks one model per variant."""
+    for name in dict.fromkeys(name for one in shards for name in one.data["asked"]["served_as"]):
+        for fact in _SERVED:
+            told = [(one, one.data["asked"]["served_as"].get(name, {}).get(fact)) for one in shards]
+            known = [(one, value) for one, value in told if value is not None]
+            for one, value in known[1:]:
+                if value != known[0][1]:
+                    yield (
+                        f"{one.name}: the server of {name} says that its {fact} is {value!r:.80}, "
+                        f"and in {known[0][0].name} {known[0][1]!r:.80}: these are two models"
+                    )

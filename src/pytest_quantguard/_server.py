@@ -1,0 +1,325 @@
+"""A server that the gate starts by a command: a program of its own, its log, and its end."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import shlex
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from pytest_quantguard import _watchdog
+from pytest_quantguard._sanitize import clean, one_line, scrub_cut
+from pytest_quantguard.errors import LaunchError
+from pytest_quantguard.variants import Launch, Variant
+
+PORT = "{port}"
+"""What is replaced by the port in the command, its environment and base_url."""
+
+_TAIL_LINES = 15
+_TAIL_BYTES = 2**14
+_LINE = 200
+_PROBE_S = 5.0
+_WAIT_S, _WAIT_MAX_S = 0.05, 1.0
+_STRAGGLERS_S = 2.0
+_NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+"""With a session of its own, Ctrl-C is not for it, and it ends with all that it started."""
+
+
+class CommandServer:
+    """One variant's server, as its `Launch` describes it; used by one thread, ended by any.
+
+    ``secrets`` stand in no message. The log file takes what the program prints as it is.
+    """
+
+    def __init__(self, variant: Variant, *, key: str = "", secrets: tuple[str, ...] = ()) -> None:
+        if variant.launch is None:
+            raise ValueError(f"variant {variant.name!r} has no 'launch'")
+        self.name = variant.name
+        self._launch: Launch = variant.launch
+        self._url = variant.base_url or ""
+        self._ca_file = variant.access.ca_file
+        self._key = key
+        self._env = environment(variant.launch)
+        hidden = (v for k, v in self._env.items() if not isinstance(variant.launch.env[k], str))
+        self._secrets = (*secrets, *hidden)
+        self._log = Path(variant.launch.log)
+        self._log_begin = 0
+        self._started_before = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Lock()
+
+    # --- the beginning ------------------------------------------------------------------
+
+    def start(self, halt: threading.Event) -> str:
+        """Start the program, wait until it is ready, and return its base URL.
+
+        Raises:
+            LaunchError: it cannot be started, ends at once, is not ready in time, or ``halt``
+                is set first; then nothing is left running.
+        """
+        if problem := unusable(self._launch):
+            raise self._error(problem)
+        port = self._port()
+        url = self._url.replace(PORT, str(port))
+        self._run(port)
+        try:
+            self._await(urlsplit(url), halt)
+        except BaseException:
+            self.stop()
+            raise
+        return url
+
+    def _port(self) -> int:
+        given = fixed_port(self._launch, self._url)
+        if given is None:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                return int(free.getsockname()[1])
+        if _listening(given):
+            raise self._error(
+                f"port {given} is taken: another program listens there; end it, or leave the port "
+                f"out and write {PORT} into the command"
+            )
+        return given
+
+    def _run(self, port: int) -> None:
+        command = [text.replace(PORT, str(port)) for text in self._launch.command]
+        ours = {name: text.replace(PORT, str(port)) for name, text in self._env.items()}
+        try:
+            log = _opened(self._log, fresh=not self._started_before)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise self._error(f"its log {_shown(self._log)} cannot be written: {reason}") from None
+        try:
+            with log:
+                self._started_before = True
+                log.write(self._header(command).encode("utf-8", "replace"))
+                self._log_begin = log.tell()
+                self._process = subprocess.Popen(  # noqa: S603  the user's own, no shell
+                    command,
+                    cwd=self._launch.folder,
+                    # A log that is written late says nothing about a crash.
+                    env={"PYTHONUNBUFFERED": "1", **os.environ, **ours},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    creationflags=_NEW_GROUP,
+                )
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise self._error(f"{command[0]!r:.200} cannot be run: {reason}") from None
+        self._watch(self._process.pid)
+
+    def _watch(self, pid: int) -> None:
+        with suppress(OSError):  # without it a gate that is killed leaves the server running
+            self._watchdog = subprocess.Popen(  # noqa: S603  our own
+                [sys.executable, "-I", "-S", _watchdog.__file__, str(pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                creationflags=_NEW_GROUP,
+            )
+
+    def _header(self, command: list[str]) -> str:
+        names = ", ".join(sorted(self._env))
+        lines = (
+            f"quantguard: {time.strftime('%Y-%m-%d %H:%M:%S')} starts variant {self.name}",
+            f"quantguard: {self._safe(shlex.join(command), 2000)}",
+            f"quantguard: in {self._launch.folder}" + (f", with {names} set" if names else ""),
+        )
+        return "".join(f"{line}\n" for line in lines)
+
+    def _await(self, url: SplitResult, halt: threading.Event) -> None:
+        until = time.monotonic() + self._launch.timeout_s
+        wait, found = _WAIT_S, "nothing"
+        while not halt.is_set():
+            if problem := self.ended("before it was ready"):
+                raise self._error(problem, log=True)
+            found = self._probe(url)
+            if not found and not self.ended():  # another program's answer is not its own
+                return
+            if time.monotonic() >= until:
+                raise self._error(
+                    f"its server was not ready within {self._launch.timeout_s:g} s "
+                    f"(launch.timeout_s): {self._launch.ready} gave {found or 'nothing'}",
+                    log=True,
+                )
+            self._pause(min(wait, max(0.0, until - time.monotonic())))
+            wait = min(wait * 1.5, _WAIT_MAX_S)
+        raise self._error("the run was cut short while its server started")
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not for a program that has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            if self._process is not None:
+                self._process.wait(seconds)
+
+    def _probe(self, url: SplitResult) -> str:
+        """Ask whether it is ready; return what it said instead, empty when it is."""
+        host, port = url.hostname or "", url.port
+        line: http.client.HTTPConnection
+        try:
+            if url.scheme == "https":
+                trusted = ssl.create_default_context(cafile=self._ca_file)
+                line = http.client.HTTPSConnection(host, port, timeout=_PROBE_S, context=trusted)
+            else:
+                line = http.client.HTTPConnection(host, port, timeout=_PROBE_S)
+            try:
+                headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+                line.request("GET", self._launch.ready, headers=headers)
+                status = line.getresponse().status
+            finally:
+                line.close()
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return f"no answer ({self._safe(str(error) or type(error).__name__, 100)})"
+        return "" if status == 200 else f"HTTP {status}"
+
+    # --- the end ------------------------------------------------------------------------
+
+    def ended(self, when: str = "") -> str:
+        """Say how the program ended by itself; empty while it runs, or was never started."""
+        process = self._process
+        code = None if process is None else process.poll()
+        if code is None:
+            return ""
+        hint = "; the command must stay in the foreground" if code == 0 else ""
+        return f"its server ended with {_way(code)}{when and ' '}{when}{hint}"
+
+    def fault(self, answers: int) -> LaunchError | None:
+        """Return the error of a program that ended by itself after so many answers, or None."""
+        count = f"after {answers} answer{'s' * (answers != 1)}"
+        problem = self.ended(count)
+        return self._error(problem, log=True) if problem else None
+
+    def stop(self) -> None:
+        """End the program and all that it started, within about 10 s; safe to call twice."""
+        with self._ending:
+            process, self._process = self._process, None
+            if process is not None:
+                _end(process)
+            watchdog, self._watchdog = self._watchdog, None
+            if watchdog is not None:
+                with suppress(OSError, subprocess.TimeoutExpired):
+                    watchdog.communicate(_watchdog.DISMISSED, timeout=_STRAGGLERS_S)
+
+    # --- what is said -------------------------------------------------------------------
+
+    def _error(self, what: str, *, log: bool = False) -> LaunchError:
+        text = f"variant {self.name!r}: {self._safe(what, 600)}"
+        return LaunchError(text + self._tail() if log else text)
+
+    def _tail(self) -> str:
+        """Return the end of the log, made safe: what a program prints is anybody's text."""
+        name = _shown(self._log)
+        data = b""
+        with suppress(OSError), self._log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(self._log_begin, size - _TAIL_BYTES))
+            data = file.read(_TAIL_BYTES)
+        text = scrub_cut(data.decode("utf-8", "replace"), self._secrets)
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        if not lines:
+            return f"; {name} is empty"
+        shown = (f"| {one_line(line, _LINE)}" for line in lines[-_TAIL_LINES:])
+        return "\n".join((f"; the end of {name}:", *shown))
+
+    def _safe(self, text: str, limit: int) -> str:
+        return one_line(scrub_cut(text, self._secrets), limit)
+
+
+def unusable(launch: Launch) -> str:
+    """Say why a command cannot be run at all; empty when it looks as if it could."""
+    if not Path(launch.folder).is_dir():
+        return f"there is no folder {clean(launch.folder)} to run its server in (launch.folder)"
+    program = launch.command[0]
+    if not os.path.dirname(program):
+        found = shutil.which(program, path=environment(launch).get("PATH"))
+    else:
+        file = Path(launch.folder, program)  # as the system will look for it
+        found = shutil.which(file)
+        if found is None and file.exists():
+            return f"the program {program!r:.200} cannot be executed (launch.command)"
+    if found:
+        return ""
+    return f"there is no program {program!r:.200} (launch.command); is it installed here?"
+
+
+def environment(launch: Launch) -> dict[str, str]:
+    """Return the variables that a launch sets, looked up; one that is not set is left out."""
+    found = {}
+    for name, value in launch.env.items():
+        text = os.environ.get(value["$env"]) if isinstance(value, Mapping) else str(value)
+        if text is not None:
+            found[name] = text
+    return found
+
+
+def fixed_port(launch: Launch, base_url: str) -> int | None:
+    """Return the port that the configuration names, or None: a free one is taken."""
+    if launch.port is not None:
+        return launch.port
+    try:
+        return urlsplit(base_url).port
+    except ValueError:  # it is {port}
+        return None
+
+
+def _listening(port: int) -> bool:
+    """Tell whether a program listens on a port of this machine."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return True
+    return False
+
+
+def _opened(path: Path, *, fresh: bool) -> io.FileIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if fresh else 0)
+    return io.FileIO(os.open(path, flags, 0o600), "ab")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    group = process.pid
+    if process.poll() is None:
+        _watchdog.signalled(group, signal.SIGTERM)
+        try:
+            process.wait(_watchdog.GRACE_S)
+        except subprocess.TimeoutExpired:
+            _watchdog.signalled(group, getattr(signal, "SIGKILL", signal.SIGTERM))
+            process.wait()
+    if sys.platform != "win32":
+        _watchdog.end(group, _STRAGGLERS_S)  # what it started, should it live on
+
+
+def _way(code: int) -> str:
+    number = -code if code < 0 else code - 128 if 128 < code < 160 else 0
+    if not number or sys.platform == "win32":
+        return f"code {code}"
+    words = {signal.SIGKILL: "killed; out of memory?", signal.SIGSEGV: "it crashed"}
+    with suppress(ValueError):
+        sign = signal.Signals(number)
+        return f"signal {number} ({words.get(sign, sign.name)})"
+    return f"signal {number}"
+
+
+def _shown(path: Path) -> str:
+    with suppress(ValueError):
+        path = path.relative_to(Path.cwd())
+    return clean(str(path))

@@ -1,0 +1,92 @@
+"""What is asked for and what became of it: the words that lanes and workers share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from pytest_quantguard.errors import ProviderError
+from pytest_quantguard.types import Completion, CompletionRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One completion that is needed."""
+
+    variant: str
+    """The variant's name."""
+    request: CompletionRequest
+    """As it is sent: repeats bring their own seed (`CompletionRequest.for_repeat`)."""
+    repeat: int = 0
+    """Which draw of the same request, from 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of a job: a completion or an error, never both."""
+
+    key: str
+    """Name in the cache; empty when not even that could be found out."""
+    completion: Completion | None = None
+    error: ProviderError | None = None
+    cached: bool = False
+    """True when this process did not ask for it."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened to the jobs of one variant; all numbers count completions but the last."""
+
+    planned: int = 0
+    cached: int = 0
+    sent: int = 0
+    """Asked of the server, whatever came of it."""
+    answered: int = 0
+    failed: int = 0
+    """Without an answer, sent or not."""
+    attempts: int = 0
+    """Requests made of the server, repeated ones included."""
+
+
+class Done:
+    """A `threading.Event` that is set once, at a tenth of its size: each task has one."""
+
+    __slots__ = ("_is_set", "_shut")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._shut = threading.Lock()
+        self._shut.acquire()
+
+    def is_set(self) -> bool:
+        """Tell whether `set` was called."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Wake all who wait; once."""
+        self._is_set = True
+        self._shut.release()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait at most so many seconds; tell whether it is set."""
+        if not self._is_set and self._shut.acquire(timeout=timeout_s):
+            self._shut.release()  # the next who waits passes, too
+        return self._is_set
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A job on its way, known by its key."""
+
+    key: str
+    request: CompletionRequest
+    answer: Answer
+    done: Done = field(default_factory=Done)
+    taken: bool = False
+    looks: int = 0
+
+
+def bare(error: ProviderError) -> ProviderError:
+    """Cut an error off from the frames it went through: they know the API key."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

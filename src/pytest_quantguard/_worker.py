@@ -1,0 +1,157 @@
+"""One thread of a lane, with one connection: looks up, asks, tries again."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_quantguard._backoff import bounded_s, pause_s
+from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._tasks import Answer, Task, bare
+from pytest_quantguard.errors import LimitError, ProviderError, RefusedError, TransportError
+from pytest_quantguard.types import Completion, CompletionRequest
+
+if TYPE_CHECKING:
+    from pytest_quantguard._lane import Lane
+    from pytest_quantguard.contracts import Connection
+
+
+class Worker:
+    """One thread with one connection."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self._line: Connection | None = None
+        self._turn = 0
+
+    def run(self) -> None:
+        """Work until the run stops."""
+        try:
+            while (task := self._lane.next()) is not None:
+                self._serve(task)
+        finally:
+            if self._line is not None:
+                self._line.close()
+            self._lane.cache.close()
+
+    def _serve(self, task: Task) -> None:
+        lane = self._lane
+        try:
+            answer = self._look_up(task) or self._answer(task)
+        except ProviderError as error:
+            answer = Answer(key=task.key, error=bare(error))
+        except Exception as error:  # a provider of the user's: an error, never a hanging run
+            text = one_line(f"{type(error).__name__}: {error}")
+            fault = ProviderError(f"variant {lane.variant.name!r}: the provider broke: {text}")
+            answer = Answer(key=task.key, error=fault)
+        if answer is None:
+            lane.postpone(task)
+        else:
+            lane.finish(task, answer)
+
+    def _look_up(self, task: Task) -> Answer | None:
+        found = self._lane.cache.get(task.key)
+        if found is None:
+            return None
+        if found.is_of(self._lane.run):  # asked by another process: the server is well
+            self._lane.heard()
+        return Answer(key=task.key, completion=found, cached=True)
+
+    def _answer(self, task: Task) -> Answer | None:
+        """Ask for it; None when another process is doing so."""
+        cache = self._lane.cache
+        if self._lane.fault is not None:
+            raise self._lane.fault
+        with cache.claim(task.key) as mine:
+            if not mine:
+                return None
+            if (answer := self._look_up(task)) is not None:  # put since we looked
+                return answer
+            completion = replace(
+                self._ask(self._connected(), task), asked_at=time.time(), asked_in=self._lane.run
+            )
+            cache.put(task.key, completion, task.request)
+        return Answer(key=task.key, completion=completion)
+
+    def _connected(self) -> Connection:
+        """Return an open connection, once the server is there."""
+        if self._line is None or self._turn != self._lane.turn:
+            self._line, self._turn = self._lane.open_line(), self._lane.turn
+        return self._line
+
+    def _ask(self, line: Connection, task: Task) -> Completion:
+        lane, since, reached = self._lane, time.monotonic(), False
+        lane.count(sent=1)
+        for attempt in itertools.count(1):
+            try:
+                completion = self._attempt(line, task)
+                lane.answered(completion)
+                return completion
+            except RefusedError as error:
+                if error.final:
+                    lane.give_up(bare(error))
+                raise
+            except TransportError as error:
+                failure = error
+            reached, last = reached or failure.connected, attempt >= lane.variant.max_attempts
+            lane.look_after(failure, last)
+            if not lane.halt.is_set() and (last or not lane.again(failure)):
+                break
+            asked_s = bounded_s(failure.retry_after_s, lane.variant.timeout_s)
+            if lane.halt.wait(pause_s(asked_s, attempt, task.key)):
+                raise lane.fault or failure
+        if lane.fault is not None:
+            raise lane.fault
+        failure = _after(failure, attempt)
+        lane.exhausted(failure, reached, since)
+        raise failure
+
+    def _attempt(self, line: Connection, task: Task) -> Completion:
+        lane = self._lane
+        turn, ok, wait_s, first_s = lane.gate.enter(), None, 0.0, 0.0
+        try:
+            if lane.halt.is_set():
+                raise lane.fault or lane.cut_short()
+            completion = self._paid(line, task.request)
+            ok, first_s = True, completion.ttft_s or completion.latency_s
+            return completion
+        except TransportError as error:
+            ok, wait_s = False, bounded_s(error.retry_after_s, lane.variant.timeout_s)
+            lane.failed(error, turn.at)
+            raise
+        finally:
+            lane.gate.leave(turn, ok, wait_s=wait_s, first_s=first_s)
+
+    def _paid(self, line: Connection, request: CompletionRequest) -> Completion:
+        """Make one request, counted against the limits of the run where there are any."""
+        lane, purse = self._lane, self._lane.purse
+        if purse is None:
+            lane.count(attempts=1)
+            return line.complete(request)
+        try:
+            bound = purse.take(request)
+        except LimitError as error:
+            lane.give_up(bare(error))
+            raise
+        lane.count(attempts=1)
+        completion = problem = None
+        try:
+            completion = line.complete(request)
+            return completion
+        except ProviderError as error:
+            problem = error
+            raise
+        finally:
+            purse.settle(bound, completion, problem)
+
+
+def _after(failure: TransportError, attempts: int) -> TransportError:
+    text = f"{failure} (gave up after {attempts} attempts)" if attempts > 1 else str(failure)
+    return TransportError(
+        text,
+        retry_after_s=failure.retry_after_s,
+        connected=failure.connected,
+        timed_out=failure.timed_out,
+    )

@@ -1,0 +1,148 @@
+"""``quantguard merge``: the shards of a run are judged together, and reported as one run is."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_quantguard import _publish
+from pytest_quantguard._merging import disagreements, texts
+from pytest_quantguard._merging import merge as merge_shards
+from pytest_quantguard._registry import Registry, metrics_of
+from pytest_quantguard._shard_file import ShardFile, read
+from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._collecting import OFF, refuse
+from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.verdicts import GateReport
+
+FOLDER = "quant-report"
+
+
+def merge(arguments: Sequence[str]) -> int:
+    """Judge shards; return 0, 1, 4 or 10, as the run would have."""
+    options = _options(arguments)
+    project = _Project.here()
+    if project.code:
+        return project.code
+    start = Path.cwd()
+    junit = start / options.quant_junit if options.quant_junit else None
+    files = _publish.targets(start / options.quant_report, junit)
+    _publish.clear(files)
+    shards, unread = _read(options.files)
+    try:
+        metrics = metrics_of(project.registry.metrics)
+        if unread:
+            raise InputError([*unread, *disagreements(shards, metrics, complete=False)])
+        report = merge_shards(shards, metrics)
+        project.tell(report)
+        written = _publish.write(report, files, project.registry.reporters, texts(shards), start)
+    except QuantGuardError as error:
+        problems = error.problems if isinstance(error, InputError) else [str(error)]
+        return refuse(f"quantguard merge: {problem}" for problem in problems)
+    _show(report, shards, options, written)
+    policy = options.quant_inconclusive or shards[0].data["terms"]["inconclusive"]
+    code = _publish.exit_code(report, policy)
+    return 1 if any(one.data["failed_tests"] for one in shards) else code
+
+
+def _options(arguments: Sequence[str]) -> Namespace:
+    parser = Parser(
+        prog="quantguard merge",
+        usage="quantguard merge [--quant-report DIR] [--quant-junit PATH]\n"
+        "                        [--quant-inconclusive fail|warn] [-v | -q] FILE ...",
+        description="Judge the shards of a run (pytest --quant-shard=K/N) together: the same\n"
+        "verdicts, reports and exit code as of one run. All shards have to be there.",
+        epilog="It reads the files and asks nothing of any server. Where conftest.py registers\n"
+        "metrics or reporters, call it in the folder of the project.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="such as shards/*.json")
+    parser.add_argument(
+        "--quant-report", default=FOLDER, metavar="DIR", help=f"folder of report.json ({FOLDER})"
+    )
+    parser.add_argument("--quant-junit", metavar="PATH", help="write JUnit XML to PATH as well")
+    parser.add_argument(
+        "--quant-inconclusive",
+        choices=("fail", "warn"),
+        help="whether an inconclusive budget gives exit code 10 or 0; as configured by default",
+    )
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("-v", "--verbose", action="count", default=0, help="show both texts, too")
+    shown.add_argument("-q", "--quiet", action="store_true", help="show what did not pass")
+    return parser.parse_args(arguments)
+
+
+class _Project:
+    """What the project in this folder registers; pytest finds its conftest.py as in a run."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.code = 0
+        self._hook: Any = None
+
+    @classmethod
+    def here(cls) -> _Project:
+        """Load the project of the working directory, if there is any."""
+        project = cls()
+        project.code = int(pytest.main([], plugins=[project]))
+        return project
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> int:
+        """Take in what is registered, and run nothing."""
+        self._hook = config.hook
+        register = getattr(self._hook, "pytest_quantguard_register", None)
+        if register is None:
+            raise pytest.UsageError(OFF)
+        try:
+            register.call_historic(kwargs={"registry": self.registry})
+            metrics_of(self.registry.metrics)
+        except InputError as error:
+            raise pytest.UsageError(f"quantguard: {error}") from None
+        return 0
+
+    def tell(self, report: GateReport) -> None:
+        """Let the project know the report, as at the end of a run."""
+        self._hook.pytest_quantguard_report(report=report)
+
+
+def _read(names: Sequence[str]) -> tuple[list[ShardFile], list[str]]:
+    """Read all files that can be read; say what is wrong with the others."""
+    found: list[ShardFile] = []
+    problems: list[str] = []
+    seen: dict[Path, str] = {}
+    for name in names:
+        path = Path(name)
+        try:
+            if path.resolve() in seen:
+                raise InputError(f"{name}: it is given twice, first as {seen[path.resolve()]}")
+            seen[path.resolve()] = name
+            found.append(read(path, name))
+        except InputError as error:
+            problems += error.problems
+    return found, problems
+
+
+def _show(
+    report: GateReport, shards: Sequence[ShardFile], options: Namespace, written: Sequence[str]
+) -> None:
+    cases = report.provenance["cases"]
+    tell(f"quantguard: {len(shards)} shards, {cases} cases\n")
+    lines = _publish.terminal_lines(
+        report,
+        texts(shards),
+        width=shutil.get_terminal_size().columns,
+        colour=sys.stdout.isatty(),
+        verbosity=-1 if options.quiet else options.verbose,
+        auto=shards[0].data["terms"]["auto"],
+    )
+    failed = [(one.shard, one.data["failed_tests"]) for one in shards]
+    lines += [
+        f"Shard {shard}: failed tests that are no golden cases: {n}" for shard, n in failed if n
+    ]
+    tell("\n".join([*lines, *(f"Written: {path}" for path in written)]))

@@ -1,0 +1,63 @@
+"""A scripted server as a program that the gate starts, with the faults that programs have.
+
+It writes `up NAME` and `down NAME` into a diary, where one is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from scripted_server import Exchange, ScriptedServer, says
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--name", default="server")
+    parser.add_argument("--diary", type=Path)
+    parser.add_argument("--prints", default="loading", help="what it prints first")
+    parser.add_argument("--exits", type=int, help="ends at once with this code")
+    parser.add_argument("--never-ready", action="store_true")
+    parser.add_argument("--ignores-sigterm", action="store_true")
+    parser.add_argument("--dies-after", type=int, help="answers, then it kills itself")
+    parser.add_argument("--wrong-every", type=int, default=0)
+    options = parser.parse_args()
+    sys.stdout.write(f"{options.prints}\n")
+    if options.exits is not None:
+        sys.exit(options.exits)
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: None if options.ignores_sigterm else over.set())
+    given: list[int] = []
+
+    def reply(exchange: Exchange) -> None:
+        prompt = json.loads(exchange.body)["messages"][-1]["content"]
+        if options.dies_after is not None and len(given) >= options.dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        given.append(1)
+        number = int(prompt.rsplit(maxsplit=1)[-1])
+        wrong = options.wrong_every and number % options.wrong_every == 0
+        says("I forgot" if wrong else f"answer {prompt}")(exchange)
+
+    with ScriptedServer(default=reply, port=options.port) as server:
+        page = None if options.never_ready else {"status": "ok"}
+        server.pages = {"/health": page, "/v1/models": {"data": [{"id": options.name}]}}
+        _note(options.diary, f"up {options.name}")
+        sys.stdout.write("serving\n")
+        over.wait(60)
+        _note(options.diary, f"down {options.name} {server.requests}")
+
+
+def _note(diary: Path | None, text: str) -> None:
+    if diary is not None:
+        with diary.open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    _main()

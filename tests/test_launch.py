@@ -1,0 +1,360 @@
+"""Variants whose servers the gate starts: from the configuration to the verdict."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gate_project import GateProject, Run
+from pytest_quantguard import _config
+from pytest_quantguard import _run as runs
+from pytest_quantguard._asking import Asking
+from pytest_quantguard._complete import Answer, Job
+from pytest_quantguard._registry import Registry
+from pytest_quantguard.errors import ConfigError, LaunchError
+from pytest_quantguard.types import CompletionRequest
+
+PROGRAM = Path(__file__).with_name("launched_program.py")
+
+
+class LaunchProject(GateProject):
+    """A small project whose two servers are programs that the gate starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.more: dict[str, Any] = {}
+        """Further keys of both variants."""
+        self.golden(20)
+        self.servers()
+
+    def servers(self, *cand: str, base: tuple[str, ...] = (), **launch: Any) -> None:
+        """Write the configuration; further arguments are those of the programs."""
+
+        def variant(name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
+            command = [sys.executable, str(PROGRAM), "--port", "{port}", "--name", name]
+            command += ["--diary", str(self.folder / "diary"), *arguments]
+            given = {"command": command, "ready": "/health", "timeout_s": 30, **launch}
+            return {"provider": "openai", "model": name, "launch": given, **self.more}
+
+        data = {
+            "baseline": "base",
+            "variants": {"base": variant("base", base), "cand": variant("cand", cand)},
+            "budgets": [{"max_drop": "10 pt"}],
+            "policies": {"underpowered": "allow", "inconclusive": "warn"},
+        }
+        self.write("quantguard.yaml", yaml.safe_dump(data, sort_keys=False))
+
+    @property
+    def diary(self) -> list[str]:
+        """What the programs wrote down: up and down, and how many requests they got."""
+        path = self.folder / "diary"
+        return path.read_text("utf-8").splitlines() if path.exists() else []
+
+    def quick(self, *options: str, **env: str) -> Run:
+        """Run without what only slows a run down."""
+        return self.run("-q", *options, **env)
+
+
+@pytest.fixture
+def launches(tmp_path: Path) -> LaunchProject:
+    """Return a project of 20 cases; nothing is cached."""
+    return LaunchProject(tmp_path)
+
+
+@pytest.fixture
+def asking(launches: LaunchProject) -> Iterator[Callable[..., Asking]]:
+    """Return what makes the part of a run that asks."""
+    made: list[tuple[Asking, runs.Run]] = []
+
+    def make() -> Asking:
+        file = launches.folder / "quantguard.yaml"
+        settings = _config.load(file, launches.folder, candidates=["cand"])
+        run = runs.Run.begin()
+        made.append((Asking(settings, Registry(), run), run))
+        return made[-1][0]
+
+    yield make
+    for one, run in made:
+        one.close(cancel=True)
+        one.close_cache()
+        run.end()
+
+
+def ask(asking: Asking, n: int, *variants: str) -> list[Answer]:
+    """Ask the variants n questions each, as a run would."""
+    jobs = [
+        Job(
+            variant=name,
+            request=CompletionRequest(messages=({"role": "user", "content": f"faq {i}"},)),
+        )
+        for i in range(n)
+        for name in variants or ("base", "cand")
+    ]
+    asking.engine.plan(jobs)
+    assert asking.make_reachable(()) == []
+    asking.engine.start()
+    return [asking.engine.get(job) for job in jobs]
+
+
+def up_and_down(diary: list[str]) -> list[str]:
+    return [" ".join(line.split()[:2]) for line in diary]
+
+
+# --- the ordinary run -------------------------------------------------------------------
+
+ONE_AFTER_THE_OTHER = ["up base", "down base 20", "up cand", "down cand 20"]
+
+
+def test_one_gpu_from_the_command_line(launches: LaunchProject) -> None:
+    """Baseline phase, stop, candidate phase; the second run starts nothing."""
+    launches.servers(exclusive=True)
+    first = launches.quick()
+
+    assert (first.code, first.verdicts) == (0, {"cand": "inconclusive"}), "20 cases are few"
+    assert first.has("base, cand take turns (launch.exclusive)")
+    assert launches.diary == ONE_AFTER_THE_OTHER
+    assert launches.quick().verdicts == first.verdicts
+    assert launches.diary == ONE_AFTER_THE_OTHER
+
+
+def test_same_requests_with_workers(launches: LaunchProject) -> None:
+    """Critical cases that regress are asked again in the same turn: one start of each server."""
+    launches.golden(20, critical=True)
+    launches.servers("--wrong-every", "10", exclusive=True)
+    run = launches.quick("-n2")
+
+    assert run.verdicts == {"cand": "fail"}
+    assert launches.diary == ["up base", "down base 60", "up cand", "down cand 60"]
+
+
+def test_sequential_run_with_workers_ends(launches: LaunchProject) -> None:
+    """Each look has its two phases, and nothing hangs or is left."""
+    launches.golden(2)
+    launches.servers(exclusive=True)
+    run = launches.quick("-n2", "--quant-sequential")
+    lines = launches.diary
+
+    assert run.verdicts == {"cand": "inconclusive"}
+    assert [line.split()[0] for line in lines] == ["up", "down"] * (len(lines) // 2)
+    requests = sum(int(line.split()[2]) for line in lines if line.startswith("down"))
+    assert requests == 2 * run.report["provenance"]["cases"]
+
+
+def test_both_at_once_are_asked_side_by_side(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """Without 'exclusive' both servers are started before anything is asked."""
+    one = asking()
+    found = ask(one, 5)
+    assert sorted(launches.diary) == ["up base", "up cand"]
+    one.close(cancel=False)
+
+    assert all(answer.completion for answer in found)
+    assert sorted(launches.diary[2:]) == ["down base 5", "down cand 5"]
+
+
+def test_only_what_is_asked_is_started(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """A cached baseline needs no server; another port each time is no other question."""
+    one = asking()
+    ask(one, 3, "base")
+    one.close(cancel=False)
+    found = ask(asking(), 3)
+
+    assert [answer.cached for answer in found] == [True, False] * 3
+    assert up_and_down(launches.diary) == ["up base", "down base", "up cand"]
+
+
+def test_other_flags_are_another_variant(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """Answers of a server that was started differently are not taken for this one's."""
+    ask(asking(), 1, "cand")
+    launches.servers("--prints", "other")
+
+    assert not ask(asking(), 1, "cand")[0].cached
+
+
+def test_exclusive_variants_alternate_within_a_process(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """A late question to the baseline swaps the servers once more, over a new connection."""
+    launches.servers(exclusive=True)
+    one = asking()
+    ask(one, 3)
+    late = Job(
+        variant="base", request=CompletionRequest(messages=({"role": "user", "content": "faq 9"},))
+    )
+    answer = one.engine.get(late)
+    one.close(cancel=False)
+
+    assert answer.completion is not None
+    assert answer.completion.text == "answer faq 9"
+    assert launches.diary == [
+        *("up base", "down base 3", "up cand", "down cand 3"),
+        *("up base", "down base 1"),
+    ]
+
+
+def test_waiting_for_a_turn_is_no_latency(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """The time-out of a request does not run while its server is not up."""
+    launches.more = {"timeout_s": 0.5, "max_attempts": 1}
+    launches.servers(exclusive=True)
+    one = asking()
+    started = time.monotonic()
+    found = ask(one, 3)
+
+    assert all(answer.completion for answer in found)
+    assert sum(a.completion.latency_s for a in found if a.completion) < time.monotonic() - started
+
+
+# --- faults -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [{}, {"max_attempts": 1, "concurrency": 16}])
+def test_crash_fails_all_that_is_due(
+    launches: LaunchProject, asking: Callable[..., Asking], more: dict[str, Any]
+) -> None:
+    """One error for everything that is left: nobody waits for attempts at a dead server."""
+    launches.more = more
+    launches.servers("--dies-after", "4")
+    one = asking()
+    found = ask(one, 20)
+    errors = [answer.error for answer in found if answer.error]
+    texts = {str(error) for error in errors}
+
+    assert len(errors) >= 16, "of what was under way some may have been lost"
+    assert all(isinstance(error, LaunchError) for error in errors)
+    assert len(texts) == 1
+    assert "variant 'cand': its server ended with signal 9 (killed; out of memory?)" in texts.pop()
+    assert one.server_faults()[0].endswith("\n| serving")
+    assert one.engine.counts()["cand"]["attempts"] < 40
+
+
+def test_crash_is_told_with_the_end_of_the_log(launches: LaunchProject) -> None:
+    """The run is an ERROR, and the terminal shows what the server said last, made safe."""
+    launches.servers("--dies-after", "4", "--prints", "::error::\x1b[31mpwned", exclusive=True)
+    run = launches.quick()
+
+    assert run.verdicts == {"cand": "error"}
+    assert run.has("answers; the end of .quantguard/logs/cand.log:")
+    assert "\x1b" not in run.output
+    assert not any(line.lstrip().startswith("::error::") for line in run.output.splitlines())
+    assert "| : :error::" in run.output
+
+
+def test_missing_program_is_a_usage_error(launches: LaunchProject) -> None:
+    """Found before anything is asked, with its line; the other server is not started."""
+    file = launches.folder / "quantguard.yaml"
+    data = yaml.safe_load(file.read_text("utf-8"))
+    data["variants"]["cand"]["launch"]["command"][0] = "no-such-server"
+    launches.write("quantguard.yaml", yaml.safe_dump(data, sort_keys=False))
+    run = launches.quick()
+
+    assert run.code == 4
+    assert run.has("quantguard.yaml:", "variant 'cand': there is no program 'no-such-server'")
+    assert launches.diary == []
+
+
+def test_server_that_does_not_start_is_a_usage_error(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """Both servers are there before the first question, or nothing is asked."""
+    launches.servers("--exits", "3", "--prints", "no GPU")
+    one = asking()
+    request = CompletionRequest(messages=({"role": "user", "content": "faq 1"},))
+    one.engine.plan(Job(variant=name, request=request) for name in ("base", "cand"))
+    problems = one.make_reachable(())
+
+    assert len(problems) == 1
+    assert problems[0].startswith("quantguard.yaml:")
+    assert "its server ended with code 3 before it was ready" in problems[0]
+    assert problems[0].endswith("| no GPU")
+
+
+def test_ctrl_c_leaves_nothing_running(launches: LaunchProject) -> None:
+    """While a server starts, after the first phase: the run ends, and its servers with it."""
+    launches.servers("--never-ready", exclusive=True)
+    process = subprocess.Popen(
+        launches.command("-q"),
+        cwd=launches.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 30
+    while "up cand" not in launches.diary and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 2, output
+    assert "No verdict" in output
+    assert launches.diary[-1] == "down cand 0"
+
+
+def test_worker_that_dies_holds_nobody_up(launches: LaunchProject) -> None:
+    """A worker is killed in the baseline's phase: the others go on, and the run is an ERROR."""
+    launches.write(
+        "conftest.py",
+        "import os, pytest\n"
+        "@pytest.hookimpl(tryfirst=True)\n"
+        "def pytest_runtest_protocol(item):\n"
+        "    if os.environ.get('PYTEST_XDIST_WORKER') == 'gw1':\n"
+        "        os._exit(9)\n",
+    )
+    launches.servers(exclusive=True)
+    run = launches.quick("-n2")
+
+    assert run.verdicts == {"cand": "error"}
+    assert run.has("a worker process died")
+    assert up_and_down(launches.diary) == ["up base", "down base", "up cand", "down cand"]
+
+
+# --- the configuration ------------------------------------------------------------------
+
+
+def refused(launches: LaunchProject) -> str:
+    with pytest.raises(ConfigError) as caught:
+        _config.load(launches.folder / "quantguard.yaml", launches.folder, candidates=["cand"])
+    return str(caught.value)
+
+
+def test_address_comes_from_the_launch(launches: LaunchProject) -> None:
+    """Nobody has to write an address that is known anyway."""
+    file = launches.folder / "quantguard.yaml"
+    settings = _config.load(file, launches.folder, candidates=["cand"])
+    launch = settings.baseline.launch
+
+    assert settings.baseline.base_url == "http://127.0.0.1:{port}/v1"
+    assert launch is not None
+    assert launch.log == str(launches.folder / ".quantguard/logs/base.log")
+
+
+def test_server_has_to_know_its_port(launches: LaunchProject) -> None:
+    """A free port that the command never hears of would be waited for in vain."""
+    launches.servers(command=["serve", "it"])
+    text = refused(launches)
+
+    assert "the server would not know its port: write {port} into the command" in text
+    assert text.startswith("quantguard.yaml:")
+
+
+@pytest.mark.parametrize("more", [{"port": 8123}, {"env": {"HOST": "127.0.0.1:{port}"}}])
+def test_port_may_be_told_otherwise(launches: LaunchProject, more: dict[str, Any]) -> None:
+    """A fixed port, or one in the environment, is as good."""
+    launches.servers(command=["serve", "it"], **more)
+    file = launches.folder / "quantguard.yaml"
+
+    assert _config.load(file, launches.folder, candidates=["cand"]).baseline.launch is not None

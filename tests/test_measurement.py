@@ -1,0 +1,126 @@
+"""What one arm's completions measure, and how cheaply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from pytest_quantguard._measurement import Declines, measurement
+from pytest_quantguard._worker import _after
+from pytest_quantguard.checks.refusal import Refusal
+from pytest_quantguard.errors import RefusedError, TransportError
+from pytest_quantguard.pairs import PairedMeasurement
+from pytest_quantguard.types import Completion, ToolCall, Usage
+from test_evidence import Counted, Models, case
+
+
+@dataclass
+class Watched:
+    """A refusal check that remembers what it read."""
+
+    read: list = field(default_factory=list)
+
+    def __call__(self, completion, case):
+        self.read.append(completion.text)
+        return Refusal(must=True)(completion, case)
+
+
+def measured(*completions):
+    return measurement(completions, Declines(Refusal(must=True), case()), live=True, price=None)
+
+
+def test_repeats_are_averaged():
+    """Two answers: times and tokens are means, and it is known how many they were."""
+    found = measured(
+        Completion(text="a", asked_at=100.0, usage=Usage(prompt_tokens=10, cached_tokens=4)),
+        Completion(text="b", asked_at=104.0, usage=Usage(prompt_tokens=10, cached_tokens=8)),
+    )
+
+    assert (2, 102.0, 6.0, 10.0) == (
+        found.answers,
+        found.asked_at,
+        found.cached_tokens,
+        found.prompt_tokens,
+    )
+
+
+def test_what_one_repeat_does_not_tell_is_not_known():
+    """A mean over some of the repeats would be of another question."""
+    found = measured(Completion(text="a", asked_at=100.0), Completion(text="b"))
+
+    assert (None, None) == (found.asked_at, found.cached_tokens)
+
+
+@pytest.mark.parametrize(
+    ("completion", "share"),
+    [
+        (Completion(text="42", reasoning="6 times 7"), 1.0),
+        (Completion(text="42", usage=Usage(reasoning_tokens=12)), 1.0),
+        (Completion(text="42", usage=Usage(reasoning_tokens=0)), 0.0),
+        (Completion(text="42"), 0.0),
+    ],
+)
+def test_reasoning_is_noticed(completion, share):
+    """By its text, or by the server's count."""
+    assert share == measured(completion).reasoned
+    assert share / 2 == measured(completion, Completion(text="42")).reasoned
+
+
+def test_one_text_is_searched_for_a_refusal_once():
+    """Both arms, four repeats, the same answer: read once; another one is read, too."""
+    watched = Watched()
+    models = Models({"base": "I cannot help with that.", "cand": "I cannot help with that."})
+    examiner = models.examiner()
+    object.__setattr__(examiner, "refusal", lambda case: watched)
+
+    (found,) = examiner.examine(case(samples=4), {"k": Counted()}).measurements
+
+    assert ["I cannot help with that."] == watched.read
+    assert (1.0, 1.0) == (found.baseline.refused, found.candidate.refused)
+
+
+def test_what_tells_a_refusal_apart_is_read_again():
+    """The same text with a tool call, an end by a filter, or a refusal field is another answer."""
+    watched = Watched()
+    declines = Declines(watched, case())
+    call = ToolCall(name="refund", arguments_text="{}")
+    answers = [
+        Completion(text="Done."),
+        Completion(text="Done.", tool_calls=(call,)),
+        Completion(text="Done.", finish_reason="content_filter"),
+        Completion(text="Done.", refusal="no"),
+    ]
+
+    assert [0.0, 0.0, 1.0, 1.0] == [declines(answer) for answer in answers]
+    assert [0.0, 0.0, 1.0, 1.0] == [declines(answer) for answer in answers]
+    assert 4 == len(watched.read)
+
+
+@pytest.mark.parametrize(
+    ("error", "late"),
+    [
+        (TransportError("no complete answer within 5 s", timed_out=True), True),
+        (TransportError("connection reset"), False),
+        (RefusedError("HTTP 400", status=400), False),
+    ],
+)
+def test_a_time_out_is_told_from_other_errors(error, late):
+    """All are cases without an answer."""
+    models = Models({"base": "right", "cand": error})
+    (found,) = models.examiner().examine(case(), {"k": Counted()}).measurements
+
+    assert (False, late) == (found.candidate.answered, found.candidate.timed_out)
+    assert (True, False) == (found.baseline.answered, found.baseline.timed_out)
+    assert found == PairedMeasurement.from_dict(found.to_dict())
+
+
+def test_giving_up_keeps_that_it_was_a_time_out():
+    """The last attempt's error is told again with the number of attempts."""
+    found = _after(TransportError("too late", timed_out=True, connected=False), 3)
+
+    assert (True, False, "too late (gave up after 3 attempts)") == (
+        found.timed_out,
+        found.connected,
+        str(found),
+    )
