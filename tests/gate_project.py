@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from fork_server import ForkServer
-from scripted_server import Exchange, Reply, ScriptedServer, says
+from scripted_server import Exchange, Reply, ScriptedServer, told
 
 FORKS = hasattr(os, "fork")
 _SERVER = ForkServer()
@@ -27,7 +27,8 @@ def speaks(model: Model) -> Reply:
 
     def reply(exchange: Exchange) -> None:
         body = json.loads(exchange.body)
-        says(model(body["model"], body["messages"][-1]["content"]))(exchange)
+        answer = "".join(told(model(body["model"], body["messages"][-1]["content"])))
+        exchange.stream(answer.replace('"scripted"', json.dumps(body["model"])))
 
     return reply
 

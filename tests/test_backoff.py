@@ -228,6 +228,38 @@ def test_a_hanging_server_is_left_after_three_time_outs() -> None:
     assert found == ["", "", "", "there was no answer for 181 s"]
 
 
+def test_rests_grow_while_whole_waves_fail() -> None:
+    """Four in flight fail: a rest, twice as long after the next wave; an answer ends that."""
+    patience = Patience(4, 60.0)
+
+    def wave(began: float, now: float, size: int) -> list[float]:
+        found = []
+        for _ in range(size):
+            patience.failed(began, now, 99, timed_out=False)
+            found.append(patience.rest_s(began, now, size))
+        return found
+
+    assert wave(0.0, 0.1, 4) == [0.0, 0.0, 0.0, 0.5]
+    assert wave(0.0, 0.2, 1) == [0.0], "still of the first wave"
+    assert wave(0.7, 0.8, 2) == [1.0, 0.0]
+    assert wave(1.9, 2.0, 1) == [2.0]
+    assert not patience.failed(4.1, 4.2, 99, timed_out=False)
+    patience.answered()
+    assert wave(4.3, 4.4, 1) == [0.0]
+
+
+def test_five_rests_in_vain_are_enough() -> None:
+    """Nothing but errors for about 16 seconds: nothing more is asked, whatever came before."""
+    patience, now, why = Patience(1, 60.0), 0.0, ""
+    for _ in range(100):
+        patience.answered()
+    while not why:
+        why = patience.failed(now, now + 0.1, 99, timed_out=False)
+        now += 0.1 + patience.rest_s(now, now + 0.1, 1)
+
+    assert why == "there was nothing but errors for 16 s"
+
+
 def test_one_bad_case_ends_nothing() -> None:
     """A first case that always fails, and then answers: the run goes on."""
     patience = Patience(1, 60.0)

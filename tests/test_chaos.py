@@ -16,6 +16,7 @@ from pytest_quantguard import _backoff
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._complete import Answer, CompletionEngine, Job
 from pytest_quantguard.errors import ProviderError
+from pytest_quantguard.providers._refusals import retry_after_s
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import CompletionRequest
 from pytest_quantguard.variants import Variant
@@ -157,6 +158,17 @@ def test_a_redirect_tells_another_host_nothing(
         assert other.requests == 0
         assert server.requests <= 2
         assert all("redirected to" in str(one.error) for one in found.values())
+
+
+def test_a_date_to_wait_for_is_meant_by_the_servers_clock() -> None:
+    """Ours may be an hour off: nobody waits an hour for that, or not at all."""
+    date, later = (f"Sat, 21 Nov 2026 10:00:{second:02} GMT" for second in (0, 7))
+    clocks = (0.0, 1_795_255_200.0, 1_795_258_800.0, 1e11)
+
+    for ours in clocks:
+        assert retry_after_s({"retry-after": later, "date": date}, ours) == 7.0
+    assert retry_after_s({"retry-after": later}, 1_795_255_200.0) == 7.0
+    assert retry_after_s({"retry-after": later, "date": "noon"}, 1_795_255_200.0) == 7.0
 
 
 @pytest.mark.parametrize(

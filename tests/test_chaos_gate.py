@@ -15,7 +15,7 @@ import pytest
 
 from faults import FAULTS
 from gate_project import GateProject, Run, quantized, speaks, truthful
-from scripted_server import Exchange, Reply, ScriptedServer, answers
+from scripted_server import Exchange, Reply, ScriptedServer, answers, says
 
 PASSING = [name for name, fault in FAULTS.items() if fault.asked_again and "bomb" not in name]
 WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
@@ -89,13 +89,15 @@ def test_the_verdict_does_not_depend_on_the_weather(tmp_path: Path, workers: Any
 @WORKERS
 def test_what_never_answers_is_counted_and_nothing_is_green(tmp_path: Path, workers: Any) -> None:
     """Every fault there is, for good, on a case each: an ERROR in which no case is missing."""
-    cases = {f"faq {3 * number}": name for number, name in enumerate(FAULTS)}
+    # The first answers are good ones: a server that never gave any is not asked for long.
+    cases = {f"faq {3 * number}": name for number, name in enumerate(FAULTS, start=6)}
+    planned = 3 * len(cases) + 40
     trouble = Trouble(
         speaks(truthful), lambda model, prompt, _: cases.get(prompt) if model == "cand" else None
     )
     with ScriptedServer(default=trouble) as server:
         project = GateProject(tmp_path, server)
-        project.golden(3 * len(cases) + 40)
+        project.golden(planned)
         configure(project, server.url, timeout_s=0.5, max_attempts=1)
         run = project.run(*workers)
 
@@ -103,7 +105,6 @@ def test_what_never_answers_is_counted_and_nothing_is_green(tmp_path: Path, work
     assert run.code == 1, run.output
     assert run.verdicts == {"cand": "error"}
     (candidate,) = run.report["candidates"]
-    planned = 3 * len(cases) + 40
     assert run.report["provenance"]["checks"] == planned
     assert run.has(f"{len(cases)} of {planned} checks had no answer to judge")
     answered = {m["case"]: m["candidate"].get("answered", True) for m in candidate["measurements"]}
@@ -137,6 +138,22 @@ def test_a_refusal_ends_the_arm_and_names_what_to_mend(
     assert refused <= 4
     assert run.has(f"HTTP {status}: no", "MY_KEY" if status != 404 else "check base_url")
     assert "sk-secret" not in run.output
+
+
+def test_another_models_name_on_the_answers_is_remarked_on(tmp_path: Path) -> None:
+    """A router that answers with what it likes: no silence, and no verdict about it either."""
+
+    def reply(exchange: Exchange) -> None:
+        speaks(truthful)(exchange) if b'"base"' in exchange.body else says("answer faq 1")(exchange)
+
+    with ScriptedServer(default=reply) as server:
+        project = GateProject(tmp_path, server)
+        run = project.run()
+
+    assert run.has(
+        "cand was asked for cand, but its answers are signed by another name (scripted in 60 cases)"
+    )
+    assert "base was asked for" not in run.output
 
 
 # --- disks ------------------------------------------------------------------------------

@@ -274,6 +274,20 @@ def test_a_cache_removed_in_mid_run_is_made_anew(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be removed there")
+def test_a_cache_removed_after_the_last_answer_is_there_in_the_end(
+    open_cache: Callable[..., CompletionCache],
+) -> None:
+    """No answer comes after it that could notice: the end of the run looks."""
+    cache = open_cache()
+    fill(cache, range(3))
+    shutil.rmtree(cache.folder)
+    with pytest.warns(QuantGuardWarning, match="made anew, with 3 of its answers"):
+        cache.settle()
+
+    assert found(open_cache(spare="other")) == [0, 1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be removed there")
 def test_claims_move_to_the_new_file(tmp_path: Path) -> None:
     """Who locks a file that has no name any more is alone with its lock."""
     claims = Claims.of(tmp_path / "cache" / "claims.lock")
@@ -428,7 +442,8 @@ def test_what_cannot_be_written_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """A full disk in the middle of a draft, or just before its end."""
-    _noise.save(tmp_path, IDENTITY, 0.1, 50)
+    known = _noise.Noise(compared=50, flipped=5)
+    _noise.save(tmp_path, IDENTITY, known)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -438,10 +453,10 @@ def test_what_cannot_be_written_leaves_the_old_file(
     else:
         monkeypatch.setattr(Path, "open", full)
     with pytest.raises(OSError, match="No space left"):
-        _noise.save(tmp_path, IDENTITY, 0.2, 60)
+        _noise.save(tmp_path, IDENTITY, _noise.Noise(compared=60, flipped=9))
     monkeypatch.undo()
 
-    assert _noise.load(tmp_path, IDENTITY) == _noise.Noise(share=0.1, checks=50)
+    assert _noise.load(tmp_path, IDENTITY) == known
     assert len(list((tmp_path / "noise").iterdir())) == 1
 
 

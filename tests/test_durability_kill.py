@@ -175,7 +175,8 @@ def test_ten_kills_cost_nothing_that_was_answered(project: GateProject, ledger: 
         ledger.hold(10**9, half=False)
         for _ in range(2):
             pid = starter.start()
-            wait_for(lambda due=before + draw.randrange(30): ledger.complete.total() > due)
+            due = before + draw.randrange(30)
+            wait_for(lambda due=due: ledger.complete.total() > due)  # type: ignore[misc]
             time.sleep(draw.uniform(0.0, 0.02))
             os.kill(pid, signal.SIGKILL)
             assert starter.finish().code == -signal.SIGKILL

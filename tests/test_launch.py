@@ -205,6 +205,19 @@ def test_exclusive_variants_alternate_within_a_process(
     ]
 
 
+def test_question_that_nobody_planned_starts_its_server(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """A run of conversations plans nothing: the first question of each variant waits for a turn."""
+    launches.servers(exclusive=True)
+    engine = asking().engine
+    request = CompletionRequest(messages=({"role": "user", "content": "faq 1"},))
+    found = [engine.get(Job(variant=name, request=request)) for name in ("cand", "base")]
+
+    assert [answer.error for answer in found] == [None, None]
+    assert up_and_down(launches.diary) == ["up cand", "down cand", "up base"]
+
+
 def test_waiting_for_a_turn_is_no_latency(
     launches: LaunchProject, asking: Callable[..., Asking]
 ) -> None:

@@ -177,6 +177,15 @@ def test_log_that_cannot_be_written(server: Make, tmp_path: Path) -> None:
     assert "cannot be written" in text
 
 
+def test_log_is_written_through_no_link(server: Make, tmp_path: Path) -> None:
+    """A link in a folder that came with somebody's cache does not lead to a file of the user's."""
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "m.log").symlink_to(tmp_path / "precious")
+
+    assert "cannot be written" in refused(server(log=str(tmp_path / "m.log")))
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
 def test_program_that_ends_at_once(server: Make) -> None:
     """The exit code and the end of the log; nobody waits for the time-out."""
     text = refused(server("--exits", "3", "--prints", "no GPU here", timeout_s=3600.0))

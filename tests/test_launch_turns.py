@@ -246,6 +246,17 @@ def test_full_disk_lets_nobody_wait(kept: Stage, monkeypatch: pytest.MonkeyPatch
 # --- the end ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("child", [True, False])
+def test_worker_whose_parent_is_gone_waits_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: bool
+) -> None:
+    """Its servers will not come; a run that keeps them itself does not care for its parent."""
+    board = Board(tmp_path, child=child)
+    monkeypatch.setattr("os.getppid", lambda: -1)
+
+    assert board.left == child
+
+
 def test_end_of_the_run_wakes_those_who_wait(kept: Stage) -> None:
     """A thread that waits for its turn ends with the run, not with the other variant's phase."""
     kept.turn(0, "main.0").wait()

@@ -139,7 +139,9 @@ class Answers:
         from pytest_quantguard.providers import _refusals
 
         said = [part for part in (line.get("error"), body_of(line)) if part]
-        text = _refusals.error_text(json.dumps(said).encode()) if said else "no answer and no reason"
+        text = (
+            _refusals.error_text(json.dumps(said).encode()) if said else "no answer and no reason"
+        )
         text = one_line(self._scrubbed(text), 300)
         status = status_of(line)
         if status is not None and 400 <= status < 500 and status != 429:

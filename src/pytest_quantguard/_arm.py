@@ -59,6 +59,12 @@ class Arm:
         return tuple(dict.fromkeys(one_line(f, _FINGERPRINT) for f in found if f))
 
     @property
+    def signed(self) -> tuple[str, ...]:
+        """The model's names that the server put on its answers: each once, clean."""
+        found = (c.served_as for c in self.completions)
+        return tuple(dict.fromkeys(one_line(f, _FINGERPRINT) for f in found if f))
+
+    @property
     def reasoned(self) -> float:
         """Share of the completions, in [0, 1], that came with thoughts, apart or in the text."""
         found = [thinks(c.text, c.reasoning) for c in self.completions]

@@ -64,7 +64,7 @@ class Asking:
 
             self.answers = Answers.given(answers, start or Path(), self.secrets)
         self._keeps = not worker
-        self._servers = Servers(run, worker or "main")
+        self._servers = Servers(run, worker)
         self.providers = self._providers(registry)
         self.remarks: list[str] = []
         """Sentences about what was found out while planning."""
@@ -163,12 +163,13 @@ class Asking:
     ) -> list[str]:
         """Queue what ``cases`` ask of the arms; return why nothing may be asked.
 
-        ``every`` case of the run is what recorded answers have to cover; ``probed`` are parameters
-        of which each variant is asked, first of all, whether it honours them.
+        ``every`` case of the run is what recorded answers have to cover, and what servers must know
+        how to do; ``probed`` are parameters of which each variant is asked, first of all, whether
+        it honours them.
         """
         variants = tuple(self._settings.variants)
-        cases = list(cases)
-        if refused := self._unfit(cases):
+        cases, every = list(cases), list(every)
+        if refused := self._unfit(every or cases):  # those of later looks too
             return refused
         self._plan_probes(tuple(probed))
         self.engine.plan(
@@ -177,7 +178,6 @@ class Asking:
         self._plan_turns(cases)
         if self.answers is None:
             return []
-        every = list(every)
         with suppress(ProviderError):  # said where the variant is made reachable
             asked = {n: questions(every, n, self.providers[n]) for n in variants}
             problems = self.answers.compare(asked, self.cache)
@@ -295,7 +295,7 @@ class Asking:
         arms = {name: counts[name] for name in self._settings.variants}
         folder = self._settings.cache_folder
         served = _served.gather(arms, self.providers, folder, recall=self.answers is None)
-        found = {"counts": arms, "served_as": served, "notices": list(self.cache.notices)}
+        found = {"counts": arms, "served_as": served, "notices": self._notices()}
         return {**found, **({"probes": probes} if self._probed else {})}
 
     def _support(self, variant: str) -> Json:
@@ -311,6 +311,12 @@ class Asking:
             else:
                 found[feature] = ("unknown", one_line(scrub(str(error), self.secrets), 200))
         return {feature: list(pair) for feature, pair in found.items()}
+
+    def _notices(self) -> list[str]:
+        caches = (self.cache, self._live)
+        return list(
+            dict.fromkeys(text for one in caches if one is not None for text in one.notices)
+        )
 
     def close(self, *, cancel: bool) -> None:
         """Hang up and stop servers; ``cancel`` cuts requests short. Safe to call twice."""

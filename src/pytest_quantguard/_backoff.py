@@ -24,6 +24,10 @@ GIVE_UP_AFTER = 10
 """Completions in a row that failed in all their attempts: the rest would too."""
 _NEVER_ANSWERED = 3
 """The same, of a server that has not given a single answer."""
+_RESTS = 5
+"""Rests after waves that failed as a whole, of half a second, one, two ...: about 16 s."""
+_RESTS_UNREACHED = 3
+"""The same where not even a connection could be made: about 4 s."""
 _SILENCE = 3.0
 """Time-outs without any answer, while something failed again and again."""
 
@@ -201,13 +205,12 @@ class Gate:
         turn = Turn()
         with self._lock:
             self._waiting.append(turn)
-            self._admit()
+            wait = self._admit()
         while not turn.at:
-            wait = self.shut_until - self._clock()
             turn.called.wait(wait if wait > 0 else None)
             with self._lock:
                 turn.called.clear()
-                self._admit()
+                wait = self._admit()
         return turn
 
     def leave(
@@ -240,7 +243,8 @@ class Gate:
         with self._lock:
             self._admit()
 
-    def _admit(self) -> None:
+    def _admit(self) -> float:
+        """Let in who may enter; return for how long nobody may, in seconds."""
         now = self._clock()
         shut = now < self.shut_until
         while self._waiting and (
@@ -250,6 +254,7 @@ class Gate:
             self._inside += 1
             turn.at, turn.inside = now or 1e-9, self._inside
             turn.called.set()
+        return self.shut_until - now if shut else 0.0
 
 
 class Patience:
@@ -268,27 +273,53 @@ class Patience:
         self._answers = self._retries = 0
         self._failed = self._lost = self._late = 0
         """Since the last answer: attempts, completions in all their attempts, time-outs."""
-        self._silent_since = 0.0
+        self._silent_since, self._reached = 0.0, False
+        self._rests, self._rested = 0, -math.inf
 
     def answered(self) -> None:
         """Note an answer."""
         self._answers += 1
-        self._failed = self._lost = self._late = 0
+        self._failed = self._lost = self._late = self._rests = 0
 
-    def failed(self, began: float, now: float, planned: int, timed_out: bool) -> str:
+    def failed(
+        self,
+        began: float,
+        now: float,
+        planned: int,
+        *,
+        timed_out: bool = False,
+        connected: bool = True,
+    ) -> str:
         """Note a failed attempt; return why nothing more should be asked, or nothing.
 
         ``planned`` completions are wanted of the server: the first wave may be that small.
         """
         if not self._failed:
-            self._silent_since = began
+            self._silent_since, self._reached = began, False
+        self._reached |= connected
         self._failed += 1
         self._late += timed_out
         if not self._answers and self._late >= max(2, min(self._wave, planned)):
             return "it has never answered"
+        most = _RESTS if self._reached else _RESTS_UNREACHED
+        if self._rests >= most and began >= self._rested:
+            return f"there was nothing but errors for {now - self._silent_since:.0f} s"
         if self._failed > _SILENCE and now - self._silent_since >= _SILENCE * self._timeout_s:
             return f"there was no answer for {now - self._silent_since:.0f} s"
         return ""
+
+    def rest_s(self, began: float, now: float, places: int) -> float:
+        """Return for how long nothing should be asked at all: a whole wave has just failed.
+
+        Twice as long each time until there is an answer, so that the budget of further attempts
+        outlasts a server that is started again. ``places`` is how many are in flight now.
+        """
+        if self._failed < max(2, places) or began < self._rested:
+            return 0.0
+        rest: float = min(_BACKOFF_S * 2**self._rests, _BACKOFF_MAX_S)
+        self._rests += 1
+        self._rested = now + rest
+        return rest
 
     def again(self, busy: bool) -> bool:
         """Take one further attempt from the budget; False when there is none left.

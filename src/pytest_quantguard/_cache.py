@@ -118,6 +118,8 @@ class CompletionCache:
                 f"({self._shelf.fault}): they end with this run, and the next one asks for them "
                 "again; make room, or make the folder writable"
             )
+        self._shelf.stay()
+        self._tell(self._shelf)
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None

@@ -53,8 +53,7 @@ class Claims:
             if not self._tried:
                 self._tried = True
                 try:
-                    self._look()
-                    self._try(_NOBODYS)
+                    _try(self._look(), _NOBODYS)
                     self._give(_NOBODYS)
                 except OSError as error:
                     self._trouble = error
@@ -81,34 +80,24 @@ class Claims:
 
     def _take(self, place: int) -> bool:
         try:
-            self._look()
-            return self._try(place)
+            return _try(self._look(), place)
         except OSError:
             return True
 
-    def _look(self) -> None:
+    def _look(self) -> int:
         """Open the file, again if somebody removed it: others lock the one that has its name."""
         if self._fd is not None:
             if sys.platform == "win32":  # there nobody can remove an open file
-                return
+                return self._fd
             with suppress(OSError):
                 here, there = os.fstat(self._fd), self._path.stat()
                 if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
-                    return
+                    return self._fd
         self._path.parent.mkdir(parents=True, exist_ok=True)
         old, self._fd = self._fd, os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         if old is not None:
             os.close(old)
-
-    def _try(self, place: int) -> bool:
-        assert self._fd is not None
-        try:
-            _lock_byte(self._fd, place)
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise
-            return False
-        return True
+        return self._fd
 
     def _give(self, place: int) -> None:
         if self._fd is not None:
@@ -118,6 +107,16 @@ class Claims:
     def __del__(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
+
+
+def _try(fd: int, place: int) -> bool:
+    try:
+        _lock_byte(fd, place)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        return False
+    return True
 
 
 if sys.platform == "win32":

@@ -83,6 +83,7 @@ def likeness(
         _servers(baseline, candidate, told.served),
         Likeness() if null else _once_more(baseline, candidate, measurements),
         _changes(baseline, candidate, measurements),
+        _signatures(baseline, candidate, measurements),
     ):
         reasons += found.reasons
         remarks += found.remarks
@@ -242,3 +243,27 @@ def _changes(
                 f"{len(found)} fingerprints ({told}{more} cases)"
             )
     return Likeness(remarks=tuple(remarks))
+
+
+def _signatures(
+    baseline: Variant, candidate: Variant, measurements: Sequence[PairedMeasurement]
+) -> Likeness:
+    """Remark on answers that bear another model's name: a router may have chosen for itself."""
+    remarks = []
+    for variant, role in zip((baseline, candidate), _ROLES, strict=True):
+        counts = Counter(name for m in measurements for name in getattr(m, role).signed)
+        others = [(name, n) for name, n in counts.most_common() if not _names(name, variant.model)]
+        if others and variant.provider != "llamacpp":  # that one is loaded from the named file
+            told = ", ".join(f"{name} in {n}" for name, n in others[:_SHOWN])
+            more = ", ..." if len(others) > _SHOWN else ""
+            remarks.append(
+                f"{variant.name} was asked for {variant.model}, but its answers are signed by "
+                f"another name ({told}{more} cases): is it that model?"
+            )
+    return Likeness(remarks=tuple(remarks))
+
+
+def _names(signed: str, model: str) -> bool:
+    """Tell whether a server's name for a model can mean it: gpt-4o is gpt-4o-2024-08-06, too."""
+    ours, theirs = (text.casefold().rstrip("/").rpartition("/")[2] for text in (model, signed))
+    return ours in theirs or theirs in ours

@@ -184,7 +184,9 @@ class Examiner:
             return Measurement(answered=arm.error is None, timed_out=late)
         price = self.prices.get(variant)
         found = measurement(arm.completions, declines, live=arm.live, price=price)
-        found = replace(found, fingerprints=arm.fingerprints, reasoned=arm.reasoned)
+        found = replace(
+            found, fingerprints=arm.fingerprints, signed=arm.signed, reasoned=arm.reasoned
+        )
         if arm.drives and found.cost is not None:  # a repeat costs what all its turns cost
             found = replace(found, cost=found.cost * len(arm.completions) / len(arm.drives))
         return found

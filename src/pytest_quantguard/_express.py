@@ -9,7 +9,9 @@ print, and every item that does not simply pass.
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Literal
 
@@ -31,11 +33,20 @@ _PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "t
 
 
 class Express:
-    """The hook that runs such items."""
+    """The hooks that run such items; one for each run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._ceremony = any(config.getoption(name, False) for name in _LOOKING)
         self._unwatched: dict[Path, bool] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Spare the garbage collector what was collected: much, and it stays to the end."""
+        gc.freeze()
+        try:
+            return (yield)
+        finally:
+            gc.unfreeze()
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Examine an item and report it; None leaves it to pytest."""

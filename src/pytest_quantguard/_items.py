@@ -13,8 +13,11 @@ from pytest_quantguard.types import GoldenCase
 
 if TYPE_CHECKING:
     from pytest_quantguard._evidence import Evidence, Examiner
+    from pytest_quantguard.pairs import Mishap
 
 CASE = pytest.StashKey[GoldenCase]()
+_SAID: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+"""Why items could not be compared, and which said it first: a dead server is said once."""
 EVIDENCE: pytest.StashKey[Evidence] = pytest.StashKey()
 
 
@@ -47,4 +50,11 @@ def examine(
             )
     if evidence.mishaps:
         first = evidence.mishaps[0]
-        pytest.skip(f"no comparison ({first.kind}, {first.role}): {first.message}")
+        pytest.skip(f"no comparison ({first.kind}, {first.role}): {_once(item, first)}")
+
+
+def _once(item: pytest.Item, mishap: Mishap) -> str:
+    """Return a message in full the first time, and then where that was."""
+    said = item.config.stash.setdefault(_SAID, {})
+    first = said.setdefault(f"{mishap.kind} {mishap.role} {mishap.message}", item.nodeid)
+    return mishap.message if first == item.nodeid else f"the same as in {first}"

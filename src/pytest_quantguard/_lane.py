@@ -13,7 +13,7 @@ import time
 from collections import deque
 from contextlib import suppress
 
-from pytest_quantguard._backoff import Gate, Patience
+from pytest_quantguard._backoff import Gate, Patience, bounded_s
 from pytest_quantguard._cache import CompletionCache, completion_key
 from pytest_quantguard._limits import Purse
 from pytest_quantguard._progress import Snapshot
@@ -282,12 +282,23 @@ class Lane:
             self._patience.answered()
             self._answered_at = time.monotonic()
 
-    def failed(self, error: TransportError, began: float) -> None:
-        """Note that an attempt failed, and give up on a server that does not answer."""
+    def failed(self, error: TransportError, began: float) -> float:
+        """Note that an attempt failed, and give up on a server that does not answer.
+
+        Returns:
+            Seconds for which nobody should ask: what the server wants, or after a failed wave.
+        """
         with self._changed:
-            wanted = self.counts.planned - self.counts.cached
-            why = self._patience.failed(began, time.monotonic(), wanted, error.timed_out)
-            self._end(error, why)
+            wanted, now = self.counts.planned - self.counts.cached, time.monotonic()
+            self._end(
+                error,
+                self._patience.failed(
+                    began, now, wanted, timed_out=error.timed_out, connected=error.connected
+                ),
+            )
+            if error.retry_after_s or error.timed_out:
+                return bounded_s(error.retry_after_s, self.variant.timeout_s)
+            return self._patience.rest_s(began, now, self.gate.pace.places)
 
     def again(self, error: TransportError) -> bool:
         """Tell whether there may be a further attempt; a variant has a budget of them."""

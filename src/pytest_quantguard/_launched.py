@@ -28,13 +28,13 @@ Make = Callable[[Variant], Provider]
 class Servers:
     """The servers of a run that the gate starts, as one of its processes sees them.
 
-    ``process`` is the name of this one; the process that keeps the servers calls `keep`. Variants
-    that differ in nothing that their server could know share one.
+    ``worker`` is the name of this one where its parent keeps the servers; a process without a name
+    calls `keep`. Variants that differ in nothing that their server could know share one.
     """
 
-    def __init__(self, run: Run, process: str) -> None:
+    def __init__(self, run: Run, worker: str = "") -> None:
         self._run = run
-        self._process = process
+        self._worker = worker
         self._board: Board | None = None
         self._turns: dict[str, Turn] = {}
         self._numbers: dict[str, int] = {}
@@ -50,12 +50,12 @@ class Servers:
         if not is_hosted(variant, make):
             return make(variant)
         if self._board is None:
-            self._board = Board(self._run.part("servers"))
+            self._board = Board(self._run.part("servers"), child=bool(self._worker))
         plain = make(variant)
         key = _server_key(variant)
         number = self._numbers.setdefault(key, len(self._numbers))
         self._hosted.setdefault(key, (variant, make))
-        who = f"{self._process}.{len(self._turns)}"
+        who = f"{self._worker or 'main'}.{len(self._turns)}"
         turn = self._turns[variant.name] = Turn(self._board, number, who, variant.name)
         return LaunchedProvider(variant, make, plain, turn)
 

@@ -20,8 +20,6 @@ from pytest_quantguard.contracts import Provider
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import ServedAs
 
-_TEXTS = ("model", "quantization", "version", "kv_cache")
-_COUNTS = ("context", "memory_bytes")
 _MODELS = 50
 
 
@@ -62,8 +60,12 @@ def load(folder: Path, identity: Mapping[str, Any]) -> ServedAs | None:
     try:
         data = json.loads(_path(folder, identity).read_text(encoding="ascii"))
         return ServedAs(
-            **{name: _text(data.get(name)) for name in _TEXTS},
-            **{name: _count(data.get(name)) for name in _COUNTS},
+            model=_text(data.get("model")),
+            quantization=_text(data.get("quantization")),
+            version=_text(data.get("version")),
+            kv_cache=_text(data.get("kv_cache")),
+            context=_count(data.get("context")),
+            memory_bytes=_count(data.get("memory_bytes")),
             models=tuple(filter(None, map(_text, data.get("models", ())[:_MODELS]))),
         )
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):

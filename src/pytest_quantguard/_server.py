@@ -292,6 +292,7 @@ def _listening(port: int) -> bool:
 def _opened(path: Path, *, fresh: bool) -> io.FileIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if fresh else 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0)  # the folder may come from somebody's cache
     return io.FileIO(os.open(path, flags, 0o600), "ab")
 
 

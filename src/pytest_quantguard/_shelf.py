@@ -95,6 +95,11 @@ class Shelf:
                 raise ShelfError(self.fault) from None
             self._rest_s, self._rests_until, self.fault = _REST_S, 0.0, ""
 
+    def stay(self) -> None:
+        """Make sure that what was stored is still to be found, as far as that can be done."""
+        with self._writing, suppress(OSError, ValueError, sqlite3.Error, diskcache.Timeout):
+            self._stay()
+
     def close(self) -> None:
         """Close what the calling thread has open; the shelf can still be used afterwards."""
         for store in (self._store, *self._retired):
@@ -140,30 +145,31 @@ class Shelf:
     def _write(self, key: str, text: str) -> None:
         if self._store is None:
             raise OSError(self.fault)
+        store = self._store
         try:
-            self._store.set(key, text)
+            store.set(key, text)
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not (isinstance(store, _Cache) and _is_damage(error)):
                 raise
-            self._renew(error)
-            self._store.set(key, text)
-        # A database that was removed takes texts all the same, and nobody would ever find them.
-        if self._inode is not None and self._found() != self._inode:
-            self._renew(None)
+            self._renew(store, error).set(key, text)
+        self._stay()
 
-    def _renew(self, damage: sqlite3.DatabaseError | None) -> None:
+    def _stay(self) -> None:
+        """Notice a removed database: it takes texts all the same, and nobody would find them."""
+        if isinstance(self._store, _Cache) and self._found() != self._inode:
+            self._renew(self._store, None)
+
+    def _renew(self, old: _Cache, damage: sqlite3.DatabaseError | None) -> _Cache:
         """Begin a new database, and carry over what can still be read of the old one."""
-        old = self._store
-        assert isinstance(old, _Cache)
         self._prepare_folder()
-        self._store = self._renewed(damage)
+        self._store = new = self._renewed(damage)
         self._retired.append(old)
         kept = lost = 0
         for key, text in _texts_of(old):
             if text is None:
                 lost += 1
             else:
-                self._store.set(key, text)
+                new.set(key, text)
                 kept += 1
         with suppress(sqlite3.Error):
             old.close()
@@ -172,6 +178,7 @@ class Shelf:
                 f"the cache {self.folder} was removed while the run was going on: it was made "
                 f"anew, with {kept} of its answers{f', and {lost} are lost' if lost else ''}"
             )
+        return new
 
     def _renewed(self, damage: sqlite3.DatabaseError | None) -> _Cache:
         if damage is not None:

@@ -53,9 +53,10 @@ class Host(Protocol):
 class Board:
     """What all processes know about the servers of a run, which are known by their numbers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, child: bool = False) -> None:
+        """``child``: this process's parent keeps the servers."""
         self.folder = folder
-        self._parent = os.getppid()
+        self._parent = os.getppid() if child else None
 
     # --- those who ask --------------------------------------------------------------------
 
@@ -87,7 +88,8 @@ class Board:
     @property
     def left(self) -> bool:
         """Whether nobody keeps the servers any more."""
-        return not self.folder.exists() or os.getppid() != self._parent
+        orphaned = self._parent is not None and os.getppid() != self._parent
+        return orphaned or not self.folder.exists()
 
     # --- the one who keeps them -----------------------------------------------------------
 

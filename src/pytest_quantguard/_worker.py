@@ -118,8 +118,7 @@ class Worker:
             ok, first_s = True, completion.ttft_s or completion.latency_s
             return completion
         except TransportError as error:
-            ok, wait_s = False, bounded_s(error.retry_after_s, lane.variant.timeout_s)
-            lane.failed(error, turn.at)
+            ok, wait_s = False, lane.failed(error, turn.at)
             raise
         finally:
             lane.gate.leave(turn, ok, wait_s=wait_s, first_s=first_s)

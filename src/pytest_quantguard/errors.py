@@ -8,7 +8,7 @@ QuantGuardError
  |   |- TransportError   network, time-out, 429, 5xx, a broken body: worth another attempt
  |   |- RefusedError     the server said no (4xx): another attempt would be refused too
  |   |- LimitError       the run has used up what it may: nothing more is asked
- |   `- LaunchError      our own server could not be started
+ |   `- LaunchError      our own server could not be started, or ended by itself
  `- CheckError           a check broke: never the model's failure
      `- JudgeError       the judge model could not be asked, or gave no verdict
 """
@@ -97,7 +97,7 @@ class LimitError(ProviderError):
 
 
 class LaunchError(ProviderError):
-    """A server that the gate starts itself did not come up."""
+    """A server that the gate starts itself did not come up, or ended by itself."""
 
 
 class CheckError(QuantGuardError):

@@ -194,11 +194,14 @@ class Measurement:
     """Why there is no such probability, where it was asked for."""
     fingerprints: tuple[str, ...] = ()
     """What the server put on the answers to tell its builds apart: each once."""
+    signed: tuple[str, ...] = ()
+    """The model's names that the server put on the answers: each once."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild from plain JSON types."""
-        return cls(**{**data, "fingerprints": tuple(data.get("fingerprints", ()))})
+        lists = {name: tuple(data.get(name, ())) for name in ("fingerprints", "signed")}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

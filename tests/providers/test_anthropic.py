@@ -90,6 +90,18 @@ def test_tools_and_which_of_them(params: dict[str, Any], expected: Any) -> None:
     ] == found["tools"]
 
 
+def test_answers_of_a_given_form() -> None:
+    """A JSON Schema goes along, as a judge's verdicts need it; plain text is the default."""
+    schema = {"type": "object", "additionalProperties": False}
+    given = {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": schema}}
+    user = {"role": "user", "content": "hi"}
+
+    assert {"format": {"type": "json_schema", "schema": schema}} == body(
+        user, response_format=given
+    )["output_config"]
+    assert "output_config" not in body(user, response_format={"type": "text"})
+
+
 def test_images() -> None:
     """Given as data or by address."""
     urls = ("data:image/png;base64,aGk=", "https://example.test/a.png")

@@ -186,7 +186,7 @@ def test_an_unknown_dialect() -> None:
         ("anthropic", {"frequency_penalty": 0, "logprobs": False, "seed": 1}, ""),
         ("anthropic", {"frequency_penalty": 0.5}, "anthropic does not know 'frequency_penalty'"),
         ("anthropic", {"logprobs": True}, "anthropic does not know 'logprobs'"),
-        ("anthropic", {"response_format": {"type": "json_object"}}, "does not know 'response_form"),
+        ("anthropic", {"response_format": {"type": "json_object"}}, "with a JSON Schema only"),
         ("anthropic", {"max_tokens": None}, "has to be told how long an answer may be"),
     ],
 )

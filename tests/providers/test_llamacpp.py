@@ -134,8 +134,16 @@ def test_any_client_is_told_the_same(served: LlamaCppProvider, dialect: str) -> 
     assert there.served_as() == served.served_as()
 
 
-@pytest.mark.parametrize("text", ["Where is my parcel 88213?", "When are you open?"])
-def test_two_languages_one_answer(served: LlamaCppProvider, text: str) -> None:
+@pytest.mark.parametrize(
+    ("question", "params", "called"),
+    [
+        (QUESTIONS[2], {}, []),
+        (QUESTIONS[3], {"tool_choice": "required", "max_tokens": 200}, ["refund_order"]),
+    ],
+)
+def test_two_languages_one_answer(
+    served: LlamaCppProvider, question: str, params: dict[str, Any], called: list[str]
+) -> None:
     """llama.cpp speaks the Anthropic messages API too: asked by it, the model says the same, calls
     the same and counts the same."""
     found = []
@@ -153,9 +161,8 @@ def test_two_languages_one_answer(served: LlamaCppProvider, text: str) -> None:
         there.start()
         line = there.connect()
         system = {"role": "system", "content": "You work for a help desk."}
-        one = line.complete(
-            replace(request(text), messages=(system, *request(text).messages), tools=TOOLS)
-        )
+        asked, tools = request(question, **params), TOOLS if called else ()
+        one = line.complete(replace(asked, messages=(system, *asked.messages), tools=tools))
         line.close()
         calls = [(call.name, json.loads(call.arguments_text)) for call in one.tool_calls]
         counts = (one.usage.prompt_tokens, one.usage.completion_tokens)
@@ -163,6 +170,7 @@ def test_two_languages_one_answer(served: LlamaCppProvider, text: str) -> None:
         assert one.ttft_s is not None
 
     assert found[0] == found[1]
+    assert called == [name for name, _ in found[0][1]]
 
 
 def test_too_long_a_prompt_is_refused(served: LlamaCppProvider) -> None:

@@ -156,7 +156,7 @@ def _engine(config: _config.JudgeConfig, folder: Path) -> Iterator[CompletionEng
     from pytest_quantguard._run import Run
 
     variant, run = config.variant, Run.begin()
-    servers = Servers(run, "main")
+    servers = Servers(run)
     try:
         provider = servers.provider(variant, Registry().providers.get(variant.provider))
     except (LookupError, ValueError) as error:

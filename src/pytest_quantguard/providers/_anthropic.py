@@ -15,8 +15,8 @@ from pytest_quantguard.types import CompletionRequest, Json
 
 KNOWN = frozenset(
     {
-        *("max_completion_tokens", "max_tokens", "parallel_tool_calls", "stop", "temperature"),
-        *("tool_choice", "top_p"),
+        *("max_completion_tokens", "max_tokens", "parallel_tool_calls", "response_format"),
+        *("stop", "temperature", "tool_choice", "top_p"),
     }
 )
 """Parameters of the OpenAI chat API that have a counterpart."""
@@ -54,6 +54,9 @@ def misfit(request: CompletionRequest) -> str:
         for call in message.get("tool_calls") or []:
             if _input(call) is None:
                 return "takes only tool calls whose arguments are a JSON object"
+    given = request.params.get("response_format")
+    if given and given.get("type") != "text" and _format(given) is None:
+        return "takes a 'response_format' with a JSON Schema only; give it one of type json_schema"
     return ""
 
 
@@ -75,6 +78,7 @@ def encode(body: Json) -> Json:
         "stop_sequences": [body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop"),
         "tools": [_tool(tool.get("function") or {}) for tool in tools],
         "tool_choice": _tool_choice(body) if tools else None,
+        "output_config": _format(body.get("response_format") or {}),
     }
     return {name: value for name, value in found.items() if value not in (None, "", [])}
 
@@ -172,6 +176,15 @@ def _tool_choice(body: Json) -> Json | None:
     if body.get("parallel_tool_calls") is False and found["type"] != "none":
         found["disable_parallel_tool_use"] = True
     return found
+
+
+def _format(given: Json) -> Json | None:
+    """Return what constrains the answer; None for anything but a JSON Schema."""
+    named = given.get("json_schema")
+    schema = named.get("schema") if isinstance(named, dict) else None
+    if given.get("type") != "json_schema" or not isinstance(schema, dict):
+        return None
+    return {"format": {"type": "json_schema", "schema": schema}}
 
 
 # --- what comes back --------------------------------------------------------------------

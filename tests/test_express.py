@@ -1,0 +1,101 @@
+"""Golden items that simply pass are reported directly; whoever looks on gets the whole ceremony."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gate_project import GateProject, quantized, speaks
+from scripted_server import ScriptedServer
+
+LISTENER = """
+import json, pathlib
+SEEN, SETUPS = [], []
+def pytest_runtest_logreport(report):
+    SEEN.append([
+        str(report.nodeid), list(report.location), report.when, report.outcome,
+        sorted(report.keywords), bool(getattr(report, "start", 0)),
+    ])
+def pytest_unconfigure():
+    seen = [one for one in SEEN if not one[0].startswith("quantguard::")]
+    pathlib.Path("seen.json").write_text(json.dumps([seen, SETUPS]))
+"""
+WATCHER = "def pytest_runtest_setup(item): SETUPS.append(str(item.nodeid))\n"
+
+
+@pytest.fixture
+def seen(tmp_path):
+    """Run a small project with a conftest.py; return the reports and the set-ups that it saw."""
+    with ScriptedServer(default=speaks(quantized)) as server:
+        project = GateProject(tmp_path, server)
+        project.golden(3, critical=True)
+
+        def run(conftest: str, *options: str) -> tuple[list[list[object]], list[str]]:
+            project.write("conftest.py", conftest)
+            project.run("--quant-underpowered=allow", *options)
+            return json.loads((tmp_path / "seen.json").read_text())
+
+        yield run
+
+
+def direct(reports):
+    """Return the items whose call was reported directly: pytest's own reports know their start."""
+    return [str(one[0]).split("::")[1] for one in reports if one[2] == "call" and not one[5]]
+
+
+def told(reports):
+    """Return what others see of reports."""
+    return [one[:5] for one in reports]
+
+
+def test_items_that_pass_report_all_that_pytest_does(seen):
+    """Same ids, places, phases, outcomes and keywords, in the same order, on both ways.
+
+    faq-0 is critical and regresses, so that it fails: pytest itself tells of that.
+    """
+    quick, _ = seen(LISTENER)
+    long, setups = seen(LISTENER + WATCHER)
+
+    assert ["faq-1", "faq-2"] == direct(quick)
+    assert [] == direct(long)
+    assert told(quick) == told(long)
+    assert 9 == len(quick)
+    assert ["faq-0", "faq-1", "faq-2"] == [one.split("::")[1] for one in setups]
+
+
+def test_a_mark_of_others_is_honoured(seen):
+    """A conftest.py that skips a golden item is heard."""
+    skips = """
+def pytest_collection_modifyitems(items):
+    import pytest
+    items[1].add_marker(pytest.mark.skip(reason="not today"))
+"""
+    reports, _ = seen(LISTENER + skips)
+
+    assert "skipped" in {one[3] for one in reports if "faq-1" in one[0]}
+    assert ["faq-2"] == direct(reports)
+
+
+def test_options_that_show_the_phases_get_them(seen):
+    """--setup-show is about phases."""
+    reports, _ = seen(LISTENER, "--setup-show")
+
+    assert [] == direct(reports)
+
+
+def test_checks_of_the_users_go_the_long_way(seen):
+    """They may print or log, and pytest keeps that with the item."""
+    own = """
+from dataclasses import dataclass
+from typing import ClassVar
+from pytest_quantguard.checks.exact import Exact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mine(Exact):
+    pass
+def pytest_quantguard_register(registry):
+    registry.checks._things["exact"] = Mine
+"""
+    reports, _ = seen(LISTENER + own)
+
+    assert [] == direct(reports)
