@@ -55,6 +55,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer what is asked about the server."""
+        self.server.script.asked_about.append(dict(self.headers))
         found = self.server.script.pages.get(self.path)
         self.answer(404 if found is None else 200, json.dumps(found or {}))
 
@@ -126,6 +127,8 @@ class ScriptedServer:
         """Requests for each body, by its sha256."""
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
+        self.asked_about: list[dict[str, str]] = []
+        """Headers of questions about the server itself."""
         self.times: list[float] = []
         self.clients: set[Any] = set()
         self.in_flight = 0

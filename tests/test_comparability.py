@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_quantguard._comparability import Likeness, Told, likeness, thinks
+from pytest_quantguard._comparability import Likeness, Told, counted_alike, likeness, thinks
 from pytest_quantguard.pairs import Measurement, PairedMeasurement
-from pytest_quantguard.types import Source
+from pytest_quantguard.types import Completion, CompletionRequest, Source, Usage
 from pytest_quantguard.variants import Quantization, ServedAs, Variant
 
 URL = "http://127.0.0.1:1/v1"
@@ -98,7 +98,49 @@ def test_half_of_the_cases_against_none_is_gross(
 )
 def test_thoughts_are_apart_or_open_the_answer(text: str, reasoning: str, expected: bool) -> None:
     """Some servers tell them apart, others leave them in the text."""
-    assert expected is thinks(text, reasoning)
+    assert expected is thinks(Completion(text=text, reasoning=reasoning))
+
+
+def test_thoughts_that_are_only_counted_are_thoughts() -> None:
+    """Hosted services hide them, and bill them."""
+    assert thinks(Completion(text="42", usage=Usage(reasoning_tokens=12)))
+    assert not thinks(Completion(text="42", usage=Usage(reasoning_tokens=0)))
+
+
+# --- tokens of the prompt -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "alike"),
+    [
+        ((26, None), (26, None), True),
+        ((26, None), (None, None), True),
+        ((26, None), (42, None), False),
+        ((26, None), (42, 16), False),
+        ((26, None), (10, 16), True),
+        ((26, 16), (26, 0), True),
+        ((26, 20), (6, 20), True),
+    ],
+)
+def test_prompt_tokens_from_a_cache_may_be_left_out(
+    ours: tuple[int | None, int | None], theirs: tuple[int | None, int | None], alike: bool
+) -> None:
+    """Of (read, found in the server's cache): one server counts both, another the first alone."""
+    each = [Usage(prompt_tokens=read, cached_tokens=found) for read, found in (ours, theirs)]
+
+    request = CompletionRequest(messages=({"role": "user", "content": "?"},))
+    assert alike is counted_alike(request, *each)
+    assert alike is counted_alike(request, *reversed(each))
+
+
+def test_tokens_of_images_are_not_compared() -> None:
+    """Servers cut a picture into tokens each in their own way; a text in parts is a text."""
+    each = [Usage(prompt_tokens=26), Usage(prompt_tokens=1042)]
+    text, image = {"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": "x"}}
+
+    for parts, alike in (([text], False), ([text, image], True)):
+        request = CompletionRequest(messages=({"role": "user", "content": parts},))
+        assert alike is counted_alike(request, *each)
 
 
 # --- one server twice ---------------------------------------------------------------------------

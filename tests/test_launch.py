@@ -261,7 +261,7 @@ def test_crash_is_told_with_the_end_of_the_log(launches: LaunchProject) -> None:
     run = launches.quick()
 
     assert run.verdicts == {"cand": "error"}
-    assert run.has("answers; the end of .quantguard/logs/cand.log:")
+    assert run.has("; the end of .quantguard/logs/cand.log:")
     assert "\x1b" not in run.output
     assert not any(line.lstrip().startswith("::error::") for line in run.output.splitlines())
     assert "| : :error::" in run.output

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from pytest_quantguard import _watchdog
+from pytest_quantguard._launched import prober
 from pytest_quantguard._server import CommandServer, unusable
 from pytest_quantguard.errors import LaunchError
-from pytest_quantguard.variants import Launch, Variant
+from pytest_quantguard.variants import Access, Launch, Variant
+from scripted_server import ScriptedServer
 
 PROGRAM = (sys.executable, str(Path(__file__).with_name("launched_program.py")))
 KEY = "sk-live-0123456789abcdef"
@@ -44,7 +46,7 @@ def server(tmp_path: Path) -> Iterator[Make]:
         )
         url = "http://127.0.0.1:{port}/v1"
         variant = Variant(name="m", provider="openai", model="m", base_url=url, launch=launch)
-        made.append(CommandServer(variant, secrets=(KEY,)))
+        made.append(CommandServer(variant, prober(variant), lambda: (KEY,)))
         return made[-1]
 
     yield make
@@ -229,6 +231,82 @@ def test_port_that_is_taken(server: Make) -> None:
     assert f"port {port} is taken" in text
 
 
+def test_port_of_a_server_that_still_loads(tmp_path: Path) -> None:
+    """It listens late: whoever comes first to the same port must not answer in its place."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def at_port(name: str, *arguments: str) -> CommandServer:
+        launch = Launch(command=(*PROGRAM, *arguments), port=port, log=str(tmp_path / name))
+        url = "http://127.0.0.1:{port}/v1"
+        variant = Variant(name=name, provider="openai", model="m", base_url=url, launch=launch)
+        return CommandServer(variant, lambda url: "")
+
+    one, other = at_port("one", "--port", "0"), at_port("other", "--port", "{port}")
+    start(one)  # it holds the port, without listening there yet
+    try:
+        assert f"port {port} is taken: another run starts a server" in refused(other)
+    finally:
+        one.stop()
+    try:
+        start(other)
+    finally:
+        other.stop()
+
+
+def test_answer_that_drips(server: Make) -> None:
+    """A probe ends in time, however slowly its answer comes."""
+    code = (
+        "import socket, sys, time\n"
+        "for _ in range(99):\n"
+        "    with socket.create_server(('127.0.0.1', int(sys.argv[1]))) as here:\n"
+        "        line = here.accept()[0]\n"
+        "        line.sendall(b'HTTP/1.1 200 OK\\r\\n')\n"
+        "        try:\n"
+        "            while True:\n"
+        "                line.sendall(b'x')\n"
+        "                time.sleep(0.05)\n"
+        "        except OSError:\n"
+        "            pass\n"
+    )
+    launch = Launch(command=(sys.executable, "-c", code, "{port}"), ready="/health")
+    variant = Variant(name="m", provider="openai", model="m", launch=launch)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    drips = subprocess.Popen([*launch.command[:-1], str(port)])
+    try:
+        probe = prober(variant, longest_s=0.3)
+        said = ""
+        while "within" not in said and "time" not in said:
+            said = probe(f"http://127.0.0.1:{port}/v1")
+    finally:
+        drips.kill()
+        drips.wait()
+
+    assert said.startswith("no answer")
+
+
+def test_probe_is_let_in_like_the_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the key of a command, in the dialect's header, and further headers."""
+    monkeypatch.setenv("MY_TEAM", "team-2718-2818")
+    access = Access(
+        api_key_command=(sys.executable, "-c", "print('sk-of-a-vault-314159')"),
+        headers={"X-Team": {"$env": "MY_TEAM"}},
+    )
+    launch = Launch(command=("serve",), ready="/health?deep=1")
+    variant = Variant(
+        name="m", provider="openai", model="m", dialect="azure", access=access, launch=launch
+    )
+    with ScriptedServer() as there:
+        there.pages["/health?deep=1"] = {"status": "ok"}
+        ready = prober(variant)(there.url)
+
+    assert ready == ""
+    seen = {name.lower(): value for name, value in there.asked_about[0].items()}
+    assert seen["api-key"] == "sk-of-a-vault-314159"
+    assert seen["x-team"] == "team-2718-2818"
+
+
 # --- it ends by itself, or does not want to ---------------------------------------------
 
 
@@ -290,7 +368,7 @@ def test_server_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
         f"log={str(tmp_path / 'm.log')!r})\n"
         "url = 'http://127.0.0.1:{port}/v1'\n"
         "one = CommandServer(Variant(name='m', provider='openai', model='m', base_url=url, "
-        "launch=launch))\n"
+        "launch=launch), lambda url: '')\n"
         "one.start(threading.Event())\n"
         "print(one._process.pid, flush=True)\n"
         "time.sleep(600)\n"
@@ -322,6 +400,14 @@ def test_log_is_hostile(server: Make) -> None:
     assert not any(line.lstrip().startswith(("::", "##")) for line in text.splitlines())
     assert "##[" not in text
     assert len(text) < 4000
+
+
+def test_number_of_a_gpu_is_no_secret(server: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would blot out every other number of the message."""
+    monkeypatch.setenv("GPU", "3")
+    one = server("--exits", "3", env={"CUDA_VISIBLE_DEVICES": {"$env": "GPU"}})
+
+    assert "ended with code 3 before" in refused(one)
 
 
 def test_long_log_is_shown_from_its_end(server: Make) -> None:

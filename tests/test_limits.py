@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gate_project import GateProject, speaks, truthful
+from gate_project import GateProject
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._complete import CompletionEngine, Job
 from pytest_quantguard._limits import Ledger, Limits, Purse, cost_bound, prompt_tokens
@@ -111,20 +111,158 @@ def test_cost_is_held_until_it_is_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "cost"),
+    ("error", "paid"),
     [
-        (TransportError("cut off"), 13.0),
-        (TransportError("refused", connected=False), 0.0),
-        (TransportError("429", retry_after_s=0.0), 0.0),
-        (RefusedError("400", status=400), 0.0),
+        (TransportError("cut off"), True),
+        (TransportError("refused", connected=False), False),
+        (TransportError("429", retry_after_s=0.0), False),
+        (RefusedError("400", status=400), False),
     ],
 )
-def test_what_failed_may_have_been_paid_for(tmp_path: Path, error: Exception, cost: float) -> None:
+def test_what_failed_may_have_been_paid_for(tmp_path: Path, error: Exception, paid: bool) -> None:
     """An exchange that broke off counts in full; one that never took place, or was refused, not."""
     limits = Limits(cost=1e9)
     ledger = Ledger(tmp_path, limits)
     purse = Purse(ledger, limits, variant(price=PRICE))
-    bound = purse.take(asks("", max_tokens=13 - prompt_tokens(asks(""))) if False else asks("x"))
+    bound = purse.take(asks("x", max_tokens=5))
     purse.settle(bound, None, error)
 
-    assert ledger._read().cost == (bound if cost else 0.0)
+    assert ledger._read().cost == (bound if paid else 0.0)
+    assert ledger._read().held == 0.0
+
+
+def test_answers_cost_what_the_server_counted(tmp_path: Path) -> None:
+    """Where it does not count them, they cost their bound."""
+    limits = Limits(cost=1e9)
+    ledger = Ledger(tmp_path, limits)
+    purse = Purse(ledger, limits, variant(price=PRICE))
+    counted = Usage(prompt_tokens=3, completion_tokens=4)
+    bounds = [purse.take(asks("x", max_tokens=5)) for _ in range(2)]
+    purse.settle(bounds[0], Completion(text="", usage=counted), None)
+    assert ledger._read().cost == 7
+    purse.settle(bounds[1], Completion(text=""), None)
+
+    assert ledger._read().cost == 7 + bounds[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "params", "lacks"),
+    [({}, {"max_tokens": 5}, "price"), ({"price": PRICE}, {}, "max_tokens")],
+)
+def test_without_a_bound_nothing_is_asked(
+    tmp_path: Path, given: dict[str, Price], params: dict[str, int], lacks: str
+) -> None:
+    """A turn of a conversation, which no plan could look at, is refused when it comes."""
+    limits = Limits(cost=1.0)
+    purse = Purse(Ledger(tmp_path, limits), limits, variant(**given))
+
+    with pytest.raises(LimitError, match=lacks):
+        purse.take(asks("x", **params))
+
+
+# --- the engine -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+def test_no_request_more_than_allowed(server: ScriptedServer, tmp_path: Path) -> None:
+    """Second attempts count; the rest fails with one sentence, and what is cached is had."""
+    server.replies.extend([answers(429, Retry_After="0"), says("fine")] * 5)
+    run = Run(id="r", started=0.0, folder=tmp_path)
+    one = variant(base_url=server.url, concurrency=4, timeout_s=5.0)
+    jobs = [Job(variant="a", request=asks(f"case {i}")) for i in range(40)]
+    cache = CompletionCache(tmp_path / "cache")
+
+    def engine() -> CompletionEngine:
+        limits = Limits(requests=25)
+        return CompletionEngine(
+            cache, {"a": OpenAIProvider(one)}, {"a": one}, run=run, limits=limits
+        )
+
+    first = engine()
+    first.plan(jobs)
+    first.start()
+    found = [first.get(job) for job in jobs]
+    had = [answer for answer in found if answer.completion]
+    said = {str(answer.error) for answer in found if answer.error}
+    first.close()
+    second = engine()  # such as that of another worker
+    assert server.requests == 25
+    assert 15 <= len(had) <= 20
+    assert len(said) == 1
+    assert "all 25 requests that the run may make have been made" in said.pop()
+    assert first.limited()
+    assert second.get(jobs[found.index(had[0])]).cached
+    second.close()
+    cache.close()
+
+
+# --- the gate ---------------------------------------------------------------------------
+
+
+def priced(project: GateProject, **more: object) -> None:
+    both = {
+        "provider": "openai",
+        "base_url": project.server.url,
+        "concurrency": 4,
+        "price": {"input": 1, "output": 2},
+    }
+    arms = {name: {**both, "model": name} for name in ("base", "cand")}
+    project.config(project.server.url, variants=arms, **more)
+
+
+def test_a_plan_that_is_too_large_is_refused(project: GateProject) -> None:
+    """The plan is printed with the numbers; nothing is sent, in workers neither."""
+    priced(project)
+    run = project.run("--quant-max-requests=119")
+
+    assert (run.code, project.server.requests) == (4, 0)
+    run.has(
+        "plan: base: 60 to ask (0 cached), at most",
+        "the run may need 120 requests (base 60, cand 60), and may make 119",
+        "nothing was sent",
+    )
+    run = project.run("--quant-max-cost=100", "-n2")
+
+    assert (run.code, project.server.requests) == (4, 0)
+    run.has("golden/faq.quant.yaml:2: case 'faq-0' has no max_tokens", "and 57 more cases")
+
+
+def test_further_runs_count_and_the_option_wins(project: GateProject) -> None:
+    """Critical cases may be asked twice more, which the configuration's limit does not allow."""
+    priced(project, limits={"requests": 130, "cost": 0.01}, request={"max_tokens": 4})
+    project.golden(40, critical=True)
+    run = project.run("--quant-underpowered=allow")
+
+    assert (run.code, project.server.requests) == (4, 0)
+    run.has("the run may need 240 requests", "at most 80 more as needed", "may make 130")
+    run = project.run("--quant-underpowered=allow", "--quant-max-requests=240")
+
+    assert project.server.requests == 80
+    run.has("quantguard: plan: in all at most 240 requests, cost at most 0.")
+    assert run.verdicts["cand"] != "error"
+
+
+def test_a_limit_that_is_reached_is_an_error(project: GateProject) -> None:
+    """Second attempts use the requests up: whatever the rest says, there is no PASS."""
+    project.server.replies.append(answers(500))
+    priced(project, policies={"max_errors": 50})
+    run = project.run("--quant-max-requests=120")
+
+    assert (run.code, project.server.requests) == (1, 120)
+    assert run.verdicts == {"cand": "error"}
+    run.has("a limit of the run is reached: all 120 requests that the run may make have been made")
+
+
+def test_limits_are_positive_and_finite() -> None:
+    """An option with another number is a usage error, not a limit that nothing meets."""
+    from pytest_quantguard.plugin import _more_than_nothing
+
+    for text in ("0", "-1", "nan", "inf", "x"):
+        with pytest.raises(ValueError):  # noqa: PT011  argparse takes it from here
+            _more_than_nothing(float)(text)
+    assert math.isclose(_more_than_nothing(float)("0.5"), 0.5)

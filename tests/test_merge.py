@@ -17,7 +17,7 @@ from pytest_quantguard._shard_file import read
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.reporters.json import to_json
 from pytest_quantguard.variants import Launch
-from pytest_quantguard.verdicts import Budget
+from pytest_quantguard.verdicts import Budget, Verdict
 from shard_files import World, completion
 
 OK, FAILED, USAGE, INCONCLUSIVE = 0, 1, 4, 10
@@ -43,8 +43,10 @@ def merged(tmp_path, monkeypatch, capsys):
 
 
 def facts(report):
-    """Return a report without when and where it was made."""
+    """Return a report without when and where it was made: throughput is about one machine."""
     data = to_json(report)
+    for told in data["results"]["extra"]["quantguard"]["candidates"]:
+        told["readings"] = [r for r in told["readings"] if r["group"]["metric"] != "throughput"]
     data["results"]["summary"] = None
     found = data["results"]["extra"]["quantguard"]["provenance"]
     for key in ("started", "seconds"):
@@ -73,6 +75,38 @@ def test_merged_shards_have_the_report_of_one_run(world, tmp_path, of):
     assert facts(world.report()) == facts(report)
     assert {"fail"} < {row.verdict.value for c in report.candidates for row in c.budgets}
     assert [*range(1, of + 1)] == [told["shard"] for told in report.provenance["shards"]]
+
+
+def test_throughput_is_about_one_machine(world, tmp_path):
+    """Two machines have minutes of their own; the only shard of a run is a run."""
+
+    def told(of):
+        report = merge([read(p, p.name) for p in world.shards(tmp_path, of)], world.terms.metrics)
+        return {r.group.metric for r in report.candidates[0].readings}
+
+    assert {"throughput"} == told(1) - told(2)
+
+
+def test_times_are_judged_where_every_shard_asked_both_at_once(world, tmp_path):
+    """All shards together seem to overlap when each asked one arm after the other, in its turn."""
+    paths = world.shards(tmp_path, 2)
+
+    def rows():
+        report = merge([read(path, path.name) for path in paths], world.terms.metrics)
+        found = [row for c in report.candidates for row in c.budgets]
+        return [row for row in found if row.metric == "latency_p50"]
+
+    assert {Verdict.PASS} == {row.verdict for row in rows()}
+
+    def later(data):
+        for one in data["evidence"][0]["measurements"]:
+            one["baseline"]["asked_at"] += 150 * (data["shard"] - 1)
+            one["candidate"]["asked_at"] += 150 * data["shard"]
+
+    for path in paths:
+        changed(path, later)
+    assert [Verdict.INCONCLUSIVE, Verdict.PASS] == [row.verdict for row in rows()]
+    assert "one after the other" in rows()[0].reason
 
 
 def test_both_texts_of_regressed_cases_come_along(world, tmp_path):
@@ -233,6 +267,25 @@ def test_servers_that_serve_two_models_are_refused(world, tmp_path):
         merge([read(path, path.name) for path in paths], world.terms.metrics)
 
 
+def test_what_servers_said_to_some_machine_counts(world, tmp_path):
+    """A server that is silent elsewhere takes nothing back; a parameter is honoured by all."""
+    paths = world.shards(tmp_path, 3)
+
+    def silent(data):
+        data["asked"]["served_as"]["int4"] = {"model": None, "models": []}
+        data["asked"]["probes"] = {"base": {"x": ["honoured", ""]}, "int4": {"x": ["honoured", ""]}}
+
+    for path in paths[1:]:
+        changed(path, silent)
+    changed(paths[1], lambda d: d["asked"]["probes"].update(int4={"x": ["ignored", ""]}))
+    report = merge([read(path, path.name) for path in paths[::-1]], world.terms.metrics)
+
+    assert "Q4_K" == report.provenance["served_as"]["int4"]["quantization"]
+    assert {"int4": Verdict.NOT_COMPARABLE} == {
+        c.variant.name: c.verdict for c in report.candidates if c.variant.name == "int4"
+    }
+
+
 def test_terms_that_no_digest_tells_of_are_compared_all_the_same(world, tmp_path):
     """A file that was changed by hand does not get its way."""
     paths = world.shards(tmp_path, 3)
@@ -289,6 +342,7 @@ def test_foreign_files_are_refused(tmp_path, content, sentence):
         (lambda d: first(d).update(weight=10**400), "a number above 1e\\+15"),
         (lambda d: d["evidence"][0]["measurements"][0].update(case="new"), "it measures 1 cases"),
         (lambda d: d["completions"].update(x={"text": 1}), "completions"),
+        (lambda d: d["asked"].update(probes={"base": {"tools": ["fine", ""]}}), 'tools is "fine"'),
     ],
 )
 def test_a_shard_that_contradicts_itself_is_refused(tmp_path, change, sentence):

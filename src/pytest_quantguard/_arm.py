@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_quantguard._comparability import thinks
+from pytest_quantguard._comparability import counted_alike
 from pytest_quantguard._drive import Drive
 from pytest_quantguard._judging import Given, Judge, judged, reads_timing
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import CheckError, ProviderError
-from pytest_quantguard.types import Completion, GoldenCase, Json, Outcome, Role
+from pytest_quantguard.types import (
+    Completion,
+    CompletionRequest,
+    GoldenCase,
+    Json,
+    Outcome,
+    Role,
+    Usage,
+)
 
 _FINGERPRINT = 100
 """Longest fingerprint that is kept, in characters."""
@@ -47,11 +55,6 @@ class Arm:
         """What was judged, repeat by repeat."""
         return self.drives or self.completions
 
-    def same_question(self, other: Arm) -> bool:
-        """Tell whether both arms were asked the same first: a test may ask what it likes."""
-        ours, theirs = self.drives, other.drives
-        return not (ours and theirs) or ours[0].turns[0].request == theirs[0].turns[0].request
-
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """What the server put on its answers to tell its builds apart: each once, clean."""
@@ -65,14 +68,13 @@ class Arm:
         return tuple(dict.fromkeys(one_line(f, _FINGERPRINT) for f in found if f))
 
     @property
-    def reasoned(self) -> float:
-        """Share of the completions, in [0, 1], that came with thoughts, apart or in the text."""
-        found = [thinks(c.text, c.reasoning) for c in self.completions]
-        return sum(found) / len(found) if found else 0.0
+    def usage(self) -> Usage:
+        """What the server counted in the first answer."""
+        return self.completions[0].usage if self.completions else Usage()
 
-    @property
-    def prompt_tokens(self) -> int | None:
-        return self.completions[0].usage.prompt_tokens if self.completions else None
+    def asked(self, case: GoldenCase) -> CompletionRequest:
+        """Return what it was asked first."""
+        return self.drives[0].turns[0].request if self.drives else case.request
 
 
 def found_in(arm: Arm, case: GoldenCase, check: str, judge: Judge) -> Outcome:
@@ -112,15 +114,16 @@ def _untimed(*arms: Arm) -> str:
 
 
 def incomparable(
-    check: str, judge: Judge, baseline: Arm, candidate: Arm
+    case: GoldenCase, check: str, judge: Judge, baseline: Arm, candidate: Arm
 ) -> tuple[Role, str] | None:
     """Return which arm's answer is to another question, or of another run, and why; else None."""
-    tokens = (baseline.prompt_tokens, candidate.prompt_tokens)
-    alike = baseline.same_question(candidate)
-    if alike and None not in tokens and tokens[0] != tokens[1]:
+    asked = baseline.asked(case)
+    same = asked == candidate.asked(case)  # a test that asks for itself may ask what it likes
+    if same and not counted_alike(asked, baseline.usage, candidate.usage):
         return "candidate", (
-            f"the same prompt is {tokens[0]} tokens for the baseline and {tokens[1]} for the "
-            "candidate: another chat template, tokenizer or hidden system prompt"
+            f"the same prompt is {baseline.usage.prompt_tokens} tokens for the baseline and "
+            f"{candidate.usage.prompt_tokens} for the candidate: another chat template, tokenizer "
+            "or hidden system prompt"
         )
     if reads_timing(judge) and not (baseline.live and candidate.live):
         role: Role = "baseline" if candidate.live else "candidate"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_quantguard._cache import CompletionCache
     from pytest_quantguard._complete import CompletionEngine, Job
     from pytest_quantguard._config import GateConfig
+    from pytest_quantguard._progress import Snapshot
     from pytest_quantguard._registry import Registry
     from pytest_quantguard._run import Run
     from pytest_quantguard.contracts import Provider
@@ -100,9 +101,7 @@ class Asking:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return keys and the like, which may stand in nothing that is shown or written."""
-        asked = self._settings.asked.values()
-        keys = (os.environ.get(v.api_key_env, "") for v in asked if v.api_key_env)
-        return tuple(filter(None, (*keys, *secrets_of(asked))))
+        return secrets_of(self._settings.asked.values())
 
     def __dir__(self) -> list[str]:
         # Whoever lists the attributes by reading them must not open the cache or build the engine.
@@ -190,6 +189,15 @@ class Asking:
         self.remarks += omissions(cases, arms)
         return refusals(cases, arms, self._settings.places)
 
+    def judges_unfit(self, samples: Iterable[tuple[str, GoldenCase]]) -> list[str]:
+        """Say what judges cannot be asked; each sample is a judge's lane and one question."""
+        found = []
+        for name, case in samples:
+            provider = {name: self.providers[name]}
+            found += refusals([case], provider, self._settings.places)
+            self.remarks += omissions([case], provider)
+        return found
+
     def _plan_turns(self, cases: Sequence[GoldenCase]) -> None:
         """Plan what a turn may turn out to need: a server is not started again for a few."""
         turns = self._servers.turns()
@@ -231,8 +239,25 @@ class Asking:
             exclusive = [name for name in launched if self._settings.asked[name].exclusive]
             at_once = [name for name in launched if name not in exclusive]
             self._servers.want([*at_once, *(name for name in exclusive if name in due)])
-            problems += self._unready(at_once)
+            problems += self._unready(self._settled(at_once))
         return problems
+
+    def _settled(self, names: Sequence[str]) -> list[str]:
+        """Wait for servers, as far as that makes sense: one that does not come ends the run."""
+        progress = self.engine.progress
+        try:
+            return self._servers.settled(names, progress.waiting if progress else lambda: None)
+        finally:
+            if progress is not None:
+                progress.over()
+
+    def snapshot(self) -> Snapshot:
+        """Return how far everything is, and what it waits for."""
+        return replace(self.engine.snapshot(), waits=self.starting())
+
+    def starting(self) -> str:
+        """Say which of the run's own servers are being started by this process."""
+        return self._servers.starting()
 
     def _unready(self, names: Iterable[str], *, start: bool = True) -> list[str]:
         problems = []
@@ -250,7 +275,7 @@ class Asking:
     def keep_servers(self) -> None:
         """Start and end the run's own servers from now on, where that is this process's part."""
         if self._keeps:
-            self._servers.keep(self.secrets)
+            self._servers.keep(lambda: self.secrets)
 
     def worker_ended(self, worker: str) -> None:
         """Let go of the servers that a process needed which is gone."""

@@ -84,6 +84,8 @@ class Pace:
         self._trial: _Trial | None = None
         self._queued = False
         self._step = 1.0 if places <= _WINDOW else 2.0
+        self._quiet = 1
+        """Windows since waiting was last too long: the more of them, the more is dared."""
         self._patience = self._skip = 0
         self._waits: list[float] = []
         self._took = self._inside = 0.0
@@ -141,13 +143,15 @@ class Pace:
         self._trial = None
         best = min(best, wait)
         if wait > max(_WELL_ABOVE * best, best + _NOTABLE_S) and self.places > 1:
+            self._quiet = 1
             if self._skip > 0:
                 self._skip -= 1
             else:
                 self._trial = _Trial(self.open, rate, inside, wait)
                 self.open = max(1.0, round(self.open * self._share(best)))
         elif self._queued:
-            self.open = min(self._places, self.open + self._step)
+            self.open = min(self._places, self.open + self._step * self._quiet)
+            self._quiet += 1
         self._begin(now)
         return best
 

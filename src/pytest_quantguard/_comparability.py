@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_quantguard.pairs import PairedMeasurement
-from pytest_quantguard.types import Role, Source
+from pytest_quantguard.types import Completion, CompletionRequest, Role, Source, Usage
 from pytest_quantguard.variants import Quantization, ServedAs, Variant
 
 Support = Literal["honoured", "ignored", "refused", "unknown"]
@@ -31,6 +31,9 @@ _ROLES: tuple[Role, ...] = ("baseline", "candidate")
 
 # Q8_0, Q4_K - Medium, IQ4_NL, F16, BF16, MXFP4, FP8, int4, W4A16: the first number is the bits.
 _BITS = re.compile(r"(?:^|[^a-z0-9])(?:iq|tq|q|bf|f|mxfp|nvfp|fp|int|w)(\d{1,2})(?!\d)", re.I)
+
+# A scheme of GGUF names the bits of the weights; that of others may name what they compute with.
+_GGUF = re.compile(r"(?:iq|tq|q)(\d)_", re.I)
 
 # vLLM's ends in a hash over its configuration, the quantization included; hosted services have one
 # for each deployment. Ollama's is the same everywhere, and llama.cpp's is its build.
@@ -98,20 +101,38 @@ def quantization_note(declared: Quantization, served: ServedAs) -> tuple[str, st
     reported = served.quantization
     if not reported:
         return "not verifiable: the server does not say", None
-    match = _BITS.search(reported)
-    if match is None or declared.weight_bits is None:
+    match, named = _BITS.search(reported), _GGUF.match(declared.scheme)
+    bits = int(named[1]) if declared.weight_bits is None and named else declared.weight_bits
+    if match is None or bits is None:
         return f"the server says {reported}", None
-    if int(match[1]) == declared.weight_bits:
+    if int(match[1]) == bits:
         return f"confirmed by the server: {reported}", None
     return (
         f"contradicted by the server: {reported}",
-        f"declared as {declared.weight_bits} bit, but the server says {reported}",
+        f"declared as {bits} bit, but the server says {reported}",
     )
 
 
-def thinks(text: str, reasoning: str) -> bool:
-    """Tell whether a model thought before it answered: apart, or in the answer itself."""
-    return bool(reasoning.strip()) or text.lstrip().startswith(("<think>", "<thinking>"))
+def thinks(completion: Completion) -> bool:
+    """Tell whether a model thought before it answered: apart, counted, or in the answer itself."""
+    if completion.reasoning.strip() or completion.usage.reasoning_tokens:
+        return True
+    return completion.text.lstrip().startswith(("<think>", "<thinking>"))
+
+
+def counted_alike(request: CompletionRequest, ours: Usage, theirs: Usage) -> bool:
+    """Tell whether two servers may have read the same prompt, as far as they count its tokens.
+
+    Some leave out what they found in their own cache. Images and sound each counts in its way:
+    with such a part anything goes.
+    """
+    counts = [(u.prompt_tokens, u.cached_tokens or 0) for u in (ours, theirs)]
+    each = [{read, read + found} for read, found in counts if read is not None]
+    if len(each) < 2 or not each[0].isdisjoint(each[1]):
+        return True
+    contents = [message.get("content") for message in request.messages]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return any(not isinstance(part, dict) or part.get("type") != "text" for part in parts)
 
 
 def fingerprints(measurements: Iterable[PairedMeasurement], role: Role) -> dict[str, int]:

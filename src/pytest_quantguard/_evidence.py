@@ -184,9 +184,7 @@ class Examiner:
             return Measurement(answered=arm.error is None, timed_out=late)
         price = self.prices.get(variant)
         found = measurement(arm.completions, declines, live=arm.live, price=price)
-        found = replace(
-            found, fingerprints=arm.fingerprints, signed=arm.signed, reasoned=arm.reasoned
-        )
+        found = replace(found, fingerprints=arm.fingerprints, signed=arm.signed)
         if arm.drives and found.cost is not None:  # a repeat costs what all its turns cost
             found = replace(found, cost=found.cost * len(arm.completions) / len(arm.drives))
         return found
@@ -198,7 +196,7 @@ class Examiner:
         answers = [self.ask(reference_job(case, variant)) for variant in (self.baseline, name)]
         errors = [self._safe(str(answer.error)) if answer.error else "" for answer in answers]
         scored = [answer.completion for answer in answers if answer.completion is not None]
-        if len(scored) == 2 and (reason := not_one_reference(*scored)):
+        if len(scored) == 2 and (reason := not_one_reference(case.request, *scored)):
             errors = [reason, reason]
         if any(errors):
             pairs = zip(found, errors, strict=True)
@@ -231,7 +229,7 @@ class Examiner:
                 mishap(arm.role, type(wrong).__name__, str(wrong))
         if baseline.error or baseline.fault or candidate.fault:
             return  # without a baseline there is nothing to compare with
-        if unlike := incomparable(check, judge, baseline, candidate):
+        if unlike := incomparable(case, check, judge, baseline, candidate):
             mishap(unlike[0], "NotComparable", unlike[1])
             return
         try:

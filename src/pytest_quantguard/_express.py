@@ -36,17 +36,18 @@ class Express:
     """The hooks that run such items; one for each run."""
 
     def __init__(self, config: pytest.Config) -> None:
+        gc.unfreeze()
         self._ceremony = any(config.getoption(name, False) for name in _LOOKING)
         self._unwatched: dict[Path, bool] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Spare the garbage collector what was collected: much, and it stays to the end."""
+        """Spare the garbage collector the items, here and at pytest's end: much, and all alive.
+
+        They come into its sight again should the process begin another run.
+        """
         gc.freeze()
-        try:
-            return (yield)
-        finally:
-            gc.unfreeze()
+        return (yield)
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Examine an item and report it; None leaves it to pytest."""

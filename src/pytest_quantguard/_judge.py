@@ -73,7 +73,7 @@ def judge(
     max_errors: float = 0.01,
     evidence: EvidenceRule = "dual",
     latency: LatencyRule = "side-by-side",
-    exclusive: bool = False,
+    apart: bool = False,
     look: tuple[int, int] = (1, 1),
     interrupted: Sequence[str] = (),
     unselected: Collection[Group] = (),
@@ -96,7 +96,7 @@ def judge(
         max_errors: share of planned pairs, in [0, 1], that may end in a failed request.
         evidence: what a FAIL takes, ``dual`` or ``strict``; see `EvidenceRule`.
         latency: when times are judged, ``side-by-side`` or ``same-run``; see `LatencyRule`.
-        exclusive: True where the two servers could not run at once, whatever the clock says.
+        apart: True where the arms were not asked at the same time, whatever the clock says.
         look: number of this look at growing evidence, from 1, and how many there are. PASS then
             spends its error over the looks (O'Brien-Fleming); FAIL holds at every look.
         interrupted: sentences that say why the evidence as a whole cannot be trusted.
@@ -146,7 +146,7 @@ def judge(
         for row in rows
     ]
     measured = [budget for budget in budgets if budget.metric is not None]
-    times = Times.of(measurements, latency, exclusive=exclusive)
+    times = Times.of(measurements, latency, apart=apart)
     rows += metric_rows(
         measured,
         measurements,

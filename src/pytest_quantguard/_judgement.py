@@ -90,11 +90,13 @@ def candidate_reports(
     faults: Collection[str] = (),
     noise: Noise | None = None,
     look: tuple[int, int] = (1, 1),
+    apart: Collection[str] = (),
 ) -> list[CandidateReport]:
     """Judge the evidence that there is, by a plan of it.
 
     ``faults`` say why the evidence as a whole cannot be trusted; ``noise`` is what differs between
-    two runs of the baseline; ``look`` is as for `judge`.
+    two runs of the baseline; ``look`` is as for `judge`; ``apart`` are candidates that were not
+    asked at the same time as the baseline, whatever the clock says of the whole.
     """
     told = told_of(plan)
     budgets = [_tally.budget_from(data) for data in plan.get("budgets", ())]
@@ -123,7 +125,7 @@ def candidate_reports(
                 max_errors=terms.max_errors,
                 evidence=terms.evidence,
                 latency=terms.latency,
-                exclusive=terms.baseline.exclusive and variant.exclusive,
+                apart=variant.name in apart or (terms.baseline.exclusive and variant.exclusive),
                 look=look,
                 unselected=[Group(*names) for names in plan.get("unselected", ())],
                 incomparable=alike.reasons,

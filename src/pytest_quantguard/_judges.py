@@ -6,8 +6,10 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_quantguard._comparability import counted_alike
 from pytest_quantguard._evidence import jobs_of
 from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard.contracts import AsksJudge, Check, offers
@@ -101,6 +103,22 @@ class Judges:
                 if arm.name != self._settings.null and _same_model(arm, model.config.variant)
             ]
         return found
+
+    def samples(self, cases: Iterable[GoldenCase]) -> list[tuple[str, GoldenCase]]:
+        """Return, per judge and kind of check, its lane and a case that asks its first question.
+
+        The words of a question depend on the answers; what is asked of the server does not.
+        """
+        answers = (Completion(text="yes"),), (Completion(text="no"),)
+        found: dict[tuple[str, type], GoldenCase] = {}
+        for case in cases:
+            for check in self.checks_of(case):
+                kind = self.model(check.by).config.variant.name, type(check)
+                if kind not in found:
+                    with suppress(Exception):  # a check of the user's: it will say so itself
+                        request, _ = next(iter(check.foreseen(*answers, case)))
+                        found[kind] = replace(case, request=request)
+        return [(name, case) for (name, _), case in found.items()]
 
     def remarks(self) -> list[str]:
         """Return what a reader of the verdict should know about the judges."""
@@ -201,8 +219,8 @@ class Foresight:
             return  # nothing is judged without a baseline
         for name in self._candidates:
             candidate = self._answers(name, case)
-            tokens = [arm[0].usage.prompt_tokens for arm in (baseline, candidate) if arm]
-            if len(set(tokens)) > 1 and None not in tokens:
+            arms = [arm[0].usage for arm in (baseline, candidate) if arm]
+            if len(arms) == 2 and not counted_alike(case.request, *arms):
                 continue  # not comparable
             for check in self._judges.checks_of(case):
                 model = self._judges.model(check.by)

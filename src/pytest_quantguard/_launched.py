@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_quantguard._server import CommandServer, unusable
+from pytest_quantguard._server import CommandServer, Probe, unusable
 from pytest_quantguard._turns import Board, Keeper, Turn
-from pytest_quantguard.contracts import Choosy, Connection, Provider
+from pytest_quantguard.contracts import Choosy, Connection, Omitting, Provider, offers
 from pytest_quantguard.errors import LaunchError
 from pytest_quantguard.types import Completion, CompletionRequest, Json
 from pytest_quantguard.variants import ServedAs, Variant
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pytest_quantguard._run import Run
     from pytest_quantguard._turns import Host
+
+_POLL_S = 0.05
 
 Make = Callable[[Variant], Provider]
 """What makes a provider of a variant."""
@@ -59,10 +61,10 @@ class Servers:
         turn = self._turns[variant.name] = Turn(self._board, number, who, variant.name)
         return LaunchedProvider(variant, make, plain, turn)
 
-    def keep(self, secrets: tuple[str, ...] = ()) -> None:
+    def keep(self, secrets: Callable[[], tuple[str, ...]]) -> None:
         """Start and end servers from now on, whenever somebody needs them; safe to call twice.
 
-        ``secrets`` are what no message may hold.
+        ``secrets`` returns what no message may hold.
         """
         if self._board is None or self._keepers:
             return
@@ -91,6 +93,28 @@ class Servers:
         for name in names:
             if name in self._turns:
                 self._turns[name].want()
+
+    def settled(self, names: Sequence[str], meanwhile: Callable[[], None]) -> list[str]:
+        """Wait until the servers of variants are up, or one of them never will be.
+
+        ``meanwhile`` is called every now and then. Returns those of which it is known.
+        """
+        turns = {name: self._turns[name] for name in names}
+        while True:
+            broken = [name for name, turn in turns.items() if turn.fault() is not None]
+            if broken or not any(turn.open for turn in turns.values()):
+                return broken or list(names)
+            meanwhile()
+            time.sleep(_POLL_S)
+
+    def starting(self) -> str:
+        """Say which servers this process is starting, and for how long; empty when none."""
+        found = [keeper.starting for keeper in self._keepers if keeper.starting is not None]
+        if not found:
+            return ""
+        names = ", ".join(sorted(name for name, _ in found))
+        seconds = time.monotonic() - min(since for _, since in found)
+        return f"waiting for the server{'s' * (len(found) > 1)} of {names} ({seconds:.0f} s)"
 
     def unusable(self, name: str) -> str:
         """Say why a variant's command cannot be run; empty when it can, or there is none."""
@@ -183,7 +207,11 @@ class LaunchedProvider:
 
     def unfit(self, request: CompletionRequest) -> str:
         """Say why a request cannot be asked; empty when it can."""
-        return self._plain.unfit(request) if isinstance(self._plain, Choosy) else ""
+        return self._plain.unfit(request) if offers(self._plain, Choosy) else ""
+
+    def omitted(self, request: CompletionRequest) -> str:
+        """Say what of a request is not sent; empty when all is."""
+        return self._plain.omitted(request) if offers(self._plain, Omitting) else ""
 
     def fault(self, patience_s: float = 0.0) -> LaunchError | None:
         """Return why the server will not answer any more, or None; see `Turn.fault`."""
@@ -224,11 +252,31 @@ class _Counted:
 # --- what starts a server -------------------------------------------------------------------
 
 
-def _host(variant: Variant, make: Make, secrets: tuple[str, ...]) -> Host:
+_PROBE_S = 5.0
+"""Longest wait for one answer to whether a server is ready, in seconds."""
+
+
+def _host(variant: Variant, make: Make, secrets: Callable[[], tuple[str, ...]]) -> Host:
     if variant.launch is not None and variant.launch.command:
-        key = os.environ.get(variant.api_key_env or "", "").strip()
-        return CommandServer(variant, key=key, secrets=secrets)
+        return CommandServer(variant, prober(variant), secrets)
     return _InProcess(variant.name, make(variant))
+
+
+def prober(variant: Variant, *, longest_s: float = _PROBE_S) -> Probe:
+    """Return what asks a variant's server whether it is ready, as the questions will be asked.
+
+    With its key, headers and proxy; ``longest_s`` is the longest wait for one answer, in seconds.
+    """
+
+    def probe(url: str) -> str:
+        from pytest_quantguard.providers._dialects import dialect_of
+        from pytest_quantguard.providers._http import Reach, readiness
+
+        reach = Reach.of(replace(variant, base_url=url), dialect_of(variant.dialect))
+        ready = variant.launch.ready if variant.launch is not None else ""
+        return readiness(reach, ready, longest_s)
+
+    return probe
 
 
 class _InProcess:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from pytest_quantguard._comparability import counted_alike, thinks
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.pairs import Divergence, Measurement
-from pytest_quantguard.types import Completion, GoldenCase, Token
+from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Token
 from pytest_quantguard.variants import Price
 
 _TRUNCATED = "length"
@@ -39,7 +40,7 @@ def measurement(
         refused=_mean(map(declines, completions)) or 0.0,
         cost=_mean(costs),
         cached_tokens=_mean(c.usage.cached_tokens for c in completions),
-        reasoned=_mean(_reasoned(c) for c in completions) or 0.0,
+        reasoned=_mean(map(thinks, completions)) or 0.0,
         asked_at=_mean(c.asked_at or None for c in completions),
     )
 
@@ -69,10 +70,6 @@ class Declines:
         return found
 
 
-def _reasoned(completion: Completion) -> bool:
-    return bool(completion.reasoning or completion.usage.reasoning_tokens)
-
-
 def probability(tokens: Iterable[Token]) -> float | None:
     """Return the probability of a whole text, from its tokens' log-probs; None without any."""
     logprobs = [token.logprob for token in tokens]
@@ -80,7 +77,9 @@ def probability(tokens: Iterable[Token]) -> float | None:
     return math.exp(min(total, 0.0)) if logprobs and not math.isnan(total) else None
 
 
-def not_one_reference(baseline: Completion, candidate: Completion) -> str:
+def not_one_reference(
+    request: CompletionRequest, baseline: Completion, candidate: Completion
+) -> str:
     """Return why the probabilities of a reference are not of the same thing; empty if they are."""
     ours, theirs = ([token.text for token in c.tokens] for c in (baseline, candidate))
     if ours != theirs:
@@ -88,10 +87,10 @@ def not_one_reference(baseline: Completion, candidate: Completion) -> str:
             f"the reference is {len(ours)} tokens for the baseline and {len(theirs)} others for "
             "the candidate: its probabilities cannot be compared"
         )
+    if counted_alike(request, baseline.usage, candidate.usage):
+        return ""
     prompts = (baseline.usage.prompt_tokens, candidate.usage.prompt_tokens)
-    if None not in prompts and prompts[0] != prompts[1]:
-        return f"the prompt is {prompts[0]} tokens for the baseline, {prompts[1]} for the candidate"
-    return ""
+    return f"the prompt is {prompts[0]} tokens for the baseline, {prompts[1]} for the candidate"
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -37,14 +37,14 @@ class Times:
         measurements: Sequence[PairedMeasurement],
         rule: LatencyRule,
         *,
-        exclusive: bool = False,
+        apart: bool = False,
     ) -> Self:
         """Look when the arms of the whole run were asked: a group's cases come when they come."""
-        apart = why_apart(measurements, exclusive=exclusive)
-        if apart and rule == "same-run":
-            return cls(note=f"{apart}; accepted by policies: {{latency: same-run}}")
+        why = why_apart(measurements, apart=apart)
+        if why and rule == "same-run":
+            return cls(note=f"{why}; accepted by policies: {{latency: same-run}}")
         advice = "; judge times with both servers up at once, or set policies: {latency: same-run}"
-        return cls(barred=bool(apart), note=apart and apart + advice)
+        return cls(barred=bool(why), note=why and why + advice)
 
     def told(self, metric: Metric, reading: Reading) -> Reading:
         """Return a reading as it may be used; times that nothing follows from have no delta."""

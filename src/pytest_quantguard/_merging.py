@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_quantguard import _noise as _noises
+from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._judgement import Terms, all_fingerprints, candidate_reports, provenance
 from pytest_quantguard._noise import Noise
 from pytest_quantguard._shard_file import ShardFile
@@ -15,6 +16,7 @@ from pytest_quantguard._shards import selection_hash
 from pytest_quantguard._tally import Tally
 from pytest_quantguard._tally import merged as merged_plans
 from pytest_quantguard.errors import InputError, did_you_mean
+from pytest_quantguard.metrics._windows import FEW, why_apart
 from pytest_quantguard.types import Completion, Json
 from pytest_quantguard.verdicts import GateReport, Metric
 
@@ -36,11 +38,11 @@ def merge(shards: Sequence[ShardFile], metrics: Mapping[str, Metric]) -> GateRep
     shards = sorted(shards, key=lambda one: one.shard)
     first = shards[0].data
     tally = Tally()
-    for one in shards:
-        for evidence in one.evidence():
-            tally.add(evidence)
+    parts = [evidence for one in shards for evidence in one.evidence()]
+    for evidence in parts:
+        tally.add(evidence)
     plan = _plan(shards)
-    terms = Terms.from_dict(first["terms"], metrics)
+    terms = Terms.from_dict(first["terms"], _mergeable(metrics, shards))
     told = first["terms"]["judges"]
     started = min(one.data["started"] for one in shards)
     facts = provenance(
@@ -51,9 +53,11 @@ def merge(shards: Sequence[ShardFile], metrics: Mapping[str, Metric]) -> GateRep
         judges={name: {**spent, **told.get(name, {})} for name, spent in plan["judges"].items()},
         fingerprints=all_fingerprints(tally, terms),
     )
+    noise = _noise(shards, tally, terms)
+    reports = candidate_reports(tally, plan, terms, noise=noise, apart=_apart(parts))
     return GateReport(
         baseline=terms.baseline,
-        candidates=tuple(candidate_reports(tally, plan, terms, noise=_noise(shards, tally, terms))),
+        candidates=tuple(reports),
         provenance={**facts, "shards": [_told(one) for one in shards]},
     )
 
@@ -72,6 +76,26 @@ def _plan(shards: Sequence[ShardFile]) -> Json:
     plan["remarks"] = list(dict.fromkeys(remarks))
     plan["golden_hash"] = shards[0].data["golden_hash"]
     return plan
+
+
+def _mergeable(metrics: Mapping[str, Metric], shards: Sequence[ShardFile]) -> Mapping[str, Metric]:
+    """Return what several machines measure together: each has minutes of its own."""
+    several = len([one for one in shards if one.planned]) > 1
+    return {k: m for k, m in metrics.items() if not (several and k == "throughput")}
+
+
+def _apart(parts: Iterable[Evidence]) -> set[str]:
+    """Return the candidates that some shard asked before or after the baseline.
+
+    The whole does not show it: other shards may have asked the baseline in the meantime. Of a
+    shard with a few answers it is haphazard.
+    """
+    found = set()
+    for evidence in parts:
+        live = [m for m in evidence.measurements if m.baseline.live and m.candidate.live]
+        if len(live) >= FEW and why_apart(live):
+            found.add(live[0].variant)
+    return found
 
 
 def _told(one: ShardFile) -> Json:

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Snapshot:
     errors: int = 0
     cost: float | None = None
     """Of the answers that this run asked for; None where there are no prices."""
+    waits: str = ""
+    """What has to happen before anything is asked, such as the start of a server; may be empty."""
 
     def __add__(self, other: Snapshot) -> Snapshot:
         """Sum up two variants."""
@@ -44,7 +46,13 @@ class Snapshot:
             cached=self.cached + other.cached,
             errors=self.errors + other.errors,
             cost=sum(costs) if costs else None,
+            waits=self.waits or other.waits,
         )
+
+    @property
+    def open(self) -> bool:
+        """Whether there is anything to wait for."""
+        return self.done < self.planned or bool(self.waits)
 
     @property
     def fresh(self) -> int:
@@ -99,6 +107,8 @@ def line(found: Snapshot, per_s: float) -> str:
         parts.append(f"cost {found.cost:.4g}")
     if found.errors:
         parts.append(f"{found.errors} error{'s' * (found.errors != 1)}")
+    if found.waits:
+        parts.append(found.waits)
     return ", ".join(parts)
 
 
@@ -252,7 +262,7 @@ class Progress:
         """Show how far it is; other threads show nothing."""
         if threading.current_thread() is threading.main_thread():
             found = self._snapshot()
-            if found.done < found.planned:
+            if found.open:
                 self._display.show(found, time.monotonic())
 
     def tick(self) -> None:
@@ -282,8 +292,10 @@ class Watch:
     lines only: never control characters, which would mix with what pytest writes.
     """
 
-    def __init__(self, folder: Path, screen: Screen) -> None:
+    def __init__(self, folder: Path, screen: Screen, waits: Callable[[], str] = str) -> None:
+        """``waits``: see `Snapshot.waits`; workers do not know."""
         self._folder = folder
+        self._waits = waits
         self._plain = Plain(screen.line, Rate(), time.monotonic())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="quantguard-progress", daemon=True)
@@ -297,8 +309,8 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.wait(_TELL_S):
-            found = merged(read(self._folder))
-            if found.done < found.planned:
+            found = replace(merged(read(self._folder)), waits=self._waits())
+            if found.open:
                 self._plain.show(found, time.monotonic())
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import os
 import shlex
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pytest_quantguard import _watchdog
+from pytest_quantguard._claims import Claims
 from pytest_quantguard._sanitize import clean, one_line, scrub_cut
 from pytest_quantguard.errors import LaunchError
 from pytest_quantguard.variants import Launch, Variant
@@ -30,36 +30,42 @@ PORT = "{port}"
 _TAIL_LINES = 15
 _TAIL_BYTES = 2**14
 _LINE = 200
-_PROBE_S = 5.0
 _WAIT_S, _WAIT_MAX_S = 0.05, 1.0
 _STRAGGLERS_S = 2.0
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 """With a session of its own, Ctrl-C is not for it, and it ends with all that it started."""
 
+Probe = Callable[[str], str]
+"""Ask the server at a base URL whether it is ready; returns what it said instead, empty if it is.
+
+Raises:
+    LaunchError: it cannot be asked: the variable with the key is not set, say.
+"""
+
 
 class CommandServer:
-    """One variant's server, as its `Launch` describes it; used by one thread, ended by any.
+    """One variant's server, as its `Launch` describes it; for one thread.
 
     ``secrets`` stand in no message. The log file takes what the program prints as it is.
     """
 
-    def __init__(self, variant: Variant, *, key: str = "", secrets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, variant: Variant, probe: Probe, secrets: Callable[[], tuple[str, ...]] = tuple
+    ) -> None:
         if variant.launch is None:
             raise ValueError(f"variant {variant.name!r} has no 'launch'")
         self.name = variant.name
         self._launch: Launch = variant.launch
         self._url = variant.base_url or ""
-        self._ca_file = variant.access.ca_file
-        self._key = key
+        self._probe = probe
         self._env = environment(variant.launch)
-        hidden = (v for k, v in self._env.items() if not isinstance(variant.launch.env[k], str))
-        self._secrets = (*secrets, *hidden)
+        self._secrets = secrets
         self._log = Path(variant.launch.log)
         self._log_begin = 0
         self._started_before = False
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
-        self._ending = threading.Lock()
+        self._port_claim = ExitStack()
 
     # --- the beginning ------------------------------------------------------------------
 
@@ -72,27 +78,37 @@ class CommandServer:
         """
         if problem := unusable(self._launch):
             raise self._error(problem)
-        port = self._port()
-        url = self._url.replace(PORT, str(port))
-        self._run(port)
         try:
-            self._await(urlsplit(url), halt)
+            port = self._port()
+            url = self._url.replace(PORT, str(port))
+            self._run(port)
+            self._await(url, halt)
         except BaseException:
             self.stop()
             raise
         return url
 
     def _port(self) -> int:
+        """Return a port that no program listens on, and no other run will use meanwhile.
+
+        A server may load for minutes before it listens: another one that comes first would answer
+        the probe in its place.
+        """
         given = fixed_port(self._launch, self._url)
-        if given is None:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                return int(free.getsockname()[1])
-        if _listening(given):
-            raise self._error(
-                f"port {given} is taken: another program listens there; end it, or leave the port "
-                f"out and write {PORT} into the command"
-            )
-        return given
+        port = given or _free_port()
+        while (taken := _listening(port)) or not self._claim(port):
+            if given is not None:
+                who = "another program listens there" if taken else "another run starts a server"
+                raise self._error(
+                    f"port {given} is taken: {who}; end it, or leave the port out and write {PORT} "
+                    "into the command"
+                )
+            port = _free_port()
+        return port
+
+    def _claim(self, port: int) -> bool:
+        claims = Claims.of(Path(tempfile.gettempdir(), f"quantguard-ports-{_user()}"))
+        return self._port_claim.enter_context(claims.claim(port))
 
     def _run(self, port: int) -> None:
         command = [text.replace(PORT, str(port)) for text in self._launch.command]
@@ -143,7 +159,7 @@ class CommandServer:
         )
         return "".join(f"{line}\n" for line in lines)
 
-    def _await(self, url: SplitResult, halt: threading.Event) -> None:
+    def _await(self, url: str, halt: threading.Event) -> None:
         until = time.monotonic() + self._launch.timeout_s
         wait, found = _WAIT_S, "nothing"
         while not halt.is_set():
@@ -168,26 +184,6 @@ class CommandServer:
             if self._process is not None:
                 self._process.wait(seconds)
 
-    def _probe(self, url: SplitResult) -> str:
-        """Ask whether it is ready; return what it said instead, empty when it is."""
-        host, port = url.hostname or "", url.port
-        line: http.client.HTTPConnection
-        try:
-            if url.scheme == "https":
-                trusted = ssl.create_default_context(cafile=self._ca_file)
-                line = http.client.HTTPSConnection(host, port, timeout=_PROBE_S, context=trusted)
-            else:
-                line = http.client.HTTPConnection(host, port, timeout=_PROBE_S)
-            try:
-                headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-                line.request("GET", self._launch.ready, headers=headers)
-                status = line.getresponse().status
-            finally:
-                line.close()
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            return f"no answer ({self._safe(str(error) or type(error).__name__, 100)})"
-        return "" if status == 200 else f"HTTP {status}"
-
     # --- the end ------------------------------------------------------------------------
 
     def ended(self, when: str = "") -> str:
@@ -207,14 +203,14 @@ class CommandServer:
 
     def stop(self) -> None:
         """End the program and all that it started, within about 10 s; safe to call twice."""
-        with self._ending:
-            process, self._process = self._process, None
-            if process is not None:
-                _end(process)
-            watchdog, self._watchdog = self._watchdog, None
-            if watchdog is not None:
-                with suppress(OSError, subprocess.TimeoutExpired):
-                    watchdog.communicate(_watchdog.DISMISSED, timeout=_STRAGGLERS_S)
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            with suppress(OSError, subprocess.TimeoutExpired):
+                watchdog.communicate(_watchdog.DISMISSED, timeout=_STRAGGLERS_S)
+        self._port_claim.close()
 
     # --- what is said -------------------------------------------------------------------
 
@@ -230,7 +226,7 @@ class CommandServer:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(self._log_begin, size - _TAIL_BYTES))
             data = file.read(_TAIL_BYTES)
-        text = scrub_cut(data.decode("utf-8", "replace"), self._secrets)
+        text = scrub_cut(data.decode("utf-8", "replace"), self._secrets())
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         if not lines:
             return f"; {name} is empty"
@@ -238,7 +234,7 @@ class CommandServer:
         return "\n".join((f"; the end of {name}:", *shown))
 
     def _safe(self, text: str, limit: int) -> str:
-        return one_line(scrub_cut(text, self._secrets), limit)
+        return one_line(scrub_cut(text, self._secrets()), limit)
 
 
 def unusable(launch: Launch) -> str:
@@ -276,6 +272,16 @@ def fixed_port(launch: Launch, base_url: str) -> int | None:
         return urlsplit(base_url).port
     except ValueError:  # it is {port}
         return None
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _user() -> str:
+    """Return what tells one user of this machine from another, who cannot open his files."""
+    return str(os.getuid()) if sys.platform != "win32" else ""
 
 
 def _listening(port: int) -> bool:

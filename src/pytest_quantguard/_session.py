@@ -288,7 +288,9 @@ class GateSession:
         cases, every = list(cases), self._mine()
         probed = features(self.survey.cases.values()) if self.survey else ()
         self.problems += self.asking.plan(cases, every, references=self.references, probed=probed)
+        self.problems += self.asking.judges_unfit(self.services.judges.samples(every))
         self.services.judges.foresee(cases)
+        self._show_progress()
         self.problems += self.asking.make_reachable(self.services.judges.asked)
         self.plan["remarks"] += self.asking.remarks
         if self.settings.limits.given and not self.problems:
@@ -308,7 +310,6 @@ class GateSession:
         """Ask for everything in the background while the items run."""
         try:
             if self.asking.begun:
-                self._show_progress()
                 self.engine.start()
                 self.services.judges.start()
             with self._watched():
@@ -326,7 +327,7 @@ class GateSession:
         folder = self.run.part("progress")
         told = Told(folder / f"{worker['workerid']}.json") if worker else None
         display = told or display_on(self._screen())
-        self.engine.progress = Progress(self.engine.snapshot, display)
+        self.engine.progress = Progress(self.asking.snapshot, display)
 
     def _screen(self) -> Screen | None:
         """Return where pytest writes, unless it is told to be quiet."""
@@ -345,7 +346,7 @@ class GateSession:
             return nullcontext()
         from pytest_quantguard._progress import Watch
 
-        return Watch(self.run.part("progress"), screen)
+        return Watch(self.run.part("progress"), screen, self.asking.starting)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

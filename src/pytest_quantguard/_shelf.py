@@ -291,6 +291,7 @@ def _fenced(folder: Path) -> _Cache:
         eviction_policy="none",  # the default one silently drops the oldest at 1 GiB
         cull_limit=0,
         statistics=0,
+        sqlite_mmap_size=0,  # each thread's connection would map it; cut short, it would be SIGBUS
         tag_index=0,
     )
 

@@ -66,6 +66,11 @@ def budget_from(data: Json) -> Budget:
     return Budget(**{**data, "source": Source(**source) if source else None})
 
 
+def _severity(answer: Sequence[str]) -> int:
+    """Rank what several processes found a parameter to be: a server must honour it for all."""
+    return ("unknown", "honoured", "ignored", "refused").index(answer[0])
+
+
 def merged(plans: Sequence[Json]) -> Json:
     """All workers collect the same items; what differs is what each of them asked."""
     whole: Json = dict(plans[0]) if plans else {}
@@ -75,17 +80,17 @@ def merged(plans: Sequence[Json]) -> Json:
     probes: dict[str, Json] = {}
     for plan in plans:
         for name, told in plan.get("probes", {}).items():
-            for feature, answer in told.items():  # a worker that was cut short does not know
-                known = probes.setdefault(name, {}).setdefault(feature, answer)
-                if known[0] == "unknown":
-                    probes[name][feature] = answer
+            shown = probes.setdefault(name, {})
+            for feature, answer in told.items():
+                shown[feature] = max(shown.get(feature, answer), answer, key=_severity)
         notices.update(dict.fromkeys(plan.get("notices", ())))
         for part, found in sums.items():
             for name, numbers in plan.get(part, {}).items():
                 total = found.setdefault(name, {})
                 for key, number in numbers.items():
                     total[key] = total.get(key, 0) + number
-        served.update(plan.get("served_as", {}))
+        for name, told in plan.get("served_as", {}).items():  # silence takes nothing back
+            served.setdefault(name, dict(told)).update({k: v for k, v in told.items() if v})
     limited = dict.fromkeys(text for plan in plans for text in plan.get("limited", ()))
     together = {
         **sums,

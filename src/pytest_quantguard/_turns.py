@@ -183,6 +183,14 @@ class Turn:
             if time.monotonic() >= until or self._dismissed.wait(_POLL_S):
                 return None
 
+    @property
+    def open(self) -> bool:
+        """Whether the server may come up, and is not there yet."""
+        with suppress(LaunchError):
+            here = self._board.url(self.server) is not None
+            return not (here or self._dismissed.is_set() or self._board.left)
+        return False
+
     def answered(self) -> None:
         """Count an answer."""
         self._board.answered(self.server)
@@ -208,6 +216,8 @@ class Keeper:
         self._hosts = dict(hosts)
         self.faults: dict[int, LaunchError] = {}
         """What became of servers that are beyond help."""
+        self.starting: tuple[str, float] | None = None
+        """The variant whose server is being started, and since when on the monotonic clock."""
         self._up: int | None = None
         self._url = ""
         self._idle = 0
@@ -265,6 +275,7 @@ class Keeper:
 
     def _raise(self, number: int) -> None:
         self._board.recount(number)
+        self.starting = self._hosts[number].name, time.monotonic()
         try:
             self._url = self._hosts[number].start(self._over)
         except LaunchError as error:
@@ -275,6 +286,8 @@ class Keeper:
         else:
             self._up, self._idle = number, 0
             self._board.raised(number, self._url)
+        finally:
+            self.starting = None
 
     def _lower(self, number: int) -> bool:
         """End the server that is up, unless somebody needs it after all."""

@@ -82,14 +82,14 @@ class TransportError(ProviderError):
 class RefusedError(ProviderError):
     """The server refused this request (4xx other than 429); ``status`` is the HTTP status.
 
-    ``final`` is True when every further request would be refused too: 401, 403, 404, and 3xx,
+    ``final`` is True when every further request would be refused too: 401, 402, 403, 404, and 3xx,
     as redirects are not followed.
     """
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
-        self.final = status in (401, 403, 404) or 300 <= status < 400
+        self.final = status in (401, 402, 403, 404) or 300 <= status < 400
 
 
 class LimitError(ProviderError):

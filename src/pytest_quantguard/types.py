@@ -8,7 +8,7 @@ that the candidate is worse.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import attrgetter
@@ -29,16 +29,19 @@ def plain(record: Any) -> Json:
     `dataclasses.asdict` for frozen records with slots, at a quarter of its cost: what cannot change
     is not copied.
     """
-    names, read = _reader(type(record))
+    names = record.__slots__
+    values = _reader(names)(record)
     return {
         name: value if type(value) in _SIMPLE else _plain(value)
-        for name, value in zip(names, read(record), strict=True)
+        for name, value in zip(names, values, strict=True)
     }
 
 
 @cache
-def _reader(kind: Any) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
-    return kind.__slots__, attrgetter(*kind.__slots__)
+def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) == 1:  # of one attribute it makes no tuple
+        return lambda record: (getattr(record, names[0]),)
+    return attrgetter(*names)
 
 
 def _plain(value: Any) -> Any:

@@ -55,7 +55,7 @@ def test_of_few_answers_any_overlap_will_do(offset, apart):
 
 def test_servers_that_cannot_run_at_once_were_asked_one_after_the_other():
     """Whatever the clock says: it may have been set back between the two."""
-    assert APART == why_apart(timed(100).measurements, exclusive=True)
+    assert APART == why_apart(timed(100).measurements, apart=True)
 
 
 def test_a_clock_that_jumps_moves_both_arms():
@@ -85,9 +85,9 @@ def test_an_unknown_time_proves_nothing():
 # --- what follows for budgets and readings ---------------------------------------------------
 
 
-def judged(found, rule="side-by-side", *, key="latency_p50", limit=1.5, exclusive=False):
+def judged(found, rule="side-by-side", *, key="latency_p50", limit=1.5, apart=False):
     """Judge one budget, and return its row and the reading over all cases."""
-    metrics, times = {key: load(key)}, Times.of(found.measurements, rule, exclusive=exclusive)
+    metrics, times = {key: load(key)}, Times.of(found.measurements, rule, apart=apart)
     budget = Budget(metric=key, max_ratio=limit)
     (row,) = metric_rows([budget], found.measurements, [], metrics, times=times)
     read = readings(found.measurements, [], metrics, times)
@@ -121,8 +121,8 @@ def test_one_after_the_other_can_be_accepted_and_is_told():
 
 def test_exclusive_servers_are_never_side_by_side():
     """One GPU: even with windows that seem to overlap."""
-    assert Verdict.INCONCLUSIVE is judged(timed(60), exclusive=True)[0].verdict
-    assert Verdict.PASS is judged(timed(60), "same-run", exclusive=True)[0].verdict
+    assert Verdict.INCONCLUSIVE is judged(timed(60), apart=True)[0].verdict
+    assert Verdict.PASS is judged(timed(60), "same-run", apart=True)[0].verdict
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_exclusive_servers_are_never_side_by_side():
     [
         ({}, Verdict.INCONCLUSIVE),
         ({"latency": "same-run"}, Verdict.PASS),
-        ({"latency": "same-run", "exclusive": True}, Verdict.PASS),
+        ({"latency": "same-run", "apart": True}, Verdict.PASS),
     ],
 )
 def test_the_whole_judge_knows_the_rule(options, verdict):

@@ -169,8 +169,12 @@ def test_a_proxy_of_the_environment(
     monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
     monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
 
-    assert "fine" == ask(server.url).text
+    elsewhere = server.url.replace("127.0.0.1", "models.test")
+    assert "fine" == ask(elsewhere).text
     assert 1 == len(proxy.heads)
+
+    assert "fine" == ask(server.url).text
+    assert 1 == len(proxy.heads), "this machine's own address would be the proxy's machine there"
 
 
 @pytest.mark.parametrize("value", ["nonsense", "ftp://a.test", "http://:8", "http://a:x"])

@@ -154,6 +154,7 @@ def _engine(config: _config.JudgeConfig, folder: Path) -> Iterator[CompletionEng
     from pytest_quantguard._launched import Servers
     from pytest_quantguard._registry import Registry
     from pytest_quantguard._run import Run
+    from pytest_quantguard.providers._access import secrets_of
 
     variant, run = config.variant, Run.begin()
     servers = Servers(run)
@@ -162,7 +163,7 @@ def _engine(config: _config.JudgeConfig, folder: Path) -> Iterator[CompletionEng
     except (LookupError, ValueError) as error:
         run.end()
         raise ConfigError(f"{config.place}: {error.args[0]}") from None
-    servers.keep()
+    servers.keep(lambda: secrets_of((variant,)))
     cache = CompletionCache(folder)
     engine = CompletionEngine(cache, {variant.name: provider}, {variant.name: variant})
     try:

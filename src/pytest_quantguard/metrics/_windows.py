@@ -56,15 +56,15 @@ def both_windows(measurements: Sequence[PairedMeasurement]) -> tuple[Window, Win
     return (ours, theirs) if ours and theirs else None
 
 
-def why_apart(measurements: Sequence[PairedMeasurement], *, exclusive: bool = False) -> str:
+def why_apart(measurements: Sequence[PairedMeasurement], *, apart: bool = False) -> str:
     """Say why the arms of a run were not asked side by side; empty where they were.
 
-    ``exclusive``: their servers could not run at the same time, whatever a clock says. A run
-    without a live answer has no windows; that is for the metrics to tell.
+    ``apart``: they were not, whatever a clock says: their servers take turns. A run without a live
+    answer has no windows; that is for the metrics to tell.
     """
     if not any(arm.live for m in measurements for arm in (m.baseline, m.candidate)):
         return ""
-    if exclusive:
+    if apart:
         return ONE_AFTER_THE_OTHER
     windows = both_windows(measurements)
     if windows is None:

@@ -72,7 +72,8 @@ class Complaints:
                     break
         text = self.said(_refusals.error_text(bytes(body)))
         wait = _refusals.retry_after_s(response.headers, time.time())
-        return self._error(response.status_code, text, wait)
+        status = 402 if _refusals.is_unpaid(bytes(body)) else response.status_code
+        return self._error(status, text, wait)
 
     def _error(self, status: int, text: str, wait_s: float | None) -> ProviderError:
         message = f"{self.who}: HTTP {status}: {text}"
@@ -81,7 +82,7 @@ class Complaints:
             if wait_s is None and status == 429:
                 wait_s = 0.0  # it asks to be left in peace, and does not say for how long
             return TransportError(message + asked, retry_after_s=wait_s)
-        if status in (401, 403):
+        if status in (401, 402, 403):
             message += f"; {self._key_source()}"
         elif status == 404:
             message += f"; check base_url and the model name {self._variant.model!r}"

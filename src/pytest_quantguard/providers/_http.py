@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
 import ssl
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.errors import LaunchError
 from pytest_quantguard.providers import _access, _events
 from pytest_quantguard.variants import Variant
@@ -136,8 +137,36 @@ class Reach:
             secure = self.proxy.lower().startswith("https:")
             proxy = httpx.Proxy(self.proxy, ssl_context=self.tls if secure else None)
         return httpx.Client(
-            headers=self.headers, verify=self.tls, limits=limits, timeout=CONNECT_S, proxy=proxy
+            headers=self.headers,
+            verify=self.tls,
+            limits=limits,
+            timeout=CONNECT_S,
+            proxy=proxy,
+            # To a proxy this machine's own address is the proxy's: another machine.
+            trust_env=not _is_this_machine(self.url.host),
         )
+
+
+def readiness(reach: Reach, path: str, seconds: float) -> str:
+    """Ask for a page of a server; return what came instead of a 200, empty when that came."""
+    deadline = Deadline(seconds)
+    extensions = {"timeout": deadline, "trace": deadline.trace}
+    try:
+        with (
+            reach.client() as client,
+            client.stream("GET", reach.url.join(path), extensions=extensions) as answer,
+        ):
+            return "" if answer.status_code == 200 else f"HTTP {answer.status_code}"
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        text = one_line(scrub(str(error) or type(error).__name__, reach.secrets), 100)
+        return f"no answer ({text})"
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _parse_url(variant: Variant) -> httpx.URL:

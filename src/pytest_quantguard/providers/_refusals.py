@@ -71,6 +71,15 @@ def status_of(piece: Json) -> int:
     return next((_STATUS_OF[w] for w in words if isinstance(w, str) and w in _STATUS_OF), 500)
 
 
+def is_unpaid(body: bytes) -> bool:
+    """Tell whether an account is used up: OpenAI says so with the 429 of a server that is busy."""
+    try:
+        piece = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(piece, dict) and status_of(piece) == 402
+
+
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """Return how long the server asks to wait, in seconds from 0 to a day; None when it does not.
 
