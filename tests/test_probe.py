@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,21 +31,31 @@ def test_what_the_cases_use_is_probed_once() -> None:
         case(response_format="json", tool_choice=None),
     ]
 
-    assert [JSON_SCHEMA, JSON_OBJECT, REQUIRED, NAMED] == _probe.features(cases)
-    assert [] == _probe.features([case(temperature=0)])
+    assert [JSON_SCHEMA, JSON_OBJECT, REQUIRED, NAMED] == [*_probe.features(cases)]
+    assert {} == _probe.features([case(temperature=0)])
+
+
+def test_every_process_asks_with_the_parameters_of_the_same_case() -> None:
+    """The first by its id, in whatever order the cases come."""
+    found = [replace(case(tool_choice="any", seed=n), id=name) for n, name in enumerate("bac")]
+
+    assert 1 == _probe.features(found)[REQUIRED].request.params["seed"]
+    assert _probe.features(found) == _probe.features(found[::-1])
 
 
 @pytest.mark.parametrize("feature", [JSON_SCHEMA, JSON_OBJECT, REQUIRED, NAMED])
 def test_a_probe_asks_for_prose_and_for_something_else(feature: str) -> None:
-    """Short, at temperature 0; what a service insists upon comes from the configuration."""
-    plain = _probe.request(feature, {})
-    given = _probe.request(feature, {"temperature": 1, "max_tokens": 300, "stop": ["x"]})
+    """Short, at temperature 0; what a service insists upon comes from the case."""
+    plain = _probe.request(feature, case())
+    given = _probe.request(feature, case(temperature=1, max_tokens=300, stop=["x"]))
+    other = _probe.request(feature, case(max_completion_tokens=5)).params
 
     assert "as plain prose" in plain.prompt
     assert (0, 64) == (plain.params["temperature"], plain.params["max_tokens"])
     assert (1, 300) == (given.params["temperature"], given.params["max_tokens"])
     assert "stop" not in given.params
-    assert [feature] == _probe.features([case(**plain.params)])
+    assert (64, None) == (other["max_completion_tokens"], other.get("max_tokens"))
+    assert [feature] == [*_probe.features([case(**plain.params)])]
 
 
 @pytest.mark.parametrize(

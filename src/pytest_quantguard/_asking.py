@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -73,8 +73,9 @@ class Asking:
         self._live: CompletionCache | None = None
         """The one that takes new answers; it lies under recorded answers, where there are any."""
         self._engine: CompletionEngine | None = None
-        self._probed: tuple[str, ...] = ()
-        """Parameters that shape answers, of which each variant is asked whether it honours them."""
+        self._probed: Mapping[str, GoldenCase] = {}
+        """Parameters that shape answers, of which each variant is asked whether it honours them;
+        with each a case that uses it."""
         self._ahead: list[Job] = []
         """What may be needed of variants that take turns: further runs of critical cases."""
 
@@ -158,19 +159,19 @@ class Asking:
         every: Iterable[GoldenCase],
         *,
         references: bool,
-        probed: Iterable[str] = (),
+        probed: Mapping[str, GoldenCase] | None = None,
     ) -> list[str]:
         """Queue what ``cases`` ask of the arms; return why nothing may be asked.
 
         ``every`` case of the run is what recorded answers have to cover, and what servers must know
         how to do; ``probed`` are parameters of which each variant is asked, first of all, whether
-        it honours them.
+        it honours them, each with a case that uses it.
         """
         variants = tuple(self._settings.variants)
         cases, every = list(cases), list(every)
         if refused := self._unfit(every or cases):  # those of later looks too
             return refused
-        self._plan_probes(tuple(probed))
+        self._plan_probes(probed or {})
         self.engine.plan(
             job for case in cases for job in jobs_of(case, variants, references=references)
         )
@@ -207,22 +208,23 @@ class Asking:
             self.engine.plan(self._ahead)
             self.remarks += turn_remarks(turns, sum(case.driven for case in cases))
 
-    def _plan_probes(self, features: tuple[str, ...]) -> None:
+    def _plan_probes(self, features: Mapping[str, GoldenCase]) -> None:
         if self.answers is None:
             self._probed = features
             variants = self._settings.variants
-            self.engine.plan(self.probe_job(n, f) for f in features for n in variants)
+            jobs = (self.probe_job(n, f, c) for f, c in features.items() for n in variants)
+            self.engine.plan(jobs)
         elif features:
             self.remarks.append(
                 f"the answers are recorded: whether their servers honour {', '.join(features)} is "
                 "not known"
             )
 
-    def probe_job(self, variant: str, feature: str) -> Job:
-        """Return what a variant is asked to find out whether it honours a parameter."""
+    def probe_job(self, variant: str, feature: str, case: GoldenCase) -> Job:
+        """Return what finds out whether a variant honours a parameter that a case uses."""
         from pytest_quantguard._complete import Job
 
-        return Job(variant=variant, request=_probe.request(feature, self._settings.request))
+        return Job(variant=variant, request=_probe.request(feature, case))
 
     def make_reachable(self, judges: Iterable[str]) -> list[str]:
         """Start what has to be started now: a missing key or model costs no request.
@@ -326,16 +328,20 @@ class Asking:
     def _support(self, variant: str) -> Json:
         """Wait for what a variant made of each parameter that is probed."""
         found = {}
-        for feature in self._probed:
-            answer = self.engine.get(self.probe_job(variant, feature))
-            error = answer.error
+        for feature, case in self._probed.items():
+            answer = self.engine.get(self.probe_job(variant, feature, case))
             if answer.completion is not None:
-                found[feature] = _probe.read(feature, answer.completion)
-            elif isinstance(error, RefusedError) and not error.final:
-                found[feature] = ("refused", one_line(scrub(str(error), self.secrets), 200))
-            else:
-                found[feature] = ("unknown", one_line(scrub(str(error), self.secrets), 200))
-        return {feature: list(pair) for feature, pair in found.items()}
+                found[feature] = list(_probe.read(feature, answer.completion))
+                continue
+            refused = isinstance(answer.error, RefusedError) and not answer.error.final
+            # What is refused may be the probe's prompt or limit, and not the parameter.
+            if refused and any(
+                self.engine.get(job).completion for job in jobs_of(case, (variant,))
+            ):
+                refused = False
+            why = one_line(scrub(str(answer.error), self.secrets), 200)
+            found[feature] = ["refused" if refused else "unknown", why]
+        return found
 
     def _notices(self) -> list[str]:
         caches = (self.cache, self._live)

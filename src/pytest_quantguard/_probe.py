@@ -2,8 +2,7 @@
 
 Some servers answer 200 and ignore a parameter that they do not know. So each arm is asked one
 question of which the answer shows it: the prompt asks for prose, the parameter for something that
-nobody would say by chance. What is asked does not depend on the golden cases, so that it is asked
-once, and found in the cache from then on.
+nobody would say by chance.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, J
 _CONSTANT = "heron-7041"
 _TOOL = "file_heron_report"
 _LIMIT = 64
-"""Tokens of an answer, where the configuration does not say otherwise."""
-_KEPT = ("temperature", "top_p", "seed", "max_tokens", "max_completion_tokens")
-"""Default parameters of the configuration that a server may insist upon."""
+"""Tokens of an answer, at least."""
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_KEPT = ("temperature", "top_p", "seed", "reasoning_effort", "chat_template_kwargs")
 
 _THOUGHTS = re.compile(r"\A\s*<(think|thinking)>(?:.*?</\1>|.*)", re.S)
 
@@ -78,10 +77,17 @@ _ASKED: Mapping[str, tuple[str, tuple[Json, ...], Json]] = {
 }
 
 
-def features(cases: Iterable[GoldenCase]) -> list[str]:
-    """Return which parameters that shape answers the cases use, in a fixed order."""
-    used = {name for case in cases for name in _used(case.request.params)}
-    return [feature for feature in _ASKED if feature in used]
+def features(cases: Iterable[GoldenCase]) -> dict[str, GoldenCase]:
+    """Return which parameters that shape answers the cases use, in a fixed order.
+
+    With each the first case that uses it, by its id: every process finds the same one.
+    """
+    used: dict[str, GoldenCase] = {}
+    for case in cases:
+        for name in _used(case.request.params):
+            if name not in used or case.id < used[name].id:
+                used[name] = case
+    return {feature: used[feature] for feature in _ASKED if feature in used}
 
 
 def _used(params: Mapping[str, Any]) -> list[str]:
@@ -96,15 +102,18 @@ def _used(params: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def request(feature: str, defaults: Mapping[str, Any]) -> CompletionRequest:
-    """Return what is asked; ``defaults`` are the configuration's request parameters."""
+def request(feature: str, case: GoldenCase) -> CompletionRequest:
+    """Return what is asked, with the parameters of a case that a server may insist upon."""
     prompt, tools, params = _ASKED[feature]
-    kept = {key: defaults[key] for key in _KEPT if key in defaults}
-    limit = {} if {"max_tokens", "max_completion_tokens"} & kept.keys() else {"max_tokens": _LIMIT}
+    given = case.request.params
+    kept = {key: given[key] for key in _KEPT if key in given}
+    limits = [key for key in _LIMITS if key in given] or [_LIMITS[0]]
+    for key in limits:
+        kept[key] = max(_LIMIT, given.get(key) or 0)
     return CompletionRequest(
         messages=({"role": "user", "content": prompt},),
         tools=tools,
-        params={"temperature": 0, **limit, **kept, **params},
+        params={"temperature": 0, **kept, **params},
     )
 
 

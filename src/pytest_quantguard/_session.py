@@ -286,7 +286,7 @@ class GateSession:
 
     def _plan_requests(self, cases: Iterable[GoldenCase]) -> None:
         cases, every = list(cases), self._mine()
-        probed = features(self.survey.cases.values()) if self.survey else ()
+        probed = features(self.survey.cases.values()) if self.survey else {}
         self.problems += self.asking.plan(cases, every, references=self.references, probed=probed)
         self.problems += self.asking.judges_unfit(self.services.judges.samples(every))
         self.services.judges.foresee(cases)

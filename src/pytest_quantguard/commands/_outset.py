@@ -58,7 +58,7 @@ def _asked(gate: GateSession, name: str, cases: Sequence[GoldenCase]) -> Asked:
     """Count one variant's completions: those that are needed, and those in the cache."""
     jobs = [job for case in cases for job in jobs_of(case, (name,), references=gate.references)]
     if gate.asking.answers is None:
-        jobs += [gate.asking.probe_job(name, feature) for feature in features(cases)]
+        jobs += [gate.asking.probe_job(name, f, case) for f, case in features(cases).items()]
     try:
         identity = gate.asking.providers[name].identity()
     except ProviderError:  # said by the run, with its first request
