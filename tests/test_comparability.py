@@ -93,12 +93,32 @@ def test_half_of_the_cases_against_none_is_gross(
         ("42", " \n", False),
         ("\n<think>\nsix</think>42", "", True),
         ("<thinking>six</thinking>42", "", True),
+        ("six times seven</think>42", "", True),
         ("I write <think> here", "", False),
     ],
 )
 def test_thoughts_are_apart_or_open_the_answer(text: str, reasoning: str, expected: bool) -> None:
     """Some servers tell them apart, others leave them in the text."""
     assert expected is thinks(Completion(text=text, reasoning=reasoning))
+
+
+@pytest.mark.parametrize(("aloud", "reasons"), [((0, 60), 1), ((60, 60), 0), ((0, 20), 0)])
+def test_thoughts_in_the_answers_of_one_arm_are_no_regression(
+    aloud: tuple[int, int], reasons: int
+) -> None:
+    """No check holds for an answer with thoughts in it: one server lacks its reasoning parser."""
+    measurements = [
+        replace(
+            m,
+            baseline=replace(m.baseline, aloud=float(i < aloud[0])),
+            candidate=replace(m.candidate, aloud=float(i < aloud[1])),
+        )
+        for i, m in enumerate(cases(reasoned=(60, 60)))
+    ]
+    likeness = found(measurements)
+
+    assert reasons == len(likeness.reasons)
+    assert all("cand has its thoughts in its answers" in reason for reason in likeness.reasons)
 
 
 def test_thoughts_that_are_only_counted_are_thoughts() -> None:
@@ -233,6 +253,20 @@ def test_another_precision_than_declared_cannot_be_compared(arm: str) -> None:
 
     assert reason.startswith(f"{arm}: declared as ")
     assert "bit, but the server says Q8_0" in reason
+
+
+@pytest.mark.parametrize(
+    ("scheme", "faults"), [("Q4_K_M", 1), ("IQ4_NL", 1), ("Q8_0", 0), ("W4A16", 0), ("", 0)]
+)
+def test_a_scheme_of_gguf_declares_the_bits(scheme: str, faults: int) -> None:
+    """Where the bits themselves are not declared; W4A16 may be stored as it likes."""
+    declared = Quantization(method="gguf", scheme=scheme)
+    candidate, served = (
+        replace(CAND, quantization=declared),
+        {"cand": ServedAs(quantization="Q8_0")},
+    )
+
+    assert faults == len(likeness(BASE, candidate, cases(), Told(served=served)).reasons)
 
 
 def test_context_and_version_that_differ_are_remarked_upon() -> None:

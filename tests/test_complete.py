@@ -27,7 +27,7 @@ from pytest_quantguard._run import Run
 from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import Completion, CompletionRequest, Json
-from pytest_quantguard.variants import ServedAs, Variant
+from pytest_quantguard.variants import Launch, ServedAs, Variant
 from scripted_server import (
     Reply,
     ScriptedServer,
@@ -67,18 +67,20 @@ def cache(tmp_path: Path) -> Iterator[CompletionCache]:
 
 @pytest.fixture
 def engine_for(
-    cache: CompletionCache, server: ScriptedServer
+    cache: CompletionCache, server: ScriptedServer, tmp_path: Path
 ) -> Iterator[Callable[..., CompletionEngine]]:
     """Return a maker of engines, with variant ``a`` on the scripted server unless said else."""
     made: list[CompletionEngine] = []
 
-    def make(*providers: FakeProvider, shares: int = 1, **given: Any) -> CompletionEngine:
+    def make(
+        *providers: FakeProvider, shares: int = 1, folder: Path = tmp_path / "run", **given: Any
+    ) -> CompletionEngine:
         given = {"base_url": server.url, "timeout_s": 5.0, "concurrency": 2, **given}
         variants = [p.variant for p in providers] or [
             Variant(name="a", provider="openai", model="m", **given)
         ]
         known = {p.variant.name: p for p in providers} or {"a": OpenAIProvider(variants[0])}
-        run = Run(id="run", started=0.0, folder=Path(), processes=shares)
+        run = Run(id="run", started=0.0, folder=folder, processes=shares)
         made.append(CompletionEngine(cache, known, {v.name: v for v in variants}, run=run))
         return made[-1]
 
@@ -445,7 +447,7 @@ def test_late_storm_ends_with_one_sentence(
     engine = engine_for(max_attempts=3)
     found = run(engine, jobs(120))
 
-    assert texts(found[:20]) == ["fine"] * 20
+    assert texts(found).count("fine") == 20
     assert errors(found) == ["TransportError"] * 100
     assert server.requests <= 20 + 14
     last = str(found[-1].error)
@@ -519,6 +521,18 @@ def test_dropped_keep_alive_costs_no_attempt(
     assert server.requests == engine.counts()["a"]["attempts"] == 20
 
 
+def test_a_stale_connection_is_asked_again_and_counted(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """It costs no attempt of the case and no pause, but it is a request that was made."""
+    server.replies.extend([says("fine"), resets(), says("fine"), resets(), resets()])
+    engine = engine_for(max_attempts=1, concurrency=1)
+    found = run(engine, jobs(4))
+
+    assert texts(found) == ["fine", "fine", "-", "fine"], "on a new connection it is a failure"
+    assert engine.counts()["a"]["attempts"] == server.requests == 6
+
+
 def test_server_that_does_not_start(engine_for: Callable[..., CompletionEngine]) -> None:
     """Its reason is every job's error; it is tried once."""
     provider = FakeProvider("a", concurrency=4)
@@ -542,7 +556,7 @@ def test_unknown_identity(engine_for: Callable[..., CompletionEngine]) -> None:
     assert provider.started == 0
 
 
-@pytest.mark.parametrize("place", ["complete", "start", "connect"])
+@pytest.mark.parametrize("place", ["complete", "start", "connect", "identity"])
 def test_broken_provider_never_hangs(
     engine_for: Callable[..., CompletionEngine], place: str
 ) -> None:
@@ -553,6 +567,103 @@ def test_broken_provider_never_hangs(
 
     assert all(isinstance(answer.error, ProviderError) for answer in found)
     assert all("KeyError: 'gone'" in str(answer.error) for answer in found)
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("place", ["complete", "start", "connect", "close"])
+def test_provider_that_ends_its_thread_never_hangs(
+    engine_for: Callable[..., CompletionEngine], place: str, kind: type[BaseException]
+) -> None:
+    """What would end a thread is an error of the case: each worker goes on with the next."""
+
+    def end(*_: object) -> None:
+        raise kind("enough")
+
+    provider = FakeProvider("a", concurrency=2)
+    setattr(provider, place, end)
+    engine = engine_for(provider)
+    found = run(engine, jobs(6))
+    engine.close(cancel=False)
+
+    said = [f"{kind.__name__}: enough" in str(answer.error) for answer in found]
+    assert said == [place != "close"] * 6
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith("quantguard-a")
+    ]
+
+
+def test_server_that_cannot_rest_is_the_variants_end(
+    engine_for: Callable[..., CompletionEngine],
+) -> None:
+    """A turn that does not end is told to those that are asked next; nobody waits for ever."""
+
+    class Restless(FakeProvider):
+        def fault(self, patience_s: float = 0.0) -> None:
+            """It never says why."""
+
+        def rest(self) -> None:
+            sys.exit("no rest")
+
+        def dismiss(self) -> None:
+            """Nobody waits."""
+
+    engine = engine_for(Restless("a", exclusive=True, launch=Launch(command=("x",))))
+    first, second = (run(engine, [job])[0] for job in jobs(2))
+
+    assert texts([first]) == ["a"]
+    assert "SystemExit: no rest" in str(second.error)
+
+
+def test_an_answer_is_stored_before_anything_else(
+    engine_for: Callable[..., CompletionEngine],
+    cache: CompletionCache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Killed in the next moment, a run has it: before it is counted, and its place given back."""
+    engine, seen = engine_for(FakeProvider("a")), []
+    (job,) = jobs(1)
+    key = engine.unknown(job)
+    for home, name in ((engine._lanes["a"], "answered"), (engine._lanes["a"].gate, "leave")):
+        real = getattr(home, name)
+
+        def look(*args: Any, name: str = name, real: Any = real, **more: Any) -> None:
+            seen.append((name, key in cache))
+            real(*args, **more)
+
+        monkeypatch.setattr(home, name, look)
+    run(engine, [job])
+
+    assert seen == [("answered", True), ("leave", True)]
+
+
+def test_one_process_is_told_of_a_refusal_for_all(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, tmp_path: Path
+) -> None:
+    """The others of the run do not ask again for what was refused; the next run does."""
+    server.default = answers(400, '{"error": {"message": "context length is 2048"}}')
+    first, second = (engine_for(shares=2, folder=tmp_path / "run") for _ in range(2))
+    found = [run(engine, jobs(2)) for engine in (first, second)]
+
+    assert server.requests == 2
+    assert [str(answer.error) for answer in found[0]] == [str(answer.error) for answer in found[1]]
+    assert errors(found[1]) == ["RefusedError"] * 2
+    assert second.counts()["a"]["failed"] == 2
+    run(engine_for(shares=2, folder=tmp_path / "another"), jobs(2))
+    assert server.requests == 4
+
+
+def test_another_process_is_not_waited_for_for_ever(
+    engine_for: Callable[..., CompletionEngine], cache: CompletionCache
+) -> None:
+    """One that was stopped keeps its locks: that is said, and nothing is asked twice."""
+    provider = FakeProvider("a", timeout_s=0.01, max_attempts=2)
+    engine = engine_for(provider)
+    held, free = jobs(2)
+    with cache.claim(engine.unknown(held)):
+        found = run(engine, [held, free])
+
+    assert "another process that uses the cache" in str(found[0].error)
+    assert texts(found) == ["-", "a"]
 
 
 def test_key_is_nowhere(

@@ -477,6 +477,23 @@ def test_what_a_server_said_is_kept_whole(tmp_path: Path) -> None:
     assert _served.load(tmp_path, IDENTITY) == said
 
 
+@pytest.mark.parametrize(("answered", "recall"), [(1, True), (0, True), (1, False)])
+def test_a_server_that_says_nothing_more_is_taken_at_its_word(
+    tmp_path: Path, answered: int, recall: bool
+) -> None:
+    """A run that goes on must not forget a contradiction; recorded answers are anybody's."""
+
+    class Silent:
+        identity = staticmethod(lambda: IDENTITY)
+        served_as = staticmethod(ServedAs)
+
+    _served.save(tmp_path, IDENTITY, ServedAs(quantization="Q8_0"))
+    counts = {"int4": {"answered": answered, "cached": 59}}
+    found = _served.gather(counts, {"int4": Silent()}, tmp_path, recall=recall)  # type: ignore[dict-item]
+
+    assert ("Q8_0" if recall else None) == found["int4"]["quantization"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", '{"model": 3}', '{"context": -1}', '{"models": [3]}', "[" * 100_000, "\xff"],

@@ -122,6 +122,18 @@ def test_pytest_selects(project, export):
     assert done.has("quantguard export: 1 cases", "1 requests for cand")
 
 
+def test_a_shard_is_exported_alone(project, export):
+    """One machine's part of the batch: the parts together are all cases."""
+    done = [export(f"--quant-shard={k}/2", "--baseline", "--to", f"part{k}") for k in (1, 2)]
+
+    assert [OK, OK] == [one.code for one in done], done[0].output
+    lines = [
+        (project.folder / f"part{k}/base.requests.jsonl").read_text().splitlines() for k in (1, 2)
+    ]
+    ids = [{json.loads(line)["custom_id"] for line in part} for part in lines]
+    assert (30, 30, set()) == (len(ids[0]), len(ids[1]), ids[0] & ids[1])
+
+
 def test_as_json(export):
     """For scripts that start the batch job."""
     told = json.loads(export("--json").output)

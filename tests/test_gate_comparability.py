@@ -46,6 +46,24 @@ def test_a_server_that_ignores_response_format_is_not_comparable(tmp_path):
     assert {"not-comparable"} == {error.get("type") for error in errors}
 
 
+def test_a_probe_that_is_refused_says_nothing_where_cases_are_answered(tmp_path):
+    """The candidate's service dislikes the probe, not the parameter: a remark, no verdict."""
+
+    def picky(exchange: Exchange) -> None:
+        body = json.loads(exchange.body)
+        if "the sea" in body["messages"][-1]["content"] and body["model"] == "cand":
+            return exchange.answer(400, json.dumps({"error": {"message": "too wet"}}))
+        return shaped(exchange)
+
+    with ScriptedServer(default=picky) as server:
+        project = GateProject(tmp_path, server)
+        project.golden(60, request={"response_format": FORMAT})
+        run = project.run("--quant-max-requests=122")
+
+    assert 0 == run.code, run.output
+    assert run.has("whether cand honours response_format: json_schema is not known:", "too wet")
+
+
 def test_one_server_under_two_names_is_not_comparable(tmp_path):
     """Every answer the same, and a fingerprint that holds the precision: no PASS."""
     reply = says_with_fingerprint("vllm-0.33.0-tp1-0a1b2c3d")
@@ -87,6 +105,7 @@ def flaky(tmp_path):
     with ScriptedServer(default=speaks(model)) as server:
         project = GateProject(tmp_path, server)
         project.golden(60)
+        project.run()  # the baseline is known: what is asked next is the null run's
         yield project
 
 
@@ -98,7 +117,7 @@ def test_every_null_run_asks_afresh_and_all_are_pooled(flaky):
     asked = flaky.server.requests
     second = flaky.run(*null, "-n", "2", candidate=None)
 
-    assert 2 * 60 + 11 == asked
+    assert 3 * 60 + 11 == asked
     assert 49 == flaky.server.requests - asked, "eleven are known from the part that was not kept"
     assert first.has("Noise floor: two runs of base disagree on 1.7 % of outcomes (1 of 60 in 1")
     assert part.has("this null run is not kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -18,9 +19,11 @@ from pytest_quantguard import _config
 from pytest_quantguard import _run as runs
 from pytest_quantguard._asking import Asking
 from pytest_quantguard._complete import Answer, Job
+from pytest_quantguard._launched import LaunchedProvider
+from pytest_quantguard._progress import Progress, Silent
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.errors import ConfigError, LaunchError
-from pytest_quantguard.types import CompletionRequest
+from pytest_quantguard.types import CompletionRequest, GoldenCase, Source
 
 PROGRAM = Path(__file__).with_name("launched_program.py")
 
@@ -296,6 +299,72 @@ def test_server_that_does_not_start_is_a_usage_error(
     assert problems[0].endswith("| no GPU")
 
 
+def test_one_that_does_not_start_is_not_waited_for_long(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """The other one may load for minutes: nobody waits for it once the run is lost."""
+    launches.servers("--exits", "3", base=("--never-ready",), timeout_s=3600)
+    one = asking()
+    request = CompletionRequest(messages=({"role": "user", "content": "faq 1"},))
+    one.engine.plan(Job(variant=name, request=request) for name in ("base", "cand"))
+
+    assert "its server ended with code 3" in one.make_reachable(())[0]
+
+
+def test_whoever_waits_is_told_for_what(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """Of a model that loads for minutes nothing else is seen."""
+    launches.servers()
+    one, seen = asking(), []
+    one.engine.plan([Job(variant="cand", request=CompletionRequest(messages=()))])
+    display = Silent()
+    display.show = lambda found, now: seen.append(found.waits)  # type: ignore[method-assign]
+    one.engine.progress = Progress(one.snapshot, display)
+
+    assert one.make_reachable(()) == []
+    assert re.fullmatch(r"waiting for the server of cand \(\d+ s\)", max(seen))
+    assert one.starting() == ""
+
+
+def test_launched_judge_that_cannot_be_asked(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """What a server ignores is said before the first request, of a judge as of an arm."""
+    launches.more = {"dialect": "ollama"}
+    launches.servers()
+    request = CompletionRequest(messages=(), params={"n": 2})
+    case = GoldenCase(id="a", cohort="a", request=request, source=Source(file="a.yaml", line=1))
+    found = asking().judges_unfit([("cand", case)])
+
+    assert len(found) == 1
+    assert "variant 'cand': ollama ignores 'n' without a word" in found[0]
+
+
+def test_launched_provider_says_what_it_leaves_out(
+    launches: LaunchProject, asking: Callable[..., Asking]
+) -> None:
+    """As it would if its server ran already."""
+    launches.more = {"dialect": "anthropic"}
+    launches.servers()
+    provider = asking().providers["cand"]
+    assert isinstance(provider, LaunchedProvider)
+
+    assert "'seed'" in provider.omitted(CompletionRequest(messages=(), params={"seed": 1}))
+
+
+def test_run_that_does_not_begin_leaves_no_folder(launches: LaunchProject) -> None:
+    """A mistake in the configuration is found when the folder of the run is there already."""
+    launches.more = {"options": {"no-such": 1}}
+    launches.servers()
+    (launches.folder / "tmp").mkdir()
+    run = launches.quick(TMPDIR=str(launches.folder / "tmp"), PYTHONHASHSEED="0")
+
+    assert run.code == 4
+    assert run.has("unknown option 'no-such'")
+    assert list((launches.folder / "tmp").glob("quantguard-run-*")) == []
+
+
 def test_ctrl_c_leaves_nothing_running(launches: LaunchProject) -> None:
     """While a server starts, after the first phase: the run ends, and its servers with it."""
     launches.servers("--never-ready", exclusive=True)
@@ -362,6 +431,24 @@ def test_server_has_to_know_its_port(launches: LaunchProject) -> None:
 
     assert "the server would not know its port: write {port} into the command" in text
     assert text.startswith("quantguard.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("url", "more"),
+    [
+        ("http://127.0.0.1/v1", {}),
+        ("http://127.0.0.1/v1", {"port": 8123}),
+        ("http://127.0.0.1:9000/v1", {"port": 8123}),
+    ],
+)
+def test_address_without_the_servers_port(
+    launches: LaunchProject, url: str, more: dict[str, Any]
+) -> None:
+    """Another program may answer there: it would be taken for the server."""
+    launches.more = {"base_url": url}
+    launches.servers(**more)
+
+    assert "base_url must name the port that the server listens on" in refused(launches)
 
 
 @pytest.mark.parametrize("more", [{"port": 8123}, {"env": {"HOST": "127.0.0.1:{port}"}}])

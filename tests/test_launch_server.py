@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,8 @@ def test_server_that_is_never_ready(server: Make) -> None:
     one = server("--never-ready", timeout_s=1.0)
     text = refused(one)
 
-    assert "not ready within 1 s (launch.timeout_s): /health gave" in text
+    assert "not ready within 1 s (launch.timeout_s): http://127.0.0.1:" in text
+    assert "/health gave" in text
     assert "HTTP 404" in text or "no answer" in text
     assert one._process is None, "it was ended"
 
@@ -245,7 +247,7 @@ def test_port_of_a_server_that_still_loads(tmp_path: Path) -> None:
     one, other = at_port("one", "--port", "0"), at_port("other", "--port", "{port}")
     start(one)  # it holds the port, without listening there yet
     try:
-        assert f"port {port} is taken: another run starts a server" in refused(other)
+        assert f"port {port} is taken: the gate starts another server there" in refused(other)
     finally:
         one.stop()
     try:
@@ -254,36 +256,30 @@ def test_port_of_a_server_that_still_loads(tmp_path: Path) -> None:
         other.stop()
 
 
-def test_answer_that_drips(server: Make) -> None:
+def test_answer_that_drips() -> None:
     """A probe ends in time, however slowly its answer comes."""
-    code = (
-        "import socket, sys, time\n"
-        "for _ in range(99):\n"
-        "    with socket.create_server(('127.0.0.1', int(sys.argv[1]))) as here:\n"
-        "        line = here.accept()[0]\n"
-        "        line.sendall(b'HTTP/1.1 200 OK\\r\\n')\n"
-        "        try:\n"
-        "            while True:\n"
-        "                line.sendall(b'x')\n"
-        "                time.sleep(0.05)\n"
-        "        except OSError:\n"
-        "            pass\n"
-    )
-    launch = Launch(command=(sys.executable, "-c", code, "{port}"), ready="/health")
+    cut = threading.Event()
+
+    def drip(here: socket.socket) -> None:
+        line = here.accept()[0]
+        with line, suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\n")
+            for _ in range(200):
+                line.sendall(b"x")
+                time.sleep(0.05)
+            return
+        cut.set()
+
+    launch = Launch(command=("serve",), ready="/health")
     variant = Variant(name="m", provider="openai", model="m", launch=launch)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    drips = subprocess.Popen([*launch.command[:-1], str(port)])
-    try:
-        probe = prober(variant, longest_s=0.3)
-        said = ""
-        while "within" not in said and "time" not in said:
-            said = probe(f"http://127.0.0.1:{port}/v1")
-    finally:
-        drips.kill()
-        drips.wait()
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        thread = threading.Thread(target=drip, args=(here,))
+        thread.start()
+        said = prober(variant, longest_s=0.3)(f"http://127.0.0.1:{here.getsockname()[1]}/v1")
+        thread.join()
 
     assert said.startswith("no answer")
+    assert cut.is_set(), "it did not wait for the end"
 
 
 def test_probe_is_let_in_like_the_questions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,9 +117,12 @@ def test_cost_is_held_until_it_is_known(tmp_path: Path) -> None:
         (TransportError("refused", connected=False), False),
         (TransportError("429", retry_after_s=0.0), False),
         (RefusedError("400", status=400), False),
+        (SystemExit("broken"), True),
     ],
 )
-def test_what_failed_may_have_been_paid_for(tmp_path: Path, error: Exception, paid: bool) -> None:
+def test_what_failed_may_have_been_paid_for(
+    tmp_path: Path, error: BaseException, paid: bool
+) -> None:
     """An exchange that broke off counts in full; one that never took place, or was refused, not."""
     limits = Limits(cost=1e9)
     ledger = Ledger(tmp_path, limits)
@@ -129,6 +132,19 @@ def test_what_failed_may_have_been_paid_for(tmp_path: Path, error: Exception, pa
 
     assert ledger._read().cost == (bound if paid else 0.0)
     assert ledger._read().held == 0.0
+
+
+def test_what_cannot_be_counted_is_not_asked(tmp_path: Path) -> None:
+    """A full disk ends the asking with its reason; an answer that has come is not lost by it."""
+    limits = Limits(cost=1e9)
+    ledger = Ledger(tmp_path, limits)
+    purse = Purse(ledger, limits, variant(price=PRICE))
+    bound = purse.take(asks("x", max_tokens=5))
+    ledger._path = tmp_path / "gone" / "spent"
+    purse.settle(bound, Completion(text=""), None)
+
+    with pytest.raises(LimitError, match="requests cannot be counted"):
+        purse.take(asks("x", max_tokens=5))
 
 
 def test_answers_cost_what_the_server_counted(tmp_path: Path) -> None:

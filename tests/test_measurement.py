@@ -53,17 +53,18 @@ def test_what_one_repeat_does_not_tell_is_not_known():
 
 
 @pytest.mark.parametrize(
-    ("completion", "share"),
+    ("completion", "share", "aloud"),
     [
-        (Completion(text="42", reasoning="6 times 7"), 1.0),
-        (Completion(text="42", usage=Usage(reasoning_tokens=12)), 1.0),
-        (Completion(text="42", usage=Usage(reasoning_tokens=0)), 0.0),
-        (Completion(text="42"), 0.0),
+        (Completion(text="42", reasoning="6 times 7"), 1.0, 0.0),
+        (Completion(text="42", usage=Usage(reasoning_tokens=12)), 1.0, 0.0),
+        (Completion(text="42", usage=Usage(reasoning_tokens=0)), 0.0, 0.0),
+        (Completion(text="6 times 7</think>42"), 1.0, 1.0),
+        (Completion(text="42"), 0.0, 0.0),
     ],
 )
-def test_reasoning_is_noticed(completion, share):
-    """By its text, or by the server's count."""
-    assert share == measured(completion).reasoned
+def test_reasoning_is_noticed(completion, share, aloud):
+    """By its text, apart or in the answer, or by the server's count."""
+    assert (share, aloud) == (measured(completion).reasoned, measured(completion).aloud)
     assert share / 2 == measured(completion, Completion(text="42")).reasoned
 
 

@@ -77,6 +77,27 @@ def test_merged_shards_have_the_report_of_one_run(world, tmp_path, of):
     assert [*range(1, of + 1)] == [told["shard"] for told in report.provenance["shards"]]
 
 
+def test_the_noise_of_a_null_run_is_that_of_all_shards(world, tmp_path):
+    """The machines had measured it before, one of them with more cases: that is added to."""
+    paths = world.shards(tmp_path, 2)
+    before = {"compared": 100, "flipped": 0, "groups": [], "runs": 1, "at": 9.0, "cases": 50}
+
+    def null(data):
+        data["terms"]["null"] = "int4"
+        data["asked"]["noise"] = {**before, "number": 1, "compared": 50 + 50 * data["shard"]}
+
+    for path in paths:
+        changed(path, null)
+    report = merge([read(path, path.name) for path in paths], world.terms.metrics)
+
+    again, other = report.candidates
+    flipped = sum(o.regressed or o.improved for o in again.outcomes)
+    said = f"({flipped} of {150 + len(again.outcomes)} in 2 null runs, last on 1970-01-01)"
+    assert [True, True] == [any(said in note for note in c.notes) for c in (again, other)]
+    assert {None} == {row.noise for row in again.budgets}
+    assert any(row.noise for row in other.budgets)
+
+
 def test_throughput_is_about_one_machine(world, tmp_path):
     """Two machines have minutes of their own; the only shard of a run is a run."""
 
@@ -293,6 +314,23 @@ def test_terms_that_no_digest_tells_of_are_compared_all_the_same(world, tmp_path
 
     with pytest.raises(InputError, match="although both tell one configuration"):
         merge([read(path, path.name) for path in paths], world.terms.metrics)
+
+
+def test_machines_send_as_many_requests_at_once_as_they_can(world, tmp_path):
+    """Concurrency is no part of what is asked; the number of a null run is counted on each."""
+    paths = world.shards(tmp_path, 2)
+
+    def small(data):
+        data["terms"]["baseline"]["concurrency"] = 1
+        data["terms"]["candidates"][0]["revision"] = "null run 7"
+
+    changed(paths[0], small)
+    with pytest.raises(InputError, match="although both tell one configuration"):
+        merge([read(path, path.name) for path in paths], world.terms.metrics)
+
+    for path in paths:
+        changed(path, lambda d: d["terms"].update(null="int4"))
+    merge([read(path, path.name) for path in paths], world.terms.metrics)
 
 
 # --- files that are no shards -------------------------------------------------------------

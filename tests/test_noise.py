@@ -92,16 +92,18 @@ def test_what_is_known_is_kept_for_each_baseline(tmp_path: Path) -> None:
     assert None is _noise.load(tmp_path, {"model": "other"})
 
 
-def test_what_an_older_version_kept_is_read(tmp_path: Path) -> None:
-    """It knew the share and how many outcomes, and no groups."""
-    _noise.save(tmp_path, WHO, run(1))
-    (path,) = (tmp_path / "noise").iterdir()
-    path.write_text(json.dumps({"share": 0.02, "checks": 100}))
+def test_what_is_not_kept_is_said(tmp_path: Path) -> None:
+    """A part of a golden set that was measured whole; a folder that cannot be written."""
+    assert "" == _noise.keep(tmp_path, WHO, WHO, run(1), cases=60, partial=False)
+    assert 2 == _noise.next_number(tmp_path, WHO)
 
-    found = _noise.load(tmp_path, WHO)
+    smaller = _noise.keep(tmp_path, WHO, WHO, run(2), cases=run(1).cases - 1, partial=True)
+    assert "cases, and an earlier one had" in smaller
+    assert (run(1), 2) == (_noise.load(tmp_path, WHO), _noise.next_number(tmp_path, WHO))
 
-    assert Noise(compared=100, flipped=2) == found
-    assert None is found.of(Group("a"))
+    (tmp_path / "file").write_text("")
+    broken = _noise.keep(tmp_path / "file", WHO, WHO, run(1), cases=60, partial=False)
+    assert broken.startswith(str(tmp_path / "file"))
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,11 @@ class Terminal:
             "0 of 1000 answers, 2 a second, about 8 min 20 s left",
         ),
         (Snapshot(planned=9, done=9, errors=9), 0.1, "9 of 9 answers, 0.1 a second, 9 errors"),
+        (
+            Snapshot(planned=9, done=4, waits="waiting for the server of awq (43 s)"),
+            2.0,  # a server that is not up yet answers nothing in two seconds
+            "4 of 9 answers, waiting for the server of awq (43 s)",
+        ),
     ],
 )
 def test_one_line_says_it(found: Snapshot, per_s: float, said: str) -> None:

@@ -335,10 +335,8 @@ class Asking:
                 continue
             refused = isinstance(answer.error, RefusedError) and not answer.error.final
             # What is refused may be the probe's prompt or limit, and not the parameter.
-            if refused and any(
-                self.engine.get(job).completion for job in jobs_of(case, (variant,))
-            ):
-                refused = False
+            jobs = jobs_of(case, (variant,)) if refused else []
+            refused = refused and not any(self.engine.get(job).completion for job in jobs)
             why = one_line(scrub(str(answer.error), self.secrets), 200)
             found[feature] = ["refused" if refused else "unknown", why]
         return found

@@ -75,8 +75,8 @@ class CompletionCache:
 
     def get(self, key: str) -> Completion | None:
         """Return the completion, or None; what cannot be trusted is None, with a warning."""
-        if key in self._memory:
-            return self._memory[key][0]
+        if (kept := self._memory.get(key)) is not None:
+            return kept[0]
         for shelf in self._shelves():
             try:
                 text = shelf.get(key)
@@ -177,8 +177,8 @@ class CompletionCache:
     def _save(self) -> bool:
         """Move what was spared to where it belongs; False when it is refused again."""
         for key in list(self._unsaved):
-            if key in self._memory:
-                text: str | None = _encode(key, *self._memory[key])
+            if (kept := self._memory.get(key)) is not None:  # another thread may save, too
+                text: str | None = _encode(key, *kept)
             else:
                 text = self._spare.get(key) if self._spare is not None else None
             try:

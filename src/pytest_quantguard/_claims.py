@@ -30,6 +30,7 @@ class Claims:
     """
 
     _open: ClassVar[WeakValueDictionary[Path, Claims]] = WeakValueDictionary()
+    _finding: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,8 +44,9 @@ class Claims:
     def of(cls, path: Path) -> Claims:
         """Return the claims in a file, which is made when it is first needed."""
         path = path.resolve()
-        found = cls._open.get(path)
-        return found if found is not None else cls._open.setdefault(path, cls(path))
+        with cls._finding:  # two for one file would end each other's locks
+            found = cls._open.get(path)
+            return found if found is not None else cls._open.setdefault(path, cls(path))
 
     @property
     def trouble(self) -> OSError | None:

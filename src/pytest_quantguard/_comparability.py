@@ -117,7 +117,12 @@ def thinks(completion: Completion) -> bool:
     """Tell whether a model thought before it answered: apart, counted, or in the answer itself."""
     if completion.reasoning.strip() or completion.usage.reasoning_tokens:
         return True
-    return completion.text.lstrip().startswith(("<think>", "<thinking>"))
+    return thinks_aloud(completion) or completion.text.lstrip().startswith("<thinking>")
+
+
+def thinks_aloud(completion: Completion) -> bool:
+    """Tell whether thoughts stand in the answer: some chat templates open them by themselves."""
+    return "</think>" in completion.text or completion.text.lstrip().startswith("<think>")
 
 
 def counted_alike(request: CompletionRequest, ours: Usage, theirs: Usage) -> bool:
@@ -196,6 +201,15 @@ def _reasoning(
             reasons=(
                 f"{names[at]} reasons before it answers, in {len(cases)} of {len(pairs)} cases, "
                 f"and {names[1 - at]} in none: {places(cases, sources)}",
+            )
+        )
+    aloud = [sum(getattr(m, role).aloud for m in pairs) / len(pairs) for role in _ROLES]
+    if max(aloud) >= REASONED and not min(aloud):
+        at = aloud.index(max(aloud))
+        return Likeness(
+            reasons=(
+                f"{names[at]} has its thoughts in its answers, and {names[1 - at]} apart from "
+                "them: turn the reasoning parser of both servers on",
             )
         )
     if abs(shares[0] - shares[1]) < _ADAPTIVE:

@@ -17,7 +17,7 @@ from pytest_quantguard._lane import Lane
 from pytest_quantguard._limits import Ledger, Limits, Purse
 from pytest_quantguard._progress import Progress, Snapshot
 from pytest_quantguard._run import Run
-from pytest_quantguard._tasks import Answer, Counts, Job, Task
+from pytest_quantguard._tasks import Answer, Counts, Job, Refusals, Task
 from pytest_quantguard.contracts import Provider
 from pytest_quantguard.errors import LimitError
 from pytest_quantguard.types import CompletionRequest
@@ -54,6 +54,7 @@ class CompletionEngine:
         if run is not None and limits is not None and limits.given:
             ledger = Ledger(run.part("limits"), limits)
             purses = {name: Purse(ledger, limits, variant) for name, variant in variants.items()}
+        refusals = Refusals(run.part("refusals") if run is not None and shares > 1 else None)
         self._lanes = {
             name: Lane(
                 variant,
@@ -64,6 +65,7 @@ class CompletionEngine:
                 run=run.id if run else "",
                 shares=shares,
                 purse=purses.get(name),
+                refusals=refusals,
             )
             for name, variant in variants.items()
         }

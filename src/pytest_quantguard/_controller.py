@@ -216,19 +216,24 @@ class GateController:
         noise = self._noise()
         if null is None or noise is None or null.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
             return  # a null run that has gaps goes on where it stopped
-        early = self._keeper is not None and self._keeper.stopped_early
+        early, why = self._keeper is not None and self._keeper.stopped_early, ""
         if early or not plan.get("whole") or self.session.asking.answers is not None:
-            text = "this null run is not kept: only one that asks about the whole golden set is"
-            report.provenance["remarks"] = [*report.provenance["remarks"], text]
-            return
-        with suppress(OSError, ProviderError):
-            identity = self.session.asking.providers[report.baseline.name].identity()
-            folder, number = self.settings.cache_folder, self.settings.null_number
-            known = _noise.load(folder, identity)
-            if plan.get("partial") and known is not None and plan["cases"] < known.cases:
-                return
-            _noise.save(folder, identity, noise)
-            _noise.complete(folder, report.baseline.identity(), number)
+            why = "only one that asks about the whole golden set is"
+        else:
+            with suppress(ProviderError):
+                identity = self.session.asking.providers[report.baseline.name].identity()
+                counted, cases = report.baseline.identity(), plan["cases"]
+                why = _noise.keep(
+                    self.settings.cache_folder,
+                    identity,
+                    counted,
+                    noise,
+                    cases=cases,
+                    partial=bool(plan.get("partial")),
+                )
+        if why:
+            remarks = [*report.provenance["remarks"], f"this null run is not kept: {why}"]
+            report.provenance["remarks"] = remarks
 
     def _provenance(self, plan: Json) -> Json:
         looks = self._keeper.numbers() if self._keeper is not None else {}

@@ -29,7 +29,14 @@ _WATCHED = (
 )
 _LOOKING = ("usepdb", "trace", "setupshow", "setuponly", "setupplan")
 """Options that show the phases."""
-_PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+_Phase = Literal["setup", "call", "teardown"]
+_PHASES: tuple[_Phase, ...] = ("setup", "call", "teardown")
+_OF_CALLS = frozenset(
+    f"_pytest.{name}" for name in ("cacheprovider", "logging", "main", "stepwise", "terminal")
+)
+"""Where pytest makes nothing of the report that a set-up or a teardown passed."""
+_SPARED = 1000
+"""Items after which the garbage collector is spared their evidence."""
 
 
 class Express:
@@ -38,33 +45,57 @@ class Express:
     def __init__(self, config: pytest.Config) -> None:
         gc.unfreeze()
         self._ceremony = any(config.getoption(name, False) for name in _LOOKING)
+        self._all_phases = config.getoption("durations", None) is not None
         self._unwatched: dict[Path, bool] = {}
+        self._phases: dict[Path, tuple[_Phase, ...]] = {}
+        self._only_ours = True
+        """Whether no code of others has run since the first item, which may have left garbage."""
+        self._reported = 0
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)  # inside the controller's, which judges
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Spare the garbage collector the items, here and at pytest's end: much, and all alive.
+        """Spare the garbage collector items and evidence: much, and all alive until the end.
 
         They come into its sight again should the process begin another run.
         """
         gc.freeze()
-        return (yield)
+        result = yield
+        self._spare()
+        return result
+
+    def _spare(self) -> None:
+        if self._only_ours:
+            gc.freeze()
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Examine an item and report it; None leaves it to pytest."""
         if self._ceremony or not isinstance(item, QuantItem) or not self._alone(item):
+            self._only_ours = False
             return None
         began = time.perf_counter()
         try:
             item.runtest()
         except (Exception, pytest.skip.Exception, pytest.fail.Exception):
             return None  # its answers are known by now: nothing is asked twice
-        _report(item, time.perf_counter() - began)
+        _report(item, time.perf_counter() - began, self._phases_of(item))
+        self._reported += 1
+        if self._reported % _SPARED == 0:
+            self._spare()
         return True
+
+    def _phases_of(self, item: QuantItem) -> tuple[_Phase, ...]:
+        """Return the phases to report: those that somebody listens to."""
+        folder = item.path.parent
+        if folder not in self._phases:
+            others = _listeners(item, "pytest_runtest_logreport") - _OF_CALLS
+            self._phases[folder] = _PHASES if self._all_phases or others else ("call",)
+        return self._phases[folder]
 
     def _alone(self, item: QuantItem) -> bool:
         folder = item.path.parent
         if folder not in self._unwatched:
-            self._unwatched[folder] = not any(_listeners(item, name) for name in _WATCHED)
+            modules = {module for name in _WATCHED for module in _listeners(item, name)}
+            self._unwatched[folder] = all(module.startswith("_pytest.") for module in modules)
         return (
             self._unwatched[folder]
             and _ours(type(item.check).__module__)
@@ -72,23 +103,23 @@ class Express:
         )
 
 
-def _listeners(item: pytest.Item, hook: str) -> list[str]:
-    """Return the modules of others that have a hook."""
+def _listeners(item: pytest.Item, hook: str) -> set[str]:
+    """Return the modules that have a hook, apart from ours."""
     found = getattr(item.ihook, hook).get_hookimpls()
-    modules = (implementation.function.__module__ for implementation in found)
-    return [module for module in modules if not (_ours(module) or module.startswith("_pytest."))]
+    modules = {implementation.function.__module__ for implementation in found}
+    return {module for module in modules if not _ours(module)}
 
 
 def _ours(module: str) -> bool:
     return module.startswith("pytest_quantguard.")
 
 
-def _report(item: QuantItem, seconds: float) -> None:
-    """Report all phases of an item that passed."""
+def _report(item: QuantItem, seconds: float, phases: tuple[_Phase, ...]) -> None:
+    """Report phases of an item that passed."""
     hook, place = item.ihook, {"nodeid": item.nodeid, "location": item.location}
     keywords: dict[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
     hook.pytest_runtest_logstart(**place)
-    for when in _PHASES:
+    for when in phases:
         report = pytest.TestReport(
             nodeid=item.nodeid,
             location=item.location,

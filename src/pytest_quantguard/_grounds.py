@@ -180,7 +180,7 @@ def withheld(
         cases = len({m.case for m in found if touches(row, m)})
         if not (wholly or cases):
             return row
-        few = f"{cases} of its cases were not the same question for both"
+        few = f"{cases} of its cases cannot be compared"
         return replace(
             row,
             verdict=Verdict.NOT_COMPARABLE,

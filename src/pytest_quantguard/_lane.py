@@ -18,7 +18,7 @@ from pytest_quantguard._cache import CompletionCache, completion_key
 from pytest_quantguard._limits import Purse
 from pytest_quantguard._progress import Snapshot
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard._tasks import Answer, Counts, Job, Task, bare
+from pytest_quantguard._tasks import Answer, Counts, Job, Refusals, Task, bare
 from pytest_quantguard._worker import Worker
 from pytest_quantguard.contracts import Connection, Launched, Provider
 from pytest_quantguard.errors import LaunchError, ProviderError, TransportError
@@ -29,6 +29,8 @@ _WORD_S = 1.0
 """How long it may take at most until it is known that a server has ended, in seconds."""
 _LOOK_AGAIN_S = 0.02
 _LOOK_AGAIN_MAX_S = 0.2
+_OTHERS = 4
+"""Times the longest exchange, all attempts included: so long another process is waited for."""
 
 
 class Lane:
@@ -45,10 +47,12 @@ class Lane:
         run: str = "",
         shares: int = 1,
         purse: Purse | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self.run = run
         self.purse = purse
         """What counts requests against the limits of the run; None = there are none."""
+        self.refusals = refusals or Refusals()
         self.variant = variant
         self.provider = provider
         self.cache = cache
@@ -109,6 +113,8 @@ class Lane:
                 self._identity = self.provider.identity()
             except ProviderError as error:
                 self._identity = bare(error)
+            except Exception as error:  # a provider of the user's
+                self._identity = self.broke(error)
         if isinstance(self._identity, ProviderError):
             return completion_key(job.request, {}, job.repeat), self._identity
         return completion_key(job.request, self._identity, job.repeat), None
@@ -164,12 +170,25 @@ class Lane:
     def postpone(self, task: Task) -> None:
         """Look again later: another process is asking for the same completion."""
         with self._changed:
+            now = time.monotonic()
+            task.since = task.since or now
+            longest = _OTHERS * self.variant.max_attempts * self.variant.timeout_s
+            if self._launched is None and now - task.since >= longest:  # it may be stopped
+                self.finish(task, Answer(key=task.key, error=self._others(longest)))
+                return
             task.taken = False
             self._busy -= 1
             wait = min(_LOOK_AGAIN_S * 1.5**task.looks, _LOOK_AGAIN_MAX_S)
             task.looks += 1
-            heapq.heappush(self._later, (time.monotonic() + wait, id(task), task))
+            heapq.heappush(self._later, (now + wait, id(task), task))
             self._changed.notify()
+
+    def _others(self, seconds: float) -> ProviderError:
+        return ProviderError(
+            f"variant {self.variant.name!r}: another process that uses the cache "
+            f"{self.cache.folder} has been asking for the same for {seconds:.0f} s: let it go on, "
+            "or end it, and run again"
+        )
 
     def finish(self, task: Task, answer: Answer) -> None:
         """Give a task its answer, and count it."""
@@ -193,7 +212,10 @@ class Lane:
         self._hang_up()
         self.turn += 1
         self._started = False
-        self._launched.rest()
+        try:
+            self._launched.rest()
+        except BaseException as error:  # of the user's: no worker may end of it
+            self.give_up(self.broke(error))
 
     # --- workers ------------------------------------------------------------------------
 
@@ -204,8 +226,13 @@ class Lane:
             while len(self._threads) < min(wanted, self._places) and not self.stop.is_set():
                 name = f"quantguard-{self.variant.name}-{len(self._threads)}"
                 thread = threading.Thread(target=Worker(self).run, name=name, daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # no more threads are to be had: those that are must do
+                    if not self._threads:
+                        raise
+                    return
                 self._threads.append(thread)
-                thread.start()
 
     def open_line(self) -> Connection:
         """Start the provider, once, and return a new connection."""
@@ -228,7 +255,7 @@ class Lane:
         except ProviderError as error:
             self.give_up(bare(error))
             raise
-        except Exception as error:  # a provider of the user's
+        except BaseException as error:  # a provider of the user's
             reason = one_line(f"{type(error).__name__}: {error}")
             fault = LaunchError(f"variant {self.variant.name!r}: it could not be started: {reason}")
             self.give_up(fault)
@@ -244,6 +271,11 @@ class Lane:
             self.fault = self.fault or own or fault
             self.halt.set()
         self.gate.wake()
+
+    def broke(self, error: BaseException) -> ProviderError:
+        """Return the error that stands for what a provider of the user's raised."""
+        text = one_line(f"{type(error).__name__}: {error}")
+        return ProviderError(f"variant {self.variant.name!r}: the provider broke: {text}")
 
     def snapshot(self) -> Snapshot:
         """Return how far it is; numbers that do not wait for each other."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_quantguard._claims import Claims
-from pytest_quantguard.errors import LimitError, TransportError
+from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.errors import LimitError, ProviderError, TransportError
 from pytest_quantguard.types import Completion, CompletionRequest
 from pytest_quantguard.variants import Price, Variant
 
@@ -124,15 +126,19 @@ class Ledger:
                 if mine:
                     spent = self._read()
                     yield spent
-                    text = _RECORD.pack(spent.requests, spent.cost, spent.held, spent.began)
-                    self._path.write_bytes(text)
+                    self._write(spent)
                     return
             time.sleep(_LOOK_AGAIN_S)
 
     def _read(self) -> _Spent:
-        if not self._path.exists():
-            return _Spent(began=self._clock())
-        return _Spent(*_RECORD.unpack(self._path.read_bytes()))
+        data = self._path.read_bytes() if self._path.exists() else b""
+        return _Spent(*_RECORD.unpack(data)) if data else _Spent(began=self._clock())
+
+    def _write(self, spent: _Spent) -> None:
+        data = _RECORD.pack(spent.requests, spent.cost, spent.held, spent.began)
+        # In place and in one piece: a process may be killed at any moment.
+        with open(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600), "wb", buffering=0) as file:
+            file.write(data)
 
     def take(self, bound: float) -> tuple[str, bool]:
         """Count one more request that costs ``bound`` at most.
@@ -191,7 +197,10 @@ class Purse:
         bound = self._bound(request)
         end = time.monotonic() + self._variant.timeout_s
         while True:
-            reason, later = self._ledger.take(bound)
+            try:
+                reason, later = self._ledger.take(bound)
+            except OSError as error:
+                reason, later = f"requests cannot be counted: {one_line(str(error))}", False
             if not reason:
                 return bound
             if not later or time.monotonic() >= end:
@@ -213,7 +222,9 @@ class Purse:
             )
         return bound
 
-    def settle(self, bound: float, completion: Completion | None, error: Exception | None) -> None:
+    def settle(
+        self, bound: float, completion: Completion | None, error: BaseException | None
+    ) -> None:
         """Note what became of a request that was counted.
 
         An exchange that broke off, or was not waited for, may have been paid for in full.
@@ -226,4 +237,7 @@ class Purse:
             cost = bound if told is None else told
         elif isinstance(error, TransportError) and error.connected:
             cost = 0.0 if error.retry_after_s is not None else bound
-        self._ledger.settle(bound, cost)
+        elif not isinstance(error, ProviderError):  # a provider of the user's broke
+            cost = bound
+        with suppress(OSError):  # the bound stays counted
+            self._ledger.settle(bound, cost)

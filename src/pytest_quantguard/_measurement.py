@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pytest_quantguard._comparability import counted_alike, thinks
+from pytest_quantguard._comparability import counted_alike, thinks, thinks_aloud
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.pairs import Divergence, Measurement
 from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase, Token
@@ -41,6 +41,7 @@ def measurement(
         cost=_mean(costs),
         cached_tokens=_mean(c.usage.cached_tokens for c in completions),
         reasoned=_mean(map(thinks, completions)) or 0.0,
+        aloud=_mean(map(thinks_aloud, completions)) or 0.0,
         asked_at=_mean(c.asked_at or None for c in completions),
     )
 

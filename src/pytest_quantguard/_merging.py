@@ -175,13 +175,16 @@ def _differing(one: Json, other: Json) -> str:
 
 
 def _judged_by(data: Json) -> Json:
-    """Return what must be the same, but for the number of a null run, which machines count."""
+    """Return what must be the same: not how many requests a machine sends at once.
+
+    Nor the number of a null run, which each machine counts for itself.
+    """
     terms = data["terms"]
-    candidates = [
-        {**variant, "revision": None} if variant["name"] == terms["null"] else variant
-        for variant in terms["candidates"]
+    variants = [
+        {**v, "concurrency": 0} | ({"revision": ""} if v["name"] == terms["null"] else {})
+        for v in (terms["baseline"], *terms["candidates"])
     ]
-    return {**terms, "candidates": candidates, "whole": data["whole"]}
+    return {**terms, "baseline": "", "candidates": variants, "whole": data["whole"]}
 
 
 def _unsound(shards: Sequence[ShardFile]) -> Iterator[str]:

@@ -137,6 +137,25 @@ def save(folder: Path, identity: Json, noise: Noise) -> None:
     write_whole(_path(folder, identity, "json"), text.encode("ascii"))
 
 
+def keep(
+    folder: Path, identity: Json, counted: Json, noise: Noise, *, cases: int, partial: bool
+) -> str:
+    """Keep a complete null run with what was known before; return why it cannot be, if so.
+
+    ``identity`` is what the baseline's provider tells, ``counted`` what `next_number` is asked
+    with; ``partial``: the golden set may be larger than the ``cases`` of this run.
+    """
+    known = load(folder, identity)
+    if partial and known is not None and cases < known.cases:
+        return f"it has {cases} cases, and an earlier one had {known.cases}"
+    try:
+        save(folder, identity, noise)
+        complete(folder, counted, noise.number)
+    except OSError as error:
+        return f"{folder}: {error.strerror or error}"
+    return ""
+
+
 def to_dict(noise: Noise) -> Json:
     """Return plain JSON types; the baseline's name is not among them."""
     return {
@@ -162,20 +181,15 @@ def load(folder: Path, identity: Json) -> Noise | None:
 def from_dict(data: Any) -> Noise | None:
     """Rebuild from `to_dict`; None where the data is no such thing."""
     try:
-        if "share" in data:  # as it was kept before groups were
-            compared = _count(data["checks"])
-            flipped = round(compared * float(data["share"]))
-            noise = Noise(compared=compared, flipped=flipped)
-        else:
-            noise = Noise(
-                compared=_count(data["compared"]),
-                flipped=_count(data["flipped"]),
-                runs=_count(data["runs"]),
-                cases=_count(data["cases"]),
-                groups=_groups(data["groups"]),
-                at=float(data["at"]),
-                number=_count(data["number"]),
-            )
+        noise = Noise(
+            compared=_count(data["compared"]),
+            flipped=_count(data["flipped"]),
+            runs=_count(data["runs"]),
+            cases=_count(data["cases"]),
+            groups=_groups(data["groups"]),
+            at=float(data["at"]),
+            number=_count(data["number"]),
+        )
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
     sound = 0 <= noise.flipped <= noise.compared and noise.compared and 0 <= noise.at < 1e11

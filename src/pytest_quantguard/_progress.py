@@ -99,7 +99,7 @@ def line(found: Snapshot, per_s: float) -> str:
     """Return one line in plain ASCII: done, rate, time left, cost and errors."""
     parts = [f"quantguard: {found.done} of {found.planned} answers"]
     left = found.planned - found.done
-    if per_s > 0:
+    if per_s > 0 and not found.waits:  # what came before a wait says nothing about what comes after
         parts.append(f"{per_s:.3g} a second")
         if left:
             parts.append(f"about {_time(left / per_s)} left")

@@ -30,7 +30,7 @@ def gather(
     *,
     recall: bool = True,
 ) -> Json:
-    """Ask each server that answered what it serves; ``recall`` it for cached answers.
+    """Ask each server that answered what it serves; ``recall`` it for cached answers and silence.
 
     Answers from a file may be anybody's: what a server once said of itself is no word on them.
     """
@@ -40,8 +40,8 @@ def gather(
         if numbers["answered"]:
             served = provider.served_as()
             save(folder, provider.identity(), served)
-        elif numbers["cached"] and recall:
-            served = load(folder, provider.identity())
+        if recall and served in (None, ServedAs()) and (numbers["answered"] or numbers["cached"]):
+            served = load(folder, provider.identity()) or served
         if served is not None:
             found[name] = asdict(served)
     return found

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from pytest_quantguard import _watchdog
 from pytest_quantguard._claims import Claims
@@ -98,7 +98,8 @@ class CommandServer:
         port = given or _free_port()
         while (taken := _listening(port)) or not self._claim(port):
             if given is not None:
-                who = "another program listens there" if taken else "another run starts a server"
+                ours = "the gate starts another server there, in this run or another"
+                who = "another program listens there" if taken else ours
                 raise self._error(
                     f"port {given} is taken: {who}; end it, or leave the port out and write {PORT} "
                     "into the command"
@@ -171,7 +172,8 @@ class CommandServer:
             if time.monotonic() >= until:
                 raise self._error(
                     f"its server was not ready within {self._launch.timeout_s:g} s "
-                    f"(launch.timeout_s): {self._launch.ready} gave {found or 'nothing'}",
+                    f"(launch.timeout_s): {urljoin(url, self._launch.ready)} gave "
+                    f"{found or 'nothing'}",
                     log=True,
                 )
             self._pause(min(wait, max(0.0, until - time.monotonic())))

@@ -53,18 +53,17 @@ class GateSession:
         settings: _config.GateConfig,
         registry: Registry,
         metrics: Mapping[str, Metric],
+        run: Run,
     ) -> None:
         self.config = config
         self.settings = settings
-        worker: Json = getattr(config, "workerinput", {})
-        told, processes = worker.get("quantguard_run"), int(worker.get("workercount", 1))
-        self.run = Run.begin() if told is None else Run.joined(told, processes)
+        self.run = run
         self.registry = registry
         self.asking = Asking(
             settings,
             registry,
             self.run,
-            worker=worker.get("workerid", ""),
+            worker=getattr(config, "workerinput", {}).get("workerid", ""),
             answers=config.option.quant_answers,
             start=config.invocation_params.dir,
         )
@@ -115,7 +114,12 @@ class GateSession:
                 metrics=metrics,
             )
             settings = replace(settings, limits=settings.limits.narrowed(_limits(option)))
-            session = cls(config, settings, registry, metrics)
+            run = _run_of(config)
+            try:
+                session = cls(config, settings, registry, metrics, run)
+            except InputError:
+                run.end()
+                raise
         except InputError as error:
             raise pytest.UsageError(f"quantguard: {error}") from None
         if not session.in_worker:
@@ -365,6 +369,13 @@ class GateSession:
         if data is not None and isinstance(found := getattr(report, "quantguard", None), Evidence):
             data["quantguard"] = found.to_dict()
         return data
+
+
+def _run_of(config: pytest.Config) -> Run:
+    """Begin a run, or join the one that this process is a worker of."""
+    worker: Json = getattr(config, "workerinput", {})
+    told = worker.get("quantguard_run")
+    return Run.begin() if told is None else Run.joined(told, int(worker.get("workercount", 1)))
 
 
 def _limits(option: Any) -> Limits:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pytest_quantguard.errors import ProviderError
+from pytest_quantguard._whole import write_whole
+from pytest_quantguard.errors import ProviderError, RefusedError
 from pytest_quantguard.types import Completion, CompletionRequest
 
 
@@ -84,6 +88,36 @@ class Task:
     done: Done = field(default_factory=Done)
     taken: bool = False
     looks: int = 0
+    """How often another process was found to be asking for the same."""
+    since: float = 0.0
+    """When that was first seen, on the monotonic clock."""
+
+
+class Refusals:
+    """Requests that a server refused: the processes of a run need not all be told so.
+
+    Without a folder there is one process, and nothing to share.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def get(self, key: str) -> RefusedError | None:
+        """Return what another process was told, or None."""
+        if self._folder is None:
+            return None
+        try:
+            status, text = json.loads((self._folder / key).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+        return RefusedError(text, status=status)
+
+    def put(self, key: str, error: RefusedError) -> None:
+        """Tell the others; where that cannot be done they ask themselves."""
+        if self._folder is not None:
+            with suppress(OSError):
+                text = json.dumps([error.status, str(error)])
+                write_whole(self._folder / key, text.encode("ascii"))
 
 
 def bare(error: ProviderError) -> ProviderError:

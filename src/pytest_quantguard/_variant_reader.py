@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -107,6 +107,12 @@ class VariantReader:
         return Launch(**given)
 
     def _check_port(self, launch: Launch, base_url: str, place: _Place) -> None:
+        named = fixed_port(replace(launch, port=None), base_url)
+        if PORT not in base_url and named != (launch.port or named or "none"):
+            self._problem(
+                (*place, "base_url"),
+                f"base_url must name the port that the server listens on; write {PORT} there",
+            )
         texts = (*launch.command, *map(str, launch.env.values()))
         if fixed_port(launch, base_url) is None and not any(PORT in text for text in texts):
             self._problem(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_quantguard._backoff import bounded_s, pause_s
-from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._tasks import Answer, Task, bare
 from pytest_quantguard.errors import LimitError, ProviderError, RefusedError, TransportError
-from pytest_quantguard.types import Completion, CompletionRequest
+from pytest_quantguard.types import Completion
 
 if TYPE_CHECKING:
     from pytest_quantguard._lane import Lane
@@ -33,7 +33,8 @@ class Worker:
                 self._serve(task)
         finally:
             if self._line is not None:
-                self._line.close()
+                with suppress(BaseException):  # a connection of the user's
+                    self._line.close()
             self._lane.cache.close()
 
     def _serve(self, task: Task) -> None:
@@ -42,10 +43,8 @@ class Worker:
             answer = self._look_up(task) or self._answer(task)
         except ProviderError as error:
             answer = Answer(key=task.key, error=bare(error))
-        except Exception as error:  # a provider of the user's: an error, never a hanging run
-            text = one_line(f"{type(error).__name__}: {error}")
-            fault = ProviderError(f"variant {lane.variant.name!r}: the provider broke: {text}")
-            answer = Answer(key=task.key, error=fault)
+        except BaseException as error:  # SystemExit, too: else all wait for ever
+            answer = Answer(key=task.key, error=lane.broke(error))
         if answer is None:
             lane.postpone(task)
         else:
@@ -69,10 +68,9 @@ class Worker:
                 return None
             if (answer := self._look_up(task)) is not None:  # put since we looked
                 return answer
-            completion = replace(
-                self._ask(self._connected(), task), asked_at=time.time(), asked_in=self._lane.run
-            )
-            cache.put(task.key, completion, task.request)
+            if (refused := self._lane.refusals.get(task.key)) is not None:
+                raise refused
+            completion = self._ask(self._connected(), task)
         return Answer(key=task.key, completion=completion)
 
     def _connected(self) -> Connection:
@@ -86,12 +84,12 @@ class Worker:
         lane.count(sent=1)
         for attempt in itertools.count(1):
             try:
-                completion = self._attempt(line, task)
-                lane.answered(completion)
-                return completion
+                return self._attempt(line, task)
             except RefusedError as error:
                 if error.final:
                     lane.give_up(bare(error))
+                else:
+                    lane.refusals.put(task.key, error)
                 raise
             except TransportError as error:
                 failure = error
@@ -109,41 +107,58 @@ class Worker:
         raise failure
 
     def _attempt(self, line: Connection, task: Task) -> Completion:
+        """Make one attempt, and a second one where the connection had only grown old."""
+        try:
+            return self._entered(line, task, may_be_stale=True)
+        except TransportError as error:
+            if not error.stale:
+                raise
+        return self._entered(line, task)
+
+    def _entered(self, line: Connection, task: Task, *, may_be_stale: bool = False) -> Completion:
         lane = self._lane
         turn, ok, wait_s, first_s = lane.gate.enter(), None, 0.0, 0.0
         try:
             if lane.halt.is_set():
                 raise lane.fault or lane.cut_short()
-            completion = self._paid(line, task.request)
+            completion = self._paid(line, task)
             ok, first_s = True, completion.ttft_s or completion.latency_s
             return completion
         except TransportError as error:
-            ok, wait_s = False, lane.failed(error, turn.at)
+            error.stale &= may_be_stale
+            if not error.stale:
+                ok, wait_s = False, lane.failed(error, turn.at)
             raise
         finally:
             lane.gate.leave(turn, ok, wait_s=wait_s, first_s=first_s)
 
-    def _paid(self, line: Connection, request: CompletionRequest) -> Completion:
+    def _paid(self, line: Connection, task: Task) -> Completion:
         """Make one request, counted against the limits of the run where there are any."""
         lane, purse = self._lane, self._lane.purse
         if purse is None:
-            lane.count(attempts=1)
-            return line.complete(request)
+            return self._kept(line, task)
         try:
-            bound = purse.take(request)
+            bound = purse.take(task.request)
         except LimitError as error:
             lane.give_up(bare(error))
             raise
-        lane.count(attempts=1)
-        completion = problem = None
         try:
-            completion = line.complete(request)
-            return completion
-        except ProviderError as error:
-            problem = error
+            completion = self._kept(line, task)
+        except BaseException as error:
+            purse.settle(bound, None, error)
             raise
-        finally:
-            purse.settle(bound, completion, problem)
+        purse.settle(bound, completion, None)
+        return completion
+
+    def _kept(self, line: Connection, task: Task) -> Completion:
+        """Ask, and store the answer before anything else is done with it."""
+        lane = self._lane
+        lane.count(attempts=1)
+        found = line.complete(task.request)
+        completion = replace(found, asked_at=time.time(), asked_in=lane.run)
+        lane.cache.put(task.key, completion, task.request)
+        lane.answered(completion)
+        return completion
 
 
 def _after(failure: TransportError, attempts: int) -> TransportError:

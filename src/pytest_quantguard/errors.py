@@ -63,6 +63,8 @@ class TransportError(ProviderError):
     ``retry_after_s`` is the wait the server asked for, in seconds, or None.
     ``connected`` is False when no connection could be made at all.
     ``timed_out`` is True when there was no complete answer before the time was up.
+    ``stale`` is True when a kept-alive connection broke before a byte of the answer: most likely it
+    had grown old, which says nothing about the server.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class TransportError(ProviderError):
         retry_after_s: float | None = None,
         connected: bool = True,
         timed_out: bool = False,
+        stale: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.connected = connected
         self.timed_out = timed_out
+        self.stale = stale
 
 
 class RefusedError(ProviderError):

@@ -184,6 +184,8 @@ class Measurement:
     """Prompt tokens that the server found in its own cache."""
     reasoned: float = 0.0
     """Share of repeats that came with reasoning, in [0, 1]."""
+    aloud: float = 0.0
+    """Share of repeats whose reasoning stands in the answer itself, in [0, 1]."""
     timed_out: bool = False
     """True when there is no answer because the time was up."""
     asked_at: float | None = None

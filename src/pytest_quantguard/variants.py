@@ -134,10 +134,10 @@ class Variant:
 
     @property
     def address(self) -> str | None:
-        """What tells one server from another: its URL, and the command that starts it."""
+        """What tells one server from another: its URL, and what starts it."""
         if self.launch is None or not self.launch.command:
             return self.base_url
-        return " ".join((str(self.base_url), *self.launch.command))
+        return f"{self.base_url} {self.launch.identity()}"
 
     def to_dict(self) -> Json:
         """Return plain JSON types for reports: nothing about how the server is reached."""

@@ -140,6 +140,10 @@ def test_images() -> None:
             ],
             "takes only tool calls whose arguments are a JSON object",
         ),
+        (
+            [{"role": "user", "content": "a"}, {"role": "assistant", "content": ""}],
+            "takes no message without content",
+        ),
     ],
 )
 def test_what_has_no_counterpart(messages: list[dict[str, Any]], said: str) -> None:

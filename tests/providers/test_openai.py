@@ -248,6 +248,12 @@ def test_retry_after_is_on_the_error(
         (answers(400, '{"error": {"message": "too long"}}'), 400, "HTTP 400: too long"),
         (answers(401, '{"detail": "who?"}'), 401, "who?; the key came from TEST_KEY"),
         (answers(403, "{}"), 403, "the key came from TEST_KEY"),
+        (answers(402, '{"error": "no credit"}'), 402, "no credit; the key came from TEST_KEY"),
+        (
+            answers(429, '{"error": {"message": "quota", "code": "insufficient_quota"}}'),
+            402,
+            "HTTP 429: quota; the key came from TEST_KEY",
+        ),
         (answers(404, '{"message": "no model"}'), 404, "check base_url and the model name 'm'"),
         (
             answers(307, Location="http://u:p@elsewhere.test/v1?k=1"),

@@ -161,3 +161,9 @@ def test_a_page_without_end(server: ScriptedServer, monkeypatch: pytest.MonkeyPa
     Site(monkeypatch, {"/v1/models": json.dumps({"data": [{"id": MODEL}], "x": "y" * 20_000})})
 
     assert ServedAs() == served(server)
+
+
+@pytest.mark.parametrize("model", ["a?b", "a b#c", "a\nb", "\ud800", "../a", "%"])
+def test_name_of_a_model_is_no_address(server: ScriptedServer, model: str) -> None:
+    """It may hold what means something in one; asking about it never raises."""
+    assert served(server, "openrouter", model) == ServedAs()

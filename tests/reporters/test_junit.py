@@ -333,7 +333,7 @@ def test_a_write_that_breaks_off_leaves_the_old_report(tmp_path, make, monkeypat
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pytest_quantguard.reporters._files.os.replace", full)
+    monkeypatch.setattr("pytest_quantguard._whole.os.replace", full)
     with pytest.raises(QuantGuardError, match="No space left on device"):
         junit.write(make.realistic(), path, nothing)
 

@@ -326,7 +326,7 @@ def said(report, ours, theirs):
 
 
 def test_what_servers_say_of_themselves_stands_side_by_side(make):
-    """Memory, cache and context, from the baseline to the candidate."""
+    """Memory, cache and context, from the baseline to the candidate; once what is the same."""
     ours = {"quantization": "F16", "memory_bytes": 2_040_109_466, "kv_cache": "f16"}
     theirs = {"quantization": "Q4_K - Medium", "memory_bytes": 644_245_094, "context": 4096}
 
@@ -334,6 +334,9 @@ def test_what_servers_say_of_themselves_stands_side_by_side(make):
         "Servers: quantization F16 -> Q4_K - Medium, memory 1.9 GiB -> 0.6 GiB, KV cache f16 -> "
         "not told, context not told -> 4096 tokens, as they say themselves"
     ] == said(make.measured(), ours, theirs)
+    assert ["Servers: quantization F16, memory 1.9 GiB, KV cache f16, as they say themselves"] == (
+        said(make.measured(), ours, ours)
+    )
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ def misfit(request: CompletionRequest) -> str:
         for call in message.get("tool_calls") or []:
             if _input(call) is None:
                 return "takes only tool calls whose arguments are a JSON object"
+        if message.get("role") not in _SYSTEM and not _blocks(message):
+            return "takes no message without content"
     given = request.params.get("response_format")
     if given and given.get("type") != "text" and _format(given) is None:
         return "takes a 'response_format' with a JSON Schema only; give it one of type json_schema"

@@ -72,11 +72,13 @@ class Complaints:
                     break
         text = self.said(_refusals.error_text(bytes(body)))
         wait = _refusals.retry_after_s(response.headers, time.time())
-        status = 402 if _refusals.is_unpaid(bytes(body)) else response.status_code
-        return self._error(status, text, wait)
+        meant = 402 if _refusals.is_unpaid(bytes(body)) else response.status_code
+        return self._error(meant, text, wait, told=response.status_code)
 
-    def _error(self, status: int, text: str, wait_s: float | None) -> ProviderError:
-        message = f"{self.who}: HTTP {status}: {text}"
+    def _error(
+        self, status: int, text: str, wait_s: float | None, told: int | None = None
+    ) -> ProviderError:
+        message = f"{self.who}: HTTP {told or status}: {text}"
         if status >= 500 or status in _RETRIED_STATUSES:
             asked = "" if wait_s is None else f" (asks to wait {wait_s:.0f} s)"
             if wait_s is None and status == 429:

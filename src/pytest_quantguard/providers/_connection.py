@@ -102,13 +102,6 @@ class OpenAIConnection:
         return _encoded(self._dialect.body(self._variant.model, request, self._extra))
 
     def _send(self, url: httpx.URL, content: bytes | None, read: Read, deadline: Deadline) -> Any:
-        with suppress(_StaleConnectionError):
-            return self._exchange(url, content, read, deadline)
-        return self._exchange(url, content, read, deadline)
-
-    def _exchange(
-        self, url: httpx.URL, content: bytes | None, read: Read, deadline: Deadline
-    ) -> Any:
         if self._closed:
             raise TransportError(f"{self._complain.who}: the connection was closed")
         connects, began = self._connects, False
@@ -127,9 +120,9 @@ class OpenAIConnection:
         except httpx.HTTPError as error:
             # The keep-alive trap: servers hang up on idle connections, after a stream above all.
             reused = self._connects == connects and connects > 0
-            if reused and not began and not self._closed and _is_hang_up(error):
-                raise _StaleConnectionError from None
-            raise self._complain.broken(error, self._closed) from None
+            problem = self._complain.broken(error, self._closed)
+            problem.stale = reused and not began and not self._closed and _is_hang_up(error)
+            raise problem from None
         except (_wire.MalformedError, _wire.ReportedError) as error:
             raise self._complain.unusable(error) from None
         except ProviderError:
@@ -271,10 +264,6 @@ class OpenAIConnection:
         if found == completion and (clean(spelt), clean(others)) == (spelt, others):
             return completion
         return replace(found, tokens=())  # the key may be cut among them
-
-
-class _StaleConnectionError(Exception):
-    """A kept-alive connection turned out to be closed; nothing was read, so ask again."""
 
 
 def _encoded(body: Json) -> bytes:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -64,8 +65,10 @@ def _getter(client: httpx.Client, url: httpx.URL, deadline: Deadline) -> Get:
 
     def get(path: str, body: Json | None) -> Json:
         if path not in pages:
-            where = at_root(url, path) if path.startswith("/") else below(url, path)
-            pages[path] = _ask(client, where, body, deadline)
+            pages[path] = {}
+            with suppress(httpx.InvalidURL):
+                where = at_root(url, path) if path.startswith("/") else below(url, path)
+                pages[path] = _ask(client, where, body, deadline)
         return pages[path]
 
     return get
@@ -91,14 +94,15 @@ def _read(page: Page, get: Get, model: str, secrets: tuple[str, ...]) -> Iterato
     body: Json | None = None
     if page.send is not None:
         body = {name: text.replace(MODEL, model) for name, text in page.send.items()}
-    pages = (get(path.replace(MODEL, model), body) for path in page.paths)
+    name = quote(model, safe="/:", errors="replace")
+    pages = (get(path.replace(MODEL, name), body) for path in page.paths)
     found: Json = next((one for one in pages if one), {})
-    for name, places in page.tells.items():
-        check: Callable[[Any], Any] = _CHECKS.get(name, _text)
+    for told, places in page.tells.items():
+        check: Callable[[Any], Any] = _CHECKS.get(told, _text)
         values = (_shown(check(_at(found, place, model)), secrets) for place in places)
         value = next((value for value in values if value is not None), None)
         if value is not None:
-            yield name, value
+            yield told, value
 
 
 def _at(value: Any, place: str, model: str) -> Any:

@@ -231,7 +231,9 @@ def servers_say(provenance: Mapping[str, Any], baseline: str, candidate: str) ->
         ("context", "context", _tokens),
     ):
         before, after = shown(ours.get(key)), shown(theirs.get(key))
-        if before or after:
+        if before == after:
+            parts += [f"{word} {before}"] if before else []
+        else:
             parts.append(f"{word} {before or 'not told'} -> {after or 'not told'}")
     return f"Servers: {', '.join(parts)}, as they say themselves" if parts else ""
 
