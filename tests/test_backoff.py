@@ -228,6 +228,19 @@ def test_a_hanging_server_is_left_after_three_time_outs() -> None:
     assert found == ["", "", "", "there was no answer for 181 s"]
 
 
+def test_rests_are_not_a_servers_silence() -> None:
+    """A short time-out and a few failures: what was not asked for cannot have been unanswered."""
+    patience, now = Patience(1, 0.5), 0.0
+    patience.answered()
+    for _ in range(3):
+        began, now = now, now + 0.1
+        assert not patience.failed(began, now, 100)
+        now += patience.rest_s(began, now, 1)
+
+    assert now > 2 * 0.5
+    assert not patience.failed(now, now + 0.1, 100)
+
+
 def test_rests_grow_while_whole_waves_fail() -> None:
     """Four in flight fail: a rest, twice as long after the next wave; an answer ends that."""
     patience = Patience(4, 60.0)

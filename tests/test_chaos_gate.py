@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -129,7 +131,7 @@ def test_a_refusal_ends_the_arm_and_names_what_to_mend(
     with ScriptedServer(default=reply) as server:
         project = GateProject(tmp_path, server)
         configure(project, server.url, api_key_env="MY_KEY", concurrency=4)
-        run = project.run(*workers, MY_KEY="sk-secret-4711-4711")
+        run = project.run(*workers, "--junitxml=found.xml", MY_KEY="sk-secret-4711-4711")
         refused = sum(body["model"] == "cand" for body in server.bodies)
 
     never_crashed(run)
@@ -138,6 +140,21 @@ def test_a_refusal_ends_the_arm_and_names_what_to_mend(
     assert refused <= 4
     assert run.has(f"HTTP {status}: no", "MY_KEY" if status != 404 else "check base_url")
     assert "sk-secret" not in run.output
+    written = (project.folder / "found.xml").read_text()
+    assert "sk-secret" not in written
+    assert _whole_sentences(written, f"HTTP {status}: no") >= 1
+
+
+def _whole_sentences(written: str, words: str) -> int:
+    """Return how many items have the sentence; each that refers to another names one of them."""
+    found: dict[str, str] = {}
+    for item in ElementTree.fromstring(written).iter("testcase"):
+        where = f"{item.attrib['classname'].rpartition('.')[2]}::{item.attrib['name']}"
+        found[where] = "".join(item.itertext())
+    named = {ref for text in found.values() for ref in re.findall(r"the same as in (\S+)", text)}
+    assert named
+    assert all(words in found[ref.partition("::")[2]] for ref in named)
+    return sum(words in text for text in found.values())
 
 
 def test_another_models_name_on_the_answers_is_remarked_on(tmp_path: Path) -> None:

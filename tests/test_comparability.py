@@ -269,6 +269,26 @@ def test_a_scheme_of_gguf_declares_the_bits(scheme: str, faults: int) -> None:
     assert faults == len(likeness(BASE, candidate, cases(), Told(served=served)).reasons)
 
 
+@pytest.mark.parametrize(
+    ("declared", "said", "faults"),
+    [
+        ("fp8", "f16", 1),
+        ("fp8", "fp8_e4m3", 0),
+        ("fp8", "auto", 0),
+        ("fp8", None, 0),
+        (None, "q4_0", 0),
+    ],
+)
+def test_another_cache_than_declared_cannot_be_compared(
+    declared: str | None, said: str | None, faults: int
+) -> None:
+    """A quantized key-value cache is a part of what is tested."""
+    candidate = replace(CAND, quantization=Quantization(method="awq", kv_cache=declared))
+    served = {"cand": ServedAs(kv_cache=said)}
+
+    assert faults == len(likeness(BASE, candidate, cases(), Told(served=served)).reasons)
+
+
 def test_context_and_version_that_differ_are_remarked_upon() -> None:
     """They can change answers, and need not."""
     served = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -99,3 +101,45 @@ def pytest_quantguard_register(registry):
     reports, _ = seen(LISTENER + own)
 
     assert [] == direct(reports)
+
+
+NOTES = """
+import gc, json, pathlib
+def pytest_terminal_summary(terminalreporter):
+    from pytest_quantguard.pairs import PairedOutcome
+    silent = terminalreporter.stats.get("", ())
+    phases = sorted({one.when for one in silent if "quantguard::" not in str(one.nodeid)})
+    kinds = [type(one) for one in gc.get_objects()]
+    pathlib.Path("seen.json").write_text(json.dumps([phases, kinds.count(PairedOutcome)]))
+"""
+
+
+def test_only_calls_are_reported_where_nobody_listens(seen):
+    """Then evidence is kept out of the garbage collector's sight, too: it is all alive."""
+    phases, visible = seen(NOTES, "-k", "not faq-0")
+
+    assert [] == phases
+    assert 0 == visible
+
+
+def test_junit_and_durations_get_all_phases(seen, tmp_path):
+    """pytest's JUnit file ends a test with its teardown, and --durations shows all phases."""
+    phases, _ = seen(NOTES, "--junitxml=junit.xml")
+
+    assert ["setup", "teardown"] == phases
+    cases = ElementTree.parse(tmp_path / "junit.xml").iter("testcase")
+    assert ["faq-0", "faq-1", "faq-2"] == [
+        f"faq-{found[1]}" for one in cases if (found := re.search(r"faq-(\d)", str(one.attrib)))
+    ]
+
+    phases, _ = seen(NOTES, "--durations=3")
+
+    assert ["setup", "teardown"] == phases
+
+
+def test_garbage_of_other_tests_is_still_collected(seen, tmp_path):
+    """Beside tests of the user's nothing that was made since the first item is hidden."""
+    (tmp_path / "test_own.py").write_text("def test_own(): pass\n")
+    _, visible = seen(NOTES)
+
+    assert visible > 0

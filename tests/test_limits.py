@@ -242,6 +242,7 @@ def test_a_plan_that_is_too_large_is_refused(project: GateProject) -> None:
         "the run may need 120 requests (base 60, cand 60), and may make 119",
         "nothing was sent",
     )
+    assert "quantguard: quantguard:" not in run.output
     run = project.run("--quant-max-cost=100", "-n2")
 
     assert (run.code, project.server.requests) == (4, 0)
@@ -256,10 +257,11 @@ def test_further_runs_count_and_the_option_wins(project: GateProject) -> None:
 
     assert (run.code, project.server.requests) == (4, 0)
     run.has("the run may need 240 requests", "at most 80 more as needed", "may make 130")
-    run = project.run("--quant-underpowered=allow", "--quant-max-requests=240")
+    run = project.run("--quant-underpowered=allow", "--quant-max-requests=240", "-n2")
 
     assert project.server.requests == 80
-    run.has("quantguard: plan: in all at most 240 requests, cost at most 0.")
+    assert "/40 cached) · 40 cases" in run.output, "a worker's plan, shown by the controller"
+    run.has("quantguard: plan: in all at most ", "requests, cost at most 0.")
     assert run.verdicts["cand"] != "error"
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,10 @@ from pytest_quantguard._progress import (
     Snapshot,
     Told,
     Transient,
+    Watch,
+    announced,
     display_on,
+    leave_plan,
     line,
     merged,
     read,
@@ -144,9 +148,23 @@ def test_where_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal that can, as lines elsewhere, and not at all without a screen."""
     monkeypatch.setenv("TERM", "xterm")
     assert isinstance(display_on(Screen(Terminal())), Transient)
+    capture = SimpleNamespace(is_globally_capturing=lambda: False)
+    assert isinstance(display_on(Screen(Terminal(), capture)), Plain), "-s: tests write there, too"
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(display_on(Screen(Terminal())), Plain)
     assert isinstance(display_on(None), Silent)
+
+
+def test_the_controller_shows_a_workers_plan(tmp_path: Path) -> None:
+    """It plans nothing itself; however short the run, what is asked is said, and once."""
+    terminal, plan = Terminal(), {"cases": 3, "cohorts": 1, "spending": ["plan: base: 3 to ask"]}
+    with Watch(tmp_path, Screen(terminal)):
+        leave_plan(tmp_path, announced(plan, {"base": (0, 3), "awq": (1, 3)}, "base"))
+
+    assert [line for line in terminal.text.splitlines() if line] == [
+        "quantguard: baseline base (0/3 cached) · candidate awq (1/3 cached) · 3 cases, 1 cohort",
+        "quantguard: plan: base: 3 to ask",
+    ]
 
 
 def test_nothing_is_shown_when_all_is_there() -> None:

@@ -231,13 +231,14 @@ class AnsweredCache(CompletionCache):
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
-        """Refuse the right to ask a server.
+        """Let whoever looks find what is here, and refuse the right to ask a server.
 
         Raises:
-            ProviderError: always; why there is no answer.
+            ProviderError: there is no answer, and why.
         """
-        raise self._answers.why_not(key)
-        yield False  # what makes this function a generator
+        if self.get(key) is None:
+            raise self._answers.why_not(key)
+        yield True
 
 
 class Unasked:

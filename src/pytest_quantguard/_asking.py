@@ -303,8 +303,9 @@ class Asking:
 
     def known(self) -> dict[str, tuple[int, int]]:
         """Return, per variant, how many of its planned completions are cached, and of how many."""
-        known = self.engine.known()
-        return {name: known[name] for name in self._settings.variants}
+        counts = self.engine.counts()  # looked up when the run was planned
+        arms = ((name, counts[name]) for name in self._settings.variants)
+        return {name: (found["cached"], found["planned"]) for name, found in arms}
 
     # --- the end --------------------------------------------------------------------------
 

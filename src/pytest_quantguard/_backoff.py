@@ -36,9 +36,8 @@ _WINDOW = 16
 _WELL_ABOVE = 1.5
 _NOTABLE_S = 0.1
 """Waiting has risen when it is that many times, and seconds, longer than it was at best."""
-_FEWER = 0.95
-"""A trial that left more in flight than that part shows nothing."""
-_MOST_WINDOWS = 32
+_REST_WINDOWS = 4
+"""Windows in which no trial is made after one that found no queue."""
 
 
 def pause_s(asked_s: float, attempt: int, seed: str) -> float:
@@ -83,10 +82,9 @@ class Pace:
         self._best: float | None = None
         self._trial: _Trial | None = None
         self._queued = False
-        self._step = 1.0 if places <= _WINDOW else 2.0
         self._quiet = 1
         """Windows since waiting was last too long: the more of them, the more is dared."""
-        self._patience = self._skip = 0
+        self._skip = 0
         self._waits: list[float] = []
         self._took = self._inside = 0.0
 
@@ -150,7 +148,7 @@ class Pace:
                 self._trial = _Trial(self.open, rate, inside, wait)
                 self.open = max(1.0, round(self.open * self._share(best)))
         elif self._queued:
-            self.open = min(self._places, self.open + self._step * self._quiet)
+            self.open = min(self._places, self.open + self._quiet)
             self._quiet += 1
         self._begin(now)
         return best
@@ -168,13 +166,13 @@ class Pace:
         """Tell whether there was a queue: with fewer in flight as much came, and sooner."""
         fewer = inside / trial.inside
         between = (1 + fewer) / 2
-        if fewer < _FEWER and rate >= trial.rate * between and wait <= trial.wait_s * between:
-            self._patience, self._queued = 0, True
+        if rate >= trial.rate * between and wait <= trial.wait_s * between:
+            self._queued = True
             return True
         # It answers less, or was never full: these answers take longer, and that is all.
         self.open = trial.open
         self._queued = False
-        self._patience = self._skip = min(_MOST_WINDOWS, 2 * self._patience + 1)
+        self._skip = _REST_WINDOWS
         return False
 
 
@@ -277,7 +275,7 @@ class Patience:
         self._answers = self._retries = 0
         self._failed = self._lost = self._late = 0
         """Since the last answer: attempts, completions in all their attempts, time-outs."""
-        self._silent_since, self._reached = 0.0, False
+        self._silent_since, self._reached, self._unasked_s = 0.0, False, 0.0
         self._rests, self._rested = 0, -math.inf
 
     def answered(self) -> None:
@@ -299,7 +297,7 @@ class Patience:
         ``planned`` completions are wanted of the server: the first wave may be that small.
         """
         if not self._failed:
-            self._silent_since, self._reached = began, False
+            self._silent_since, self._reached, self._unasked_s = began, False, 0.0
         self._reached |= connected
         self._failed += 1
         self._late += timed_out
@@ -308,7 +306,8 @@ class Patience:
         most = _RESTS if self._reached else _RESTS_UNREACHED
         if self._rests >= most and began >= self._rested:
             return f"there was nothing but errors for {now - self._silent_since:.0f} s"
-        if self._failed > _SILENCE and now - self._silent_since >= _SILENCE * self._timeout_s:
+        silent_s = now - self._silent_since - self._unasked_s  # rests are not its silence
+        if self._failed > _SILENCE and silent_s >= _SILENCE * self._timeout_s:
             return f"there was no answer for {now - self._silent_since:.0f} s"
         return ""
 
@@ -323,6 +322,7 @@ class Patience:
         rest: float = min(_BACKOFF_S * 2**self._rests, _BACKOFF_MAX_S)
         self._rests += 1
         self._rested = now + rest
+        self._unasked_s += rest
         return rest
 
     def again(self, busy: bool) -> bool:

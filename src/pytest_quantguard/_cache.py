@@ -156,10 +156,11 @@ class CompletionCache:
 
     def _open_spare(self, *, make: bool) -> Shelf | None:
         """Return the spare shelf, if there is one; ``make`` makes it."""
-        if self._spare is None and self._spare_folder is not None:
+        folder = self._spare_folder
+        if self._spare is None and folder is not None and (make or Shelf.is_at(folder)):
             with self._opening:
-                if self._spare is None and (make or (self._spare_folder / "cache.db").exists()):
-                    self._spare = Shelf(self._spare_folder)
+                if self._spare is None:
+                    self._spare = Shelf(folder)
         return self._spare
 
     def _spare_one(

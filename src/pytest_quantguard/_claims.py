@@ -51,15 +51,15 @@ class Claims:
     @property
     def trouble(self) -> OSError | None:
         """Why other processes do not see these claims: a read-only folder, no locks; else None."""
-        with self._lock:
-            if not self._tried:
-                self._tried = True
+        if not self._tried:
+            with self._lock:
                 try:
                     _try(self._look(), _NOBODYS)
                     self._give(_NOBODYS)
                 except OSError as error:
                     self._trouble = error
-            return self._trouble
+                self._tried = True
+        return self._trouble
 
     @contextmanager
     def claim(self, place: int) -> Iterator[bool]:

@@ -77,8 +77,9 @@ def likeness(
     remarks: list[str] = []
     for variant in (baseline, candidate):
         if variant.name in told.served:
-            _, fault = quantization_note(variant.quantization, told.served[variant.name])
-            reasons += [f"{variant.name}: {fault}"] if fault else []
+            declared, said = variant.quantization, told.served[variant.name]
+            faults = (quantization_note(declared, said)[1], _cache_fault(declared, said))
+            reasons += [f"{variant.name}: {fault}" for fault in faults if fault]
     where = sources or {}
     for found in (
         _support(baseline, candidate, told.probes),
@@ -111,6 +112,14 @@ def quantization_note(declared: Quantization, served: ServedAs) -> tuple[str, st
         f"contradicted by the server: {reported}",
         f"declared as {bits} bit, but the server says {reported}",
     )
+
+
+def _cache_fault(declared: Quantization, served: ServedAs) -> str | None:
+    """Say where the key-value cache is of another precision; ``auto`` is none."""
+    ours, theirs = (_BITS.search(text or "") for text in (declared.kv_cache, served.kv_cache))
+    if ours is None or theirs is None or ours[1] == theirs[1]:
+        return None
+    return f"its KV cache is declared as {declared.kv_cache}, but the server says {served.kv_cache}"
 
 
 def thinks(completion: Completion) -> bool:

@@ -318,18 +318,7 @@ class GateController:
             return []
         rows = 0 if self.session.cut else 1 + len(plan["budgets"])
         self._announced = len(self.settings.candidates) * rows
-        known = self.session.asking.known()
-        parts = [
-            f"{'baseline' if name == self.settings.baseline.name else 'candidate'} {name} "
-            f"({have}/{total} cached)"
-            for name, (have, total) in known.items()
-        ]
-        cases, cohorts = plan["cases"], plan["cohorts"]
-        many = [f"{cases} case{'s' * (cases != 1)}", f"{cohorts} cohort{'s' * (cohorts != 1)}"]
-        if plan.get("driven"):
-            many.append(f"{plan['driven']} of several turns, whose requests come on top")
-        header = f"quantguard: {' · '.join(parts)} · {', '.join(many)}"
-        return [header, *plan.get("spending", ())]
+        return self.session.announcement()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict."""

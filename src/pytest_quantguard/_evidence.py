@@ -336,6 +336,8 @@ class Examiner:
         return Outcome.of([self._safe(f"no answer: {arm.error}")])
 
     def _told(self, outcome: Outcome) -> Outcome:
+        if not outcome.violations:
+            return outcome
         return replace(outcome, violations=tuple(map(self._safe, outcome.violations)))
 
     def _safe(self, text: str) -> str:

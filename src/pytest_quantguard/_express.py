@@ -45,7 +45,9 @@ class Express:
     def __init__(self, config: pytest.Config) -> None:
         gc.unfreeze()
         self._ceremony = any(config.getoption(name, False) for name in _LOOKING)
-        self._all_phases = config.getoption("durations", None) is not None
+        # A look of a sequential run is complete when its items are torn down.
+        sequential = config.getoption("quant_sequential", False)
+        self._all_phases = sequential or config.getoption("durations", None) is not None
         self._unwatched: dict[Path, bool] = {}
         self._phases: dict[Path, tuple[_Phase, ...]] = {}
         self._only_ours = True

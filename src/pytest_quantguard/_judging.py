@@ -158,17 +158,20 @@ def _pair(check: str, found: object) -> tuple[Outcome, Outcome]:
 
 
 def _sound(check: str, outcome: object) -> Outcome:
-    wrong = CheckError(f"the check {check!r} returned {outcome!r:.80}, not an Outcome in [0, 1]")
     if not isinstance(outcome, Outcome) or not isinstance(outcome.swaps, Swaps | None):
-        raise wrong
+        raise _wrong(check, outcome)
     try:  # a user's check returns what its libraries do: numpy's numbers are no JSON
         value, violations = float(outcome.value), tuple(map(str, outcome.violations))
         layers = {str(name): float(part) for name, part in outcome.layers.items()}
     except (TypeError, ValueError, AttributeError):
-        raise wrong from None
+        raise _wrong(check, outcome) from None
     if not all(0 <= number <= 1 for number in (value, *layers.values())):
-        raise wrong
+        raise _wrong(check, outcome)
     repeats = tuple(map(float, outcome.repeats))
     return Outcome(
         value=value, violations=violations, repeats=repeats, layers=layers, swaps=outcome.swaps
     )
+
+
+def _wrong(check: str, outcome: object) -> CheckError:
+    return CheckError(f"the check {check!r} returned {outcome!r:.80}, not an Outcome in [0, 1]")

@@ -96,9 +96,13 @@ def not_one_reference(
 
 def _mean(values: Iterable[float | None]) -> float | None:
     """Return the mean, or None where one is not known."""
-    known = list(values)
-    numbers = [float(value) for value in known if value is not None and abs(value) < _ABSURD]
-    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(known) else None
+    total, count = 0.0, 0
+    for value in values:
+        if value is None or not abs(value) < _ABSURD:
+            return None
+        total += value
+        count += 1
+    return total / count if count else None
 
 
 def _characters(completion: Completion) -> float:

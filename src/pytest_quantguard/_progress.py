@@ -8,11 +8,13 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from pytest_quantguard._whole import write_whole
 
 _SPAN_S = 30.0
 """The rate is that of the last seconds."""
@@ -21,6 +23,7 @@ _FIRST_S = 5.0
 _EVERY_S = 10.0
 _TELL_S = 1.0
 _MINUTE, _HOUR = 60, 3600
+_PLAN_FILE = "plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,34 @@ def merged(parts: list[Snapshot]) -> Snapshot:
         errors=errors,
         cost=sum(costs) if costs else None,
     )
+
+
+def announced(
+    plan: Mapping[str, Any], known: Mapping[str, tuple[int, int]], base: str
+) -> list[str]:
+    """Say, a line each, what a run will ask.
+
+    Args:
+        plan: the run's plan.
+        known: of each variant how many completions are cached, and of how many.
+        base: the baseline's name.
+    """
+    parts = [
+        f"{'baseline' if name == base else 'candidate'} {name} ({have}/{total} cached)"
+        for name, (have, total) in known.items()
+    ]
+    cases, cohorts = plan["cases"], plan["cohorts"]
+    many = [f"{cases} case{'s' * (cases != 1)}", f"{cohorts} cohort{'s' * (cohorts != 1)}"]
+    if plan.get("driven"):
+        many.append(f"{plan['driven']} of several turns, whose requests come on top")
+    lines = [f"{' · '.join(parts)} · {', '.join(many)}", *plan.get("spending", ())]
+    return [f"quantguard: {text}" for text in lines]
+
+
+def leave_plan(folder: Path, lines: list[str]) -> None:
+    """Leave, in a worker, what the controller shows: it plans nothing itself."""
+    with suppress(OSError):
+        write_whole(folder / _PLAN_FILE, "\n".join(lines).encode("utf-8", "replace"))
 
 
 class Rate:
@@ -140,6 +171,8 @@ class Screen:
     @property
     def is_terminal(self) -> bool:
         """Whether lines can be taken back."""
+        if self._capture is not None and not self._capture.is_globally_capturing():
+            return False  # with -s tests write there, too
         return bool(self._reporter.isatty) and os.environ.get("TERM", "") not in ("", "dumb")
 
     def raw(self, text: str) -> None:
@@ -257,17 +290,21 @@ class Progress:
     def __init__(self, snapshot: Callable[[], Snapshot], display: Display) -> None:
         self._snapshot = snapshot
         self._display = display
+        self._idle_until = 0.0
+        """Nothing was open lately: nobody looks before, on the monotonic clock."""
 
     def waiting(self) -> None:
         """Show how far it is; other threads show nothing."""
         if threading.current_thread() is threading.main_thread():
-            found = self._snapshot()
+            found, now = self._snapshot(), time.monotonic()
             if found.open:
-                self._display.show(found, time.monotonic())
+                self._display.show(found, now)
+            else:
+                self._idle_until = now + _DRAW_S
 
     def tick(self) -> None:
         """Show it where it is time, also when nobody has to wait for long."""
-        if time.monotonic() >= self._display.due:
+        if time.monotonic() >= max(self._display.due, self._idle_until):
             self.waiting()
 
     def over(self) -> None:
@@ -296,6 +333,8 @@ class Watch:
         """``waits``: see `Snapshot.waits`; workers do not know."""
         self._folder = folder
         self._waits = waits
+        self._screen = screen
+        self._planned = False
         self._plain = Plain(screen.line, Rate(), time.monotonic())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="quantguard-progress", daemon=True)
@@ -309,9 +348,18 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.wait(_TELL_S):
+            self._tell_plan()
             found = replace(merged(read(self._folder)), waits=self._waits())
             if found.open:
                 self._plain.show(found, time.monotonic())
+        self._tell_plan()
+
+    def _tell_plan(self) -> None:
+        with suppress(OSError, ValueError):
+            if not self._planned:
+                for text in (self._folder / _PLAN_FILE).read_text(encoding="utf-8").splitlines():
+                    self._screen.line(text)
+                self._planned = True
 
 
 def read(folder: Path) -> list[Snapshot]:

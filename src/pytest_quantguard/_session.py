@@ -24,6 +24,7 @@ from pytest_quantguard._items import CASE, EVIDENCE
 from pytest_quantguard._limits import Limits
 from pytest_quantguard._looks import Looks
 from pytest_quantguard._probe import features
+from pytest_quantguard._progress import announced, leave_plan
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._run import Run
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
@@ -306,6 +307,12 @@ class GateSession:
             self.plan["spending"] = spending.lines()
             if refused := spending.problems(self.settings.limits):
                 self.problems += [*spending.lines(), *refused]
+        if getattr(self.config, "workerinput", {}).get("workerid") == "gw0" and not self.problems:
+            leave_plan(self.run.part("progress"), self.announcement())
+
+    def announcement(self) -> list[str]:
+        """Say, a line each, what will be asked and how much of it is known already."""
+        return announced(self.plan, self.asking.known(), self.settings.baseline.name)
 
     # --- running ------------------------------------------------------------------------
 

@@ -13,8 +13,10 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,15 @@ def reason(error: BaseException) -> str:
     return one_line(str(error) or type(error).__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Text:
+    """A text on its way to the disk."""
+
+    key: str
+    text: str
+    kept: bool = False
+
+
 class Shelf:
     """One folder of texts. Reading goes on where writing cannot.
 
@@ -58,10 +69,16 @@ class Shelf:
         self.fault = ""
         self.notices: list[str] = []
         self._writing = threading.Lock()  # one writer a process: SQLite makes waiters sleep
+        self._waiting: deque[_Text] = deque()
         self._retired: list[_Cache] = []
         self._rest_s, self._rests_until = _REST_S, 0.0
         self._inode: tuple[int, int] | None = None
         self._store: _Cache | _FrozenStore | None = self._open()
+
+    @staticmethod
+    def is_at(folder: Path) -> bool:
+        """Tell whether there is a shelf in a folder."""
+        return os.path.exists(f"{folder}/cache.db")
 
     @property
     def usable(self) -> bool:
@@ -73,19 +90,25 @@ class Shelf:
         return None if self._store is None else self._store.get(key)
 
     def set(self, key: str, text: str, *, urgent: bool = False) -> None:
-        """Store a text.
+        """Store a text; it is on disk, as far as a crash of the process goes, when this returns.
 
-        After a failure the folder is left in peace for a while, unless it is ``urgent``.
+        What threads bring while one is writing is stored by the next of them, all at once. After
+        a failure the folder is left in peace for a while, unless a text is ``urgent``.
 
         Raises:
             ShelfError: it cannot be stored now.
         """
+        mine = _Text(key, text)
+        self._waiting.append(mine)
         with self._writing:
+            if mine.kept:
+                return
+            others = [one for one in self._brought() if one is not mine]
             if not urgent and time.monotonic() < self._rests_until:
                 raise ShelfError(self.fault)
             began = time.monotonic()
             try:
-                self._write(key, text)
+                self._write_all(mine, others)
             except (OSError, ValueError, sqlite3.Error, diskcache.Timeout) as error:
                 # A folder that makes us wait is tried the more rarely.
                 pause = max(self._rest_s, 10 * (time.monotonic() - began))
@@ -94,6 +117,11 @@ class Shelf:
                 self.fault = reason(error)
                 raise ShelfError(self.fault) from None
             self._rest_s, self._rests_until, self.fault = _REST_S, 0.0, ""
+
+    def _brought(self) -> Iterator[_Text]:
+        """Take what waits to be written; who brought it writes it himself unless it is kept."""
+        while self._waiting:
+            yield self._waiting.popleft()
 
     def stay(self) -> None:
         """Make sure that what was stored is still to be found, as far as that can be done."""
@@ -142,17 +170,28 @@ class Shelf:
             return None
         return info.st_dev, info.st_ino
 
-    def _write(self, key: str, text: str) -> None:
+    def _write_all(self, mine: _Text, others: Sequence[_Text]) -> None:
+        """Write a text, and others with it; a fault of theirs is no fault of it."""
+        try:
+            self._write([mine, *others])
+        except (OSError, ValueError, sqlite3.Error):
+            if not others:
+                raise
+            self._write([mine])
+
+    def _write(self, texts: Sequence[_Text]) -> None:
         if self._store is None:
             raise OSError(self.fault)
         store = self._store
         try:
-            store.set(key, text)
+            store.put(texts)
         except sqlite3.DatabaseError as error:
             if not (isinstance(store, _Cache) and _is_damage(error)):
                 raise
-            self._renew(store, error).set(key, text)
+            self._renew(store, error).put(texts)
         self._stay()
+        for one in texts:
+            one.kept = True
 
     def _stay(self) -> None:
         """Notice a removed database: it takes texts all the same, and nobody would find them."""
@@ -264,6 +303,12 @@ class _Cache(diskcache.Cache):  # type: ignore[misc]
             self.close()
             raise
 
+    def put(self, texts: Sequence[_Text]) -> None:
+        """Store texts, all or none of them."""
+        with self.transact():
+            for one in texts:
+                self.set(one.key, one.text)
+
     @property
     def _con(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = super()._con
@@ -323,7 +368,7 @@ class _FrozenStore:
             row = db.execute(query, (key,)).fetchone()
         return None if row is None else self._disk.fetch(row[0], row[1], row[2], False)
 
-    def set(self, key: str, value: str) -> None:
+    def put(self, texts: Sequence[_Text]) -> None:
         raise OSError(self._why)
 
     def close(self) -> None:

@@ -119,14 +119,14 @@ class Spending:
     # --- said -----------------------------------------------------------------------------
 
     def lines(self) -> list[str]:
-        """Return one line for each that is asked, and one for the whole; plain ASCII."""
+        """Return one line for each that is asked, and one for the whole."""
         rows = [row for row in self.rows.values() if row.requests]
-        lines = [f"quantguard: plan: {self._line(row)}" for row in rows]
+        lines = [f"plan: {self._line(row)}" for row in rows]
         if len(rows) > 1:
             total = f"at most {self.requests} requests"
             if all(row.variant.price for row in rows) and not self._unbounded:
                 total += f", cost at most {self.cost:.4g}"
-            lines.append(f"quantguard: plan: in all {total}, further attempts not counted")
+            lines.append(f"plan: in all {total}, further attempts not counted")
         return lines
 
     def _line(self, row: Row) -> str:

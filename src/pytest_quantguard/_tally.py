@@ -49,6 +49,8 @@ def _livelier(known: PairedMeasurement, found: PairedMeasurement) -> PairedMeasu
     """Of two records of one case keep, arm by arm, the one that was measured in this run."""
     arms = (known.baseline, found.baseline), (known.candidate, found.candidate)
     baseline, candidate = (new if new.live and not old.live else old for old, new in arms)
+    if baseline is known.baseline and candidate is known.candidate:
+        return known
     return replace(known, baseline=baseline, candidate=candidate)
 
 

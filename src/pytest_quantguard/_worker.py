@@ -40,7 +40,7 @@ class Worker:
     def _serve(self, task: Task) -> None:
         lane = self._lane
         try:
-            answer = self._look_up(task) or self._answer(task)
+            answer = self._answer(task)
         except ProviderError as error:
             answer = Answer(key=task.key, error=bare(error))
         except BaseException as error:  # SystemExit, too: else all wait for ever
@@ -59,14 +59,17 @@ class Worker:
         return Answer(key=task.key, completion=found, cached=True)
 
     def _answer(self, task: Task) -> Answer | None:
-        """Ask for it; None when another process is doing so."""
+        """Find it, or ask for it; None when another process is doing so."""
         cache = self._lane.cache
-        if self._lane.fault is not None:
-            raise self._lane.fault
+        if (fault := self._lane.fault) is not None:
+            if (answer := self._look_up(task)) is not None:
+                return answer
+            raise fault
         with cache.claim(task.key) as mine:
             if not mine:
                 return None
-            if (answer := self._look_up(task)) is not None:  # put since we looked
+            # Only now: each look at the disk costs, as the other threads take over meanwhile.
+            if (answer := self._look_up(task)) is not None:
                 return answer
             if (refused := self._lane.refusals.get(task.key)) is not None:
                 raise refused

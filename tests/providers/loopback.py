@@ -11,6 +11,27 @@ from typing import Self
 
 import trustme
 
+from pytest_quantguard.contracts import Connection
+from pytest_quantguard.errors import TransportError
+from pytest_quantguard.types import Completion, CompletionRequest
+
+
+class Steady:
+    """A connection as the engine uses it: asked again where it had only grown old."""
+
+    def __init__(self, inner: Connection) -> None:
+        self._inner = inner
+        self.close = inner.close
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        """Ask, at most twice."""
+        try:
+            return self._inner.complete(request)
+        except TransportError as error:
+            if not error.stale:
+                raise
+        return self._inner.complete(request)
+
 
 class Tunnel:
     """A proxy for ``http://`` (absolute addresses) and for ``https://`` (CONNECT)."""

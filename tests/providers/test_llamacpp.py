@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import Steady
 
 from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._complete import CompletionEngine, Job
@@ -65,7 +66,7 @@ def request(text: str, **params: Any) -> CompletionRequest:
 
 def answers(provider: LlamaCppProvider) -> list[tuple[str, str | None, int | None]]:
     """Return what does not depend on time, for all questions."""
-    connection = provider.connect()
+    connection = Steady(provider.connect())
     try:
         found = [connection.complete(request(text)) for text in QUESTIONS]
     finally:
@@ -75,7 +76,7 @@ def answers(provider: LlamaCppProvider) -> list[tuple[str, str | None, int | Non
 
 def test_real_answer(served: LlamaCppProvider) -> None:
     """Text, tokens, times and names come from the real server."""
-    connection = served.connect()
+    connection = Steady(served.connect())
     found = connection.complete(request(QUESTIONS[0]))
     connection.close()
 
@@ -103,7 +104,7 @@ def test_answers_repeat(served: LlamaCppProvider, models: Path) -> None:
 def test_tool_calls_are_read(served: LlamaCppProvider) -> None:
     """A call that the server itself parses and streams in pieces arrives whole."""
     asked = replace(request(QUESTIONS[3], max_tokens=200, tool_choice="required"), tools=TOOLS)
-    connection = served.connect()
+    connection = Steady(served.connect())
     found = connection.complete(asked)
     connection.close()
 
@@ -175,7 +176,7 @@ def test_two_languages_one_answer(
 
 def test_too_long_a_prompt_is_refused(served: LlamaCppProvider) -> None:
     """That case's error, in the server's words; the server goes on."""
-    connection = served.connect()
+    connection = Steady(served.connect())
     with pytest.raises(RefusedError, match=r"HTTP 400: .*context") as caught:
         connection.complete(request("word " * 3000))
     assert not caught.value.final

@@ -28,6 +28,7 @@ from scripted_server import (
     hangs_up_after,
     piece,
     resets,
+    says,
     sleeps,
     streams,
     told,
@@ -150,16 +151,35 @@ def test_connection_is_kept(server: ScriptedServer, connect: Callable[..., Conne
     assert (server.requests, len(server.clients)) == (5, 1)
 
 
-def test_dropped_keep_alive_is_asked_again_at_once(
+def test_dropped_keep_alive_is_told_once(
     server: ScriptedServer, connect: Callable[..., Connection]
 ) -> None:
-    """A server that hangs up after a stream costs a connection, not an attempt."""
+    """A server that hangs up after each stream is asked on new connections from then on."""
     server.default = hangs_up_after("fine")
-    connection = connect()
+    connection, stale = connect(), 0
     for _ in range(10):
-        assert connection.complete(REQUEST).text == "fine"
+        try:
+            assert connection.complete(REQUEST).text == "fine"
+        except TransportError as error:
+            stale += 1 if error.stale else 10
 
-    assert server.requests == 10
+    assert stale <= 1
+    assert server.requests == 10 - stale
+
+
+def test_a_broken_exchange_is_stale_before_an_answer_only(
+    server: ScriptedServer, connect: Callable[..., Connection]
+) -> None:
+    """On a reused connection, before any byte, and not twice: else it is the server's doing."""
+    server.replies.extend([says("fine"), resets(), resets(), says("fine"), resets("data: 1")])
+    connection, stale = connect(), []
+    for _ in range(5):
+        try:
+            connection.complete(REQUEST)
+        except TransportError as error:
+            stale.append(error.stale)
+
+    assert stale == [True, False, False]
 
 
 def test_stream_that_stays_open_after_done_costs_once(

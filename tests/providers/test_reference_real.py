@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loopback import Steady
 from numpy.typing import NDArray
 
 from pytest_quantguard.contracts import Connection
@@ -105,7 +106,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppProvi
 
 @pytest.fixture
 def line(provider: LlamaCppProvider) -> Iterator[Connection]:
-    connection = provider.connect()
+    connection = Steady(provider.connect())
     yield connection
     connection.close()
 

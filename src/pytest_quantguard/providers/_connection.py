@@ -31,6 +31,9 @@ from pytest_quantguard.providers._reference import CannotError, References
 from pytest_quantguard.types import Completion, CompletionRequest, Json, ToolCall
 from pytest_quantguard.variants import Variant
 
+_IDLE_S = 1.0
+"""A connection that broke after less idle time, in seconds, did not grow old: the server hangs up
+after each answer, and each request over such a connection would be lost."""
 _DRAIN_S = 1.0
 """Longest wait for the end of a body whose answer is complete, in seconds."""
 
@@ -60,6 +63,8 @@ class OpenAIConnection:
         self._sent_at = 0.0
         self._closed = False
         self._drains = True
+        self._idle_since = 0.0
+        self._keeps_alive = True
 
     def complete(self, request: CompletionRequest) -> Completion:
         """Make one attempt, within ``timeout_s`` seconds, however slowly the server answers.
@@ -111,6 +116,7 @@ class OpenAIConnection:
                 "GET" if content is None else "POST",
                 url,
                 content=content,
+                headers={} if self._keeps_alive else {"Connection": "close"},
                 extensions={"trace": self._trace, "timeout": deadline},
             ) as response:
                 began = True
@@ -122,6 +128,8 @@ class OpenAIConnection:
             reused = self._connects == connects and connects > 0
             problem = self._complain.broken(error, self._closed)
             problem.stale = reused and not began and not self._closed and _is_hang_up(error)
+            if problem.stale and time.monotonic() - self._idle_since < _IDLE_S:
+                self._keeps_alive = False
             raise problem from None
         except (_wire.MalformedError, _wire.ReportedError) as error:
             raise self._complain.unusable(error) from None
@@ -131,6 +139,8 @@ class OpenAIConnection:
             if not self._closed:
                 raise
             raise self._complain.broken(error, self._closed) from None
+        finally:
+            self._idle_since = time.monotonic()
 
     def _read(self, response: httpx.Response, deadline: Deadline) -> Completion:
         if not response.is_success:
