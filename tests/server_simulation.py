@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pytest_quantguard._backoff import Pace
+from pytest_quantguard.engine.backoff import Pace
 
 Service = Callable[[int], float]
 """Number of a request, from 0 -> seconds that a slot is busy with it."""

@@ -11,10 +11,10 @@ from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._judgement import Terms, all_fingerprints, candidate_reports, provenance
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard._run import Run
-from pytest_quantguard._shard_file import document
-from pytest_quantguard._shards import Shard, selection_hash, shard_of_cases
 from pytest_quantguard._tally import Tally
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
+from pytest_quantguard.sharding.shard_file import document
+from pytest_quantguard.sharding.shards import Shard, selection_hash, shard_of_cases
 from pytest_quantguard.types import Completion, Json, Outcome, Source, Usage
 from pytest_quantguard.variants import Price, Variant
 from pytest_quantguard.verdicts import Budget, GateReport

@@ -8,7 +8,7 @@ import pytest
 
 from batch_files import answered, answers, completion, quantguard, requests, write
 from gate_project import quantized, speaks, truthful
-from pytest_quantguard._cache import CompletionCache
+from pytest_quantguard.cache.completions import CompletionCache
 
 USAGE = 4
 KEYS = [f"{number:064x}" for number in range(100)]

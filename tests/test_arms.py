@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from pytest_quantguard._complete import Answer
 from pytest_quantguard._drive import MOST_TURNS, Drive
+from pytest_quantguard.engine.complete import Answer
 from pytest_quantguard.errors import TransportError
 from pytest_quantguard.functions.arms import ArmClient, QuantModel
 from pytest_quantguard.types import EMPTY, Completion, ToolCall

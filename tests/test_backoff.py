@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from pytest_quantguard._backoff import Gate, Pace, Patience, bounded_s
+from pytest_quantguard.engine.backoff import Gate, Pace, Patience, bounded_s
 from server_simulation import Service, Simulated, simulate
 
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard import _cache, _shelf
-from pytest_quantguard._cache import CompletionCache, completion_key
+from pytest_quantguard.cache import completions as _cache
+from pytest_quantguard.cache import shelf as _shelf
+from pytest_quantguard.cache.completions import CompletionCache, completion_key
 from pytest_quantguard.errors import QuantGuardWarning
 from pytest_quantguard.types import Completion, CompletionRequest, ToolCall, Usage
 
@@ -209,7 +210,7 @@ def test_claim_is_exclusive_and_ends(cache: CompletionCache, folder: Path) -> No
 def test_claim_ends_with_its_process(cache: CompletionCache, folder: Path) -> None:
     """A killed process leaves nothing that blocks."""
     code = (
-        "import sys, time; from pytest_quantguard._cache import CompletionCache\n"
+        "import sys, time; from pytest_quantguard.cache.completions import CompletionCache\n"
         "with CompletionCache(sys.argv[1]).claim(sys.argv[2]) as mine:\n"
         "    print(mine, flush=True); time.sleep(60)"
     )
@@ -227,7 +228,7 @@ def test_claim_ends_with_its_process(cache: CompletionCache, folder: Path) -> No
 
 def _claims_elsewhere(folder: Path, key: str) -> bool:
     code = (
-        "import sys; from pytest_quantguard._cache import CompletionCache\n"
+        "import sys; from pytest_quantguard.cache.completions import CompletionCache\n"
         "with CompletionCache(sys.argv[1]).claim(sys.argv[2]) as mine: print(mine)"
     )
     command = [sys.executable, "-c", code, str(folder), key]
@@ -429,7 +430,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 FULL_DISK = """
 import resource, sys, warnings
-from pytest_quantguard._cache import CompletionCache, completion_key
+from pytest_quantguard.cache.completions import CompletionCache, completion_key
 from pytest_quantguard.types import Completion, CompletionRequest
 cache = CompletionCache(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -460,7 +461,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 READ_ONLY = """
 import os, sys, urllib.parse, warnings
-from pytest_quantguard._cache import CompletionCache
+from pytest_quantguard.cache.completions import CompletionCache
 from pytest_quantguard.types import Completion, CompletionRequest
 if os.geteuid() == 0:  # permissions mean nothing to root; it may read more modules, though
     os.seteuid(65534)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from faults import FAULTS, HALF, ODDITIES
-from pytest_quantguard import _backoff
-from pytest_quantguard._cache import CompletionCache
-from pytest_quantguard._complete import Answer, CompletionEngine, Job
+from pytest_quantguard.cache.completions import CompletionCache
+from pytest_quantguard.engine import backoff as _backoff
+from pytest_quantguard.engine.complete import Answer, CompletionEngine, Job
 from pytest_quantguard.errors import ProviderError
 from pytest_quantguard.providers._refusals import retry_after_s
 from pytest_quantguard.providers.openai import OpenAIProvider

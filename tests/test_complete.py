@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard import _backoff
-from pytest_quantguard._backoff import pause_s
-from pytest_quantguard._cache import CompletionCache
-from pytest_quantguard._complete import Answer, CompletionEngine, Job
 from pytest_quantguard._run import Run
+from pytest_quantguard.cache.completions import CompletionCache
+from pytest_quantguard.engine import backoff as _backoff
+from pytest_quantguard.engine.backoff import pause_s
+from pytest_quantguard.engine.complete import Answer, CompletionEngine, Job
 from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import Completion, CompletionRequest, Json
@@ -783,8 +783,8 @@ def test_gentle_close_sends_nothing_new(engine_for: Callable[..., CompletionEngi
 SCRIPT = """
 import sys, time
 from pytest_quantguard._run import Run
-from pytest_quantguard._cache import CompletionCache
-from pytest_quantguard._complete import CompletionEngine, Job
+from pytest_quantguard.cache.completions import CompletionCache
+from pytest_quantguard.engine.complete import CompletionEngine, Job
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import CompletionRequest
 from pytest_quantguard.variants import Variant

@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard import _claims, _noise, _served, _shelf
-from pytest_quantguard._cache import CompletionCache, completion_key
-from pytest_quantguard._claims import Claims
+from pytest_quantguard import _noise, _served
 from pytest_quantguard._whole import write_whole
+from pytest_quantguard.cache import claims as _claims
+from pytest_quantguard.cache import shelf as _shelf
+from pytest_quantguard.cache.claims import Claims
+from pytest_quantguard.cache.completions import CompletionCache, completion_key
 from pytest_quantguard.errors import QuantGuardWarning
 from pytest_quantguard.types import Completion, CompletionRequest
 from pytest_quantguard.variants import ServedAs
@@ -176,7 +178,7 @@ def test_a_locked_database_is_left_in_peace(
 READ_ONLY = """
 import json, os, sys, warnings
 from pathlib import Path
-from pytest_quantguard._cache import CompletionCache
+from pytest_quantguard.cache.completions import CompletionCache
 from pytest_quantguard.types import Completion, CompletionRequest
 if os.geteuid() == 0:  # permissions mean nothing to root; it may read more modules, though
     os.seteuid(65534)
@@ -297,7 +299,8 @@ def test_claims_move_to_the_new_file(tmp_path: Path) -> None:
     with claims.claim(2) as mine:
         assert mine
         code = (
-            "import sys; from pathlib import Path; from pytest_quantguard._claims import Claims\n"
+            "import sys; from pathlib import Path\n"
+            "from pytest_quantguard.cache.claims import Claims\n"
             "with Claims.of(Path(sys.argv[1])).claim(2) as mine: print(mine)"
         )
         command = [sys.executable, "-c", code, str(tmp_path / "cache" / "claims.lock")]

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 STARTER = """
 import os, sys
 import diskcache, httpx, pytest, yaml
-from pytest_quantguard import _complete, _controller, _session  # a run begins in no time
+from pytest_quantguard import _controller, _session  # a run begins in no time
+from pytest_quantguard.engine import complete as _complete
 from pytest_quantguard.providers import openai
 for line in sys.stdin:
     pid = os.fork()

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_quantguard._complete import Answer
 from pytest_quantguard._evidence import Evidence, Examiner
 from pytest_quantguard._judging import Reusable
 from pytest_quantguard._measurement import divergence, probability
 from pytest_quantguard.checks.refusal import Refusal
+from pytest_quantguard.engine.complete import Answer
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.types import (
     Completion,

@@ -11,48 +11,24 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "variants", "contracts", "errors", "pairs", "verdicts"},
-    1: {"documents", "stats", "_sanitize"}
-    | {
-        "_backoff",
-        "_comparability",
-        "_drive",
-        "_noise",
-        "_prior",
-        "_probe",
-        "_progress",
-        "_run",
-        "_served",
-        "_tasks",
-    }
-    | {"_claims", "_server", "_shelf", "_watchdog", "_whole"},
+    1: {"cache", "documents", "stats", "_sanitize"}
+    | {"_comparability", "_drive", "_noise", "_prior", "_probe", "_run", "_served", "_whole"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
-    | {"_cache", "_decide", "_items", "_judging", "_limits", "_turns", "_worker", "hookspecs"},
-    3: {"_registry", "_launched", "_quant_case", "_cases", "_lane", "_arm"}
-    | {
-        "_budgets",
-        "_grounds",
-        "_layers",
-        "_looks",
-        "_measurement",
-        "_measures",
-        "_noticed",
-        "_shards",
-        "_variant_reader",
-    },
-    4: {"_config", "_golden", "_complete", "_judge", "_evidence", "_auto"}
-    | {"_answers", "_judge_model"},
+    | {"launching", "_decide", "_items", "_judging", "hookspecs"},
+    3: {"engine", "_registry", "_quant_case", "_cases", "_arm", "_variant_reader"}
+    | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"},
+    4: {"_config", "_golden", "_judge", "_evidence", "_auto", "_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"}
     | {"_spending", "_unfit"},
-    6: {"_express", "_judgement", "_publish", "_shard_file", "_sharding"}
-    | {"functions", "_asking", "_sequential", "_survey"},
-    7: {"_merging", "_shard_end"} | {"_session", "cli", "lint"},
+    6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"},
+    7: {"sharding", "_session", "cli", "lint"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 THIRD_PARTY_HOMES = {
     "yaml": {"documents"},
-    "diskcache": {"_shelf"},
+    "diskcache": {"cache"},
     "httpx": {"providers"},
     "jsonschema": {"checks", "documents"},
     "junit_xml": {"reporters"},

@@ -9,7 +9,7 @@ import yaml
 
 from gate_project import GateProject, speaks
 from pytest_quantguard import cli
-from pytest_quantguard._shards import shard_of_cases
+from pytest_quantguard.sharding.shards import shard_of_cases
 from scripted_server import ScriptedServer
 
 OK, FAILED, USAGE = 0, 1, 4

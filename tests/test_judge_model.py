@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pytest_quantguard import judge
-from pytest_quantguard._complete import Answer, Job
 from pytest_quantguard._config import GateConfig, JudgeConfig
 from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard._judges import Judges, told
 from pytest_quantguard.checks.judge import Judge
+from pytest_quantguard.engine.complete import Answer, Job
 from pytest_quantguard.errors import ConfigError, JudgeError, TransportError
 from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.reporters._judged import judge_sentences

@@ -18,11 +18,11 @@ from gate_project import GateProject, Run
 from pytest_quantguard import _config
 from pytest_quantguard import _run as runs
 from pytest_quantguard._asking import Asking
-from pytest_quantguard._complete import Answer, Job
-from pytest_quantguard._launched import LaunchedProvider
-from pytest_quantguard._progress import Progress, Silent
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.engine.complete import Answer, Job
+from pytest_quantguard.engine.progress import Progress, Silent
 from pytest_quantguard.errors import ConfigError, LaunchError
+from pytest_quantguard.launching.launched import LaunchedProvider
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Source
 
 PROGRAM = Path(__file__).with_name("launched_program.py")

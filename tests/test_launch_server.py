@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard import _watchdog
-from pytest_quantguard._launched import prober
-from pytest_quantguard._server import CommandServer, unusable
 from pytest_quantguard.errors import LaunchError
+from pytest_quantguard.launching import watchdog as _watchdog
+from pytest_quantguard.launching.launched import prober
+from pytest_quantguard.launching.server import CommandServer, unusable
 from pytest_quantguard.variants import Access, Launch, Variant
 from scripted_server import ScriptedServer
 
@@ -358,7 +358,7 @@ def test_server_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
     """Even kill -9 of the gate leaves no server behind."""
     code = (
         "import sys, threading, time\n"
-        "from pytest_quantguard._server import CommandServer\n"
+        "from pytest_quantguard.launching.server import CommandServer\n"
         "from pytest_quantguard.variants import Launch, Variant\n"
         f"launch = Launch(command={(*PROGRAM, '--port', '{port}')!r}, ready='/health', "
         f"log={str(tmp_path / 'm.log')!r})\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_quantguard._turns import _LINGER, Board, Keeper, Turn
 from pytest_quantguard.errors import LaunchError, TransportError
+from pytest_quantguard.launching.turns import _LINGER, Board, Keeper, Turn
 
 
 class FakeHost:

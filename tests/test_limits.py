@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gate_project import GateProject
-from pytest_quantguard._cache import CompletionCache
-from pytest_quantguard._complete import CompletionEngine, Job
-from pytest_quantguard._limits import Ledger, Limits, Purse, cost_bound, prompt_tokens
 from pytest_quantguard._run import Run
+from pytest_quantguard.cache.completions import CompletionCache
+from pytest_quantguard.engine.complete import CompletionEngine, Job
+from pytest_quantguard.engine.limits import Ledger, Limits, Purse, cost_bound, prompt_tokens
 from pytest_quantguard.errors import LimitError, RefusedError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import Completion, CompletionRequest, Usage

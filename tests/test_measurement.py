@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from pytest_quantguard._measurement import Declines, measurement
-from pytest_quantguard._worker import _after
 from pytest_quantguard.checks.refusal import Refusal
+from pytest_quantguard.engine.worker import _after
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.pairs import PairedMeasurement
 from pytest_quantguard.types import Completion, ToolCall, Usage

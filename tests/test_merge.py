@@ -11,11 +11,11 @@ import pytest
 
 from pytest_quantguard import cli
 from pytest_quantguard._judgement import Terms
-from pytest_quantguard._merging import merge, texts
 from pytest_quantguard._registry import built_in_metrics
-from pytest_quantguard._shard_file import read
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.reporters.json import to_json
+from pytest_quantguard.sharding.merging import merge, texts
+from pytest_quantguard.sharding.shard_file import read
 from pytest_quantguard.variants import Launch
 from pytest_quantguard.verdicts import Budget, Verdict
 from shard_files import World, completion

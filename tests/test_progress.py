@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from gate_project import GateProject, speaks, truthful
-from pytest_quantguard._progress import (
+from pytest_quantguard.engine.progress import (
     Plain,
     Progress,
     Rate,

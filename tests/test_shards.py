@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from pytest_quantguard._shards import Shard, selection_hash, shard_of_cases
 from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.sharding.shards import Shard, selection_hash, shard_of_cases
 
 COHORTS = {f"case-{i}": f"cohort-{i * i % 7}" for i in range(412)}
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard import _shelf
-from pytest_quantguard._shelf import Shelf, ShelfError
+from pytest_quantguard.cache import shelf as _shelf
+from pytest_quantguard.cache.shelf import Shelf, ShelfError
 
 KEYS = [f"{number:064x}" for number in range(8)]
 

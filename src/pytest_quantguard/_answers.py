@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pytest_quantguard._cache import CompletionCache
 from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard.cache.completions import CompletionCache
 from pytest_quantguard.contracts import Connection, Provider
 from pytest_quantguard.errors import (
     ConfigError,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from pytest_quantguard import _probe, _served
 from pytest_quantguard._evidence import further_jobs, jobs_of
-from pytest_quantguard._launched import Servers, turn_remarks
 from pytest_quantguard._questions import questions
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard._unfit import omissions, refusals
 from pytest_quantguard.errors import ConfigError, ProviderError, RefusedError
+from pytest_quantguard.launching.launched import Servers, turn_remarks
 from pytest_quantguard.providers._access import secrets_of
 from pytest_quantguard.types import GoldenCase, Json
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_quantguard._answers import Answers
-    from pytest_quantguard._cache import CompletionCache
-    from pytest_quantguard._complete import CompletionEngine, Job
     from pytest_quantguard._config import GateConfig
-    from pytest_quantguard._progress import Snapshot
     from pytest_quantguard._registry import Registry
     from pytest_quantguard._run import Run
+    from pytest_quantguard.cache.completions import CompletionCache
     from pytest_quantguard.contracts import Provider
+    from pytest_quantguard.engine.complete import CompletionEngine, Job
+    from pytest_quantguard.engine.progress import Snapshot
 
 
 class Asking:
@@ -119,7 +119,7 @@ class Asking:
         return self._cache
 
     def _live_cache(self) -> CompletionCache:
-        from pytest_quantguard._cache import CompletionCache
+        from pytest_quantguard.cache.completions import CompletionCache
 
         spare = self._run.folder / "answers"
         self._live = CompletionCache(self._settings.cache_folder, spare=spare)
@@ -129,7 +129,7 @@ class Asking:
     def engine(self) -> CompletionEngine:
         """What asks the arms; made on first use."""
         if self._engine is None:
-            from pytest_quantguard._complete import CompletionEngine
+            from pytest_quantguard.engine.complete import CompletionEngine
 
             self.keep_servers()
             asked, caches = self._settings.asked, {}
@@ -222,7 +222,7 @@ class Asking:
 
     def probe_job(self, variant: str, feature: str, case: GoldenCase) -> Job:
         """Return what finds out whether a variant honours a parameter that a case uses."""
-        from pytest_quantguard._complete import Job
+        from pytest_quantguard.engine.complete import Job
 
         return Job(variant=variant, request=_probe.request(feature, case))
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_quantguard._decide import EvidenceRule
-from pytest_quantguard._limits import Limits
 from pytest_quantguard._measures import LatencyRule
 from pytest_quantguard._noise import NULL, next_number
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard._variant_reader import VariantReader
 from pytest_quantguard.documents.document import Document, problems, read
+from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
 from pytest_quantguard.types import Json, Source
 from pytest_quantguard.variants import Variant

@@ -28,8 +28,8 @@ from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 
 if TYPE_CHECKING:
-    from pytest_quantguard._shard_end import ShardEnd
-    from pytest_quantguard._shards import Shard
+    from pytest_quantguard.sharding.end import ShardEnd
+    from pytest_quantguard.sharding.shards import Shard
     from pytest_quantguard.verdicts import BudgetVerdict
 
 
@@ -161,7 +161,7 @@ class GateController:
 
     def _end_shard(self, shard: Shard, plan: Json) -> None:
         """Write down what this shard found out; all shards together are judged."""
-        from pytest_quantguard._shard_end import end_shard
+        from pytest_quantguard.sharding.end import end_shard
 
         try:
             self.shard_end = end_shard(

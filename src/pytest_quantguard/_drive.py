@@ -10,7 +10,7 @@ from pytest_quantguard.errors import ProviderError
 from pytest_quantguard.types import EMPTY, Completion, CompletionRequest
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import Answer, Job
+    from pytest_quantguard.engine.complete import Answer, Job
 
 MOST_TURNS = 200
 """Completions that one run of a test may ask of one model: a loop without an end costs money."""
@@ -58,7 +58,7 @@ class Drive:
             RuntimeError: the run is over, or has asked too often.
         """
         __tracebackhide__ = True
-        from pytest_quantguard._complete import Job
+        from pytest_quantguard.engine.complete import Job
 
         if self.over:
             raise RuntimeError(

@@ -35,7 +35,7 @@ from pytest_quantguard.types import GoldenCase, Json, Outcome, Role
 from pytest_quantguard.variants import Price
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import Answer, Job
+    from pytest_quantguard.engine.complete import Answer, Job
 
 _FURTHER_RUNS = 2
 """Of a critical case that seems to have regressed."""
@@ -363,13 +363,13 @@ def further_jobs(case: GoldenCase, variants: tuple[str, ...]) -> list[Job]:
 
 
 def _job(case: GoldenCase, variant: str, index: int) -> Job:
-    from pytest_quantguard._complete import Job
+    from pytest_quantguard.engine.complete import Job
 
     return Job(variant=variant, request=case.request.for_repeat(index), repeat=index)
 
 
 def reference_job(case: GoldenCase, variant: str) -> Job:
     """Return the question how likely a variant finds the case's reference."""
-    from pytest_quantguard._complete import Job
+    from pytest_quantguard.engine.complete import Job
 
     return Job(variant=variant, request=replace(case.request, reference=case.reference))

@@ -10,8 +10,8 @@ from pytest_quantguard.errors import JudgeError
 from pytest_quantguard.types import Completion, CompletionRequest, Json
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import Answer, CompletionEngine, Job
     from pytest_quantguard._config import JudgeConfig
+    from pytest_quantguard.engine.complete import Answer, CompletionEngine, Job
 
 
 class EngineJudge:
@@ -42,7 +42,7 @@ class EngineJudge:
 
     def job(self, request: CompletionRequest, repeat: int) -> Job:
         """Return what the engine is asked for."""
-        from pytest_quantguard._complete import Job
+        from pytest_quantguard.engine.complete import Job
 
         return Job(
             variant=self.config.variant.name, request=request.for_repeat(repeat), repeat=repeat

@@ -18,8 +18,8 @@ from pytest_quantguard.types import Completion, GoldenCase, Json
 from pytest_quantguard.variants import Variant
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard._config import GateConfig
+    from pytest_quantguard.engine.complete import CompletionEngine
 
 Counts = Mapping[str, Mapping[str, int]]
 

@@ -19,7 +19,7 @@ from pytest_quantguard.types import GoldenCase, Json
 from pytest_quantguard.verdicts import CandidateReport, Verdict
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import CompletionEngine
+    from pytest_quantguard.engine.complete import CompletionEngine
 
 
 def refuse_other_orders(config: pytest.Config) -> str | None:

@@ -10,10 +10,10 @@ from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.types import GoldenCase
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard._config import GateConfig
     from pytest_quantguard._judges import Judges
     from pytest_quantguard._run import Run
+    from pytest_quantguard.engine.complete import CompletionEngine
 
 
 class GateServices:

@@ -21,25 +21,25 @@ from pytest_quantguard._evidence import Evidence, Examiner
 from pytest_quantguard._express import Express
 from pytest_quantguard._golden import SUFFIXES
 from pytest_quantguard._items import CASE, EVIDENCE
-from pytest_quantguard._limits import Limits
 from pytest_quantguard._looks import Looks
 from pytest_quantguard._probe import features
-from pytest_quantguard._progress import announced, leave_plan
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._run import Run
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
 from pytest_quantguard._services import GateServices
-from pytest_quantguard._sharding import ShardCut
 from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard.contracts import Check
+from pytest_quantguard.engine.limits import Limits
+from pytest_quantguard.engine.progress import announced, leave_plan
 from pytest_quantguard.errors import ConfigError, InputError
 from pytest_quantguard.functions.hooks import PythonCases
 from pytest_quantguard.types import GoldenCase, Json, Source
 
 if TYPE_CHECKING:
-    from pytest_quantguard._cache import CompletionCache
-    from pytest_quantguard._complete import CompletionEngine
-    from pytest_quantguard._progress import Screen
+    from pytest_quantguard.cache.completions import CompletionCache
+    from pytest_quantguard.engine.complete import CompletionEngine
+    from pytest_quantguard.engine.progress import Screen
+    from pytest_quantguard.sharding.selection import ShardCut
     from pytest_quantguard.verdicts import Metric
 
 WORDS = {"r": "REGRESSED", "i": "IMPROVED"}
@@ -75,7 +75,7 @@ class GateSession:
         """True when a golden file could not be used: then nothing is said about budgets."""
         self.metrics = metrics
         self.survey: Survey | None = None
-        self.cut = ShardCut.wanted(config.option)
+        self.cut = self._cut()
         """What leaves the cases of other shards out, in a run of one shard."""
         self.looks = self._looks()
         self._runner: LookRunner | None = None
@@ -141,6 +141,14 @@ class GateSession:
         if problem := refuse_other_orders(self.config):
             raise ConfigError(problem)
         return Looks(self.run.part("looks"))
+
+    def _cut(self) -> ShardCut | None:
+        """Return what leaves out the items of other shards, where this run is one of several."""
+        if self.config.option.quant_shard is None:
+            return None
+        from pytest_quantguard.sharding.selection import ShardCut
+
+        return ShardCut.wanted(self.config.option)
 
     @property
     def partial(self) -> bool:
@@ -332,7 +340,7 @@ class GateSession:
             self.close(cancel=True)
 
     def _show_progress(self) -> None:
-        from pytest_quantguard._progress import Progress, Told, display_on
+        from pytest_quantguard.engine.progress import Progress, Told, display_on
 
         worker: Json = getattr(self.config, "workerinput", {})
         folder = self.run.part("progress")
@@ -342,7 +350,7 @@ class GateSession:
 
     def _screen(self) -> Screen | None:
         """Return where pytest writes, unless it is told to be quiet."""
-        from pytest_quantguard._progress import Screen
+        from pytest_quantguard.engine.progress import Screen
 
         plugins = self.config.pluginmanager
         reporter = plugins.get_plugin("terminalreporter")
@@ -355,7 +363,7 @@ class GateSession:
         screen = self._screen() if _distributes(self.config) else None
         if screen is None:
             return nullcontext()
-        from pytest_quantguard._progress import Watch
+        from pytest_quantguard.engine.progress import Watch
 
         return Watch(self.run.part("progress"), screen, self.asking.starting)
 

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_quantguard._evidence import further_jobs, jobs_of
-from pytest_quantguard._limits import Limits, answer_tokens, cost_bound, cost_of, prompt_tokens
+from pytest_quantguard.engine.limits import (
+    Limits,
+    answer_tokens,
+    cost_bound,
+    cost_of,
+    prompt_tokens,
+)
 from pytest_quantguard.types import CompletionRequest, GoldenCase
 from pytest_quantguard.variants import Variant
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard._config import GateConfig
     from pytest_quantguard._judges import Judges
+    from pytest_quantguard.engine.complete import CompletionEngine
 
 _SHOWN = 3
 _JUDGED_BYTES = 24_000

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_quantguard._server import PORT, fixed_port
 from pytest_quantguard.documents.document import Document
+from pytest_quantguard.launching.server import PORT, fixed_port
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Access, Launch, Price, Quantization, Variant
 

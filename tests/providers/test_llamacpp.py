@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from loopback import Steady
 
-from pytest_quantguard._cache import CompletionCache
-from pytest_quantguard._complete import CompletionEngine, Job
+from pytest_quantguard.cache.completions import CompletionCache
+from pytest_quantguard.engine.complete import CompletionEngine, Job
 from pytest_quantguard.errors import LaunchError, RefusedError
 from pytest_quantguard.providers import llamacpp
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider, content_hash

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_quantguard import _noise
-from pytest_quantguard._cache import completion_key
 from pytest_quantguard._evidence import jobs_of
 from pytest_quantguard._items import CASE
 from pytest_quantguard._plan import Asked, Outset
 from pytest_quantguard._probe import features
 from pytest_quantguard._survey import Survey, chosen
+from pytest_quantguard.cache.completions import completion_key
 from pytest_quantguard.errors import ProviderError
 
 if TYPE_CHECKING:

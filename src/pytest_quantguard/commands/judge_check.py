@@ -27,8 +27,8 @@ from pytest_quantguard.errors import (
 )
 
 if TYPE_CHECKING:
-    from pytest_quantguard._complete import CompletionEngine
     from pytest_quantguard.contracts import Sandbox
+    from pytest_quantguard.engine.complete import CompletionEngine
 
 NOT_SHOWN = 1
 
@@ -149,11 +149,11 @@ def _config_path(given: str | None) -> Path:
 
 @contextmanager
 def _engine(config: _config.JudgeConfig, folder: Path) -> Iterator[CompletionEngine]:
-    from pytest_quantguard._cache import CompletionCache
-    from pytest_quantguard._complete import CompletionEngine
-    from pytest_quantguard._launched import Servers
     from pytest_quantguard._registry import Registry
     from pytest_quantguard._run import Run
+    from pytest_quantguard.cache.completions import CompletionCache
+    from pytest_quantguard.engine.complete import CompletionEngine
+    from pytest_quantguard.launching.launched import Servers
     from pytest_quantguard.providers._access import secrets_of
 
     variant, run = config.variant, Run.begin()

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from pytest_quantguard import _publish
-from pytest_quantguard._merging import disagreements, texts
-from pytest_quantguard._merging import merge as merge_shards
 from pytest_quantguard._registry import Registry, metrics_of
-from pytest_quantguard._shard_file import ShardFile, read
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import OFF, refuse
 from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.sharding.merging import disagreements, texts
+from pytest_quantguard.sharding.merging import merge as merge_shards
+from pytest_quantguard.sharding.shard_file import ShardFile, read
 from pytest_quantguard.verdicts import GateReport
 
 FOLDER = "quant-report"

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._claims import Claims
-from pytest_quantguard._shelf import MAX_VALUE, Shelf, ShelfError, reason
+from pytest_quantguard.cache.claims import Claims
+from pytest_quantguard.cache.shelf import MAX_VALUE, Shelf, ShelfError, reason
 from pytest_quantguard.errors import QuantGuardWarning
 from pytest_quantguard.types import Completion, CompletionRequest, Json, Usage
 

@@ -18,10 +18,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from pytest_quantguard import _watchdog
-from pytest_quantguard._claims import Claims
 from pytest_quantguard._sanitize import clean, one_line, scrub_cut
+from pytest_quantguard.cache.claims import Claims
 from pytest_quantguard.errors import LaunchError
+from pytest_quantguard.launching import watchdog
 from pytest_quantguard.variants import Launch, Variant
 
 PORT = "{port}"
@@ -64,7 +64,7 @@ class CommandServer:
         self._log_begin = 0
         self._started_before = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._port_claim = ExitStack()
 
     # --- the beginning ------------------------------------------------------------------
@@ -142,8 +142,8 @@ class CommandServer:
 
     def _watch(self, pid: int) -> None:
         with suppress(OSError):  # without it a gate that is killed leaves the server running
-            self._watchdog = subprocess.Popen(  # noqa: S603  our own
-                [sys.executable, "-I", "-S", _watchdog.__file__, str(pid)],
+            self._guard = subprocess.Popen(  # noqa: S603  our own
+                [sys.executable, "-I", "-S", watchdog.__file__, str(pid)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -208,10 +208,10 @@ class CommandServer:
         process, self._process = self._process, None
         if process is not None:
             _end(process)
-        watchdog, self._watchdog = self._watchdog, None
-        if watchdog is not None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
             with suppress(OSError, subprocess.TimeoutExpired):
-                watchdog.communicate(_watchdog.DISMISSED, timeout=_STRAGGLERS_S)
+                guard.communicate(watchdog.DISMISSED, timeout=_STRAGGLERS_S)
         self._port_claim.close()
 
     # --- what is said -------------------------------------------------------------------
@@ -307,14 +307,14 @@ def _opened(path: Path, *, fresh: bool) -> io.FileIO:
 def _end(process: subprocess.Popen[bytes]) -> None:
     group = process.pid
     if process.poll() is None:
-        _watchdog.signalled(group, signal.SIGTERM)
+        watchdog.signalled(group, signal.SIGTERM)
         try:
-            process.wait(_watchdog.GRACE_S)
+            process.wait(watchdog.GRACE_S)
         except subprocess.TimeoutExpired:
-            _watchdog.signalled(group, getattr(signal, "SIGKILL", signal.SIGTERM))
+            watchdog.signalled(group, getattr(signal, "SIGKILL", signal.SIGTERM))
             process.wait()
     if sys.platform != "win32":
-        _watchdog.end(group, _STRAGGLERS_S)  # what it started, should it live on
+        watchdog.end(group, _STRAGGLERS_S)  # what it started, should it live on
 
 
 def _way(code: int) -> str:

@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from pytest_quantguard._cache import CompletionCache
-from pytest_quantguard._lane import Lane
-from pytest_quantguard._limits import Ledger, Limits, Purse
-from pytest_quantguard._progress import Progress, Snapshot
 from pytest_quantguard._run import Run
-from pytest_quantguard._tasks import Answer, Counts, Job, Refusals, Task
+from pytest_quantguard.cache.completions import CompletionCache
 from pytest_quantguard.contracts import Provider
+from pytest_quantguard.engine.lane import Lane
+from pytest_quantguard.engine.limits import Ledger, Limits, Purse
+from pytest_quantguard.engine.progress import Progress, Snapshot
+from pytest_quantguard.engine.tasks import Answer, Counts, Job, Refusals, Task
 from pytest_quantguard.errors import LimitError
 from pytest_quantguard.types import CompletionRequest
 from pytest_quantguard.variants import Variant

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_quantguard._evidence import Evidence
-from pytest_quantguard._shards import Shard
 from pytest_quantguard._tally import Tally
 from pytest_quantguard.documents.document import Document, problems
 from pytest_quantguard.documents.strict_json import NotStrict, loads
@@ -24,6 +23,7 @@ from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._measured import measurement_from, measurement_to
 from pytest_quantguard.reporters.json import regressed_texts
+from pytest_quantguard.sharding.shards import Shard
 from pytest_quantguard.types import Json
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from pytest_quantguard import _noise as _noises
 from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._judgement import Terms, all_fingerprints, candidate_reports, provenance
 from pytest_quantguard._noise import Noise
-from pytest_quantguard._shard_file import ShardFile
-from pytest_quantguard._shards import selection_hash
 from pytest_quantguard._tally import Tally
 from pytest_quantguard._tally import merged as merged_plans
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.metrics._windows import FEW, why_apart
+from pytest_quantguard.sharding.shard_file import ShardFile
+from pytest_quantguard.sharding.shards import selection_hash
 from pytest_quantguard.types import Completion, Json
 from pytest_quantguard.verdicts import GateReport, Metric
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_quantguard._items import CASE, checks_of
-from pytest_quantguard._shards import Shard, selection_hash, shard_of_cases
 from pytest_quantguard.errors import ConfigError, ProviderError
+from pytest_quantguard.sharding.shards import Shard, selection_hash, shard_of_cases
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Variant
 

@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_quantguard._backoff import bounded_s, pause_s
-from pytest_quantguard._tasks import Answer, Task, bare
+from pytest_quantguard.engine.backoff import bounded_s, pause_s
+from pytest_quantguard.engine.tasks import Answer, Task, bare
 from pytest_quantguard.errors import LimitError, ProviderError, RefusedError, TransportError
 from pytest_quantguard.types import Completion
 
 if TYPE_CHECKING:
-    from pytest_quantguard._lane import Lane
     from pytest_quantguard.contracts import Connection
+    from pytest_quantguard.engine.lane import Lane
 
 
 class Worker:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_quantguard._server import CommandServer, Probe, unusable
-from pytest_quantguard._turns import Board, Keeper, Turn
 from pytest_quantguard.contracts import Choosy, Connection, Omitting, Provider, offers
 from pytest_quantguard.errors import LaunchError
+from pytest_quantguard.launching.server import CommandServer, Probe, unusable
+from pytest_quantguard.launching.turns import Board, Keeper, Turn
 from pytest_quantguard.types import Completion, CompletionRequest, Json
 from pytest_quantguard.variants import ServedAs, Variant
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import threading
 
     from pytest_quantguard._run import Run
-    from pytest_quantguard._turns import Host
+    from pytest_quantguard.launching.turns import Host
 
 _POLL_S = 0.05
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_quantguard._claims import Claims
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.cache.claims import Claims
 from pytest_quantguard.errors import LimitError, ProviderError, TransportError
 from pytest_quantguard.types import Completion, CompletionRequest
 from pytest_quantguard.variants import Price, Variant

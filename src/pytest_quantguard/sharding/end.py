@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_quantguard import _noise, _publish, _shard_file
+from pytest_quantguard import _noise, _publish
 from pytest_quantguard._judgement import Terms
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard._sharding import config_digests
-from pytest_quantguard._shards import Shard
 from pytest_quantguard._tally import Tally
 from pytest_quantguard.errors import ProviderError
+from pytest_quantguard.sharding import shard_file
+from pytest_quantguard.sharding.selection import config_digests
+from pytest_quantguard.sharding.shards import Shard
 from pytest_quantguard.types import Json
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def end_shard(
     """
     unsound = [*faults, *_lacking(gate, tally, plan)]
     plan = {**plan, "noise": _known_noise(gate)}
-    data = _shard_file.document(
+    data = shard_file.document(
         shard,
         tally,
         plan,
@@ -61,7 +62,7 @@ def end_shard(
         failed_tests=failed_tests,
         completions=gate.cache.get,
     )
-    _shard_file.write(data, path)
+    shard_file.write(data, path)
     cases = len({case for case, _ in plan["shard"]["planned"]})
     problems = (*unsound, *_unanswered(gate, tally, plan))
     if gate.settings.null is not None and not problems:

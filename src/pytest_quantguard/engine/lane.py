@@ -13,14 +13,14 @@ import time
 from collections import deque
 from contextlib import suppress
 
-from pytest_quantguard._backoff import Gate, Patience, bounded_s
-from pytest_quantguard._cache import CompletionCache, completion_key
-from pytest_quantguard._limits import Purse
-from pytest_quantguard._progress import Snapshot
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard._tasks import Answer, Counts, Job, Refusals, Task, bare
-from pytest_quantguard._worker import Worker
+from pytest_quantguard.cache.completions import CompletionCache, completion_key
 from pytest_quantguard.contracts import Connection, Launched, Provider
+from pytest_quantguard.engine.backoff import Gate, Patience, bounded_s
+from pytest_quantguard.engine.limits import Purse
+from pytest_quantguard.engine.progress import Snapshot
+from pytest_quantguard.engine.tasks import Answer, Counts, Job, Refusals, Task, bare
+from pytest_quantguard.engine.worker import Worker
 from pytest_quantguard.errors import LaunchError, ProviderError, TransportError
 from pytest_quantguard.types import Completion, CompletionRequest, Json
 from pytest_quantguard.variants import Variant

@@ -1,0 +1,1 @@
+"""Completions on disk, so that nothing is paid for twice."""

@@ -1,0 +1,1 @@
+"""Requests to completions: one lane for each variant; the only concurrent code."""
