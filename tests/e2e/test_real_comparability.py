@@ -6,6 +6,7 @@ import pytest
 
 from pytest_quantguard import _probe
 from pytest_quantguard._registry import Registry
+from pytest_quantguard.types import CompletionRequest, GoldenCase, Source
 from pytest_quantguard.variants import Variant
 
 
@@ -15,14 +16,15 @@ def test_a_grammar_makes_the_smallest_model_say_the_constant(model_folder, monke
     make = Registry().providers.get("llamacpp")
     provider = make(Variant(name="q4_0", provider="llamacpp", model="embedded:q4_0"))
     provider.start()
-    line = provider.connect()
+    plain = CompletionRequest(messages=({"role": "user", "content": "hello"},))
+    case = GoldenCase(id="a", cohort="x", request=plain, source=Source(file="x", line=1))
+    found = {}
     try:
-        found = {
-            feature: _probe.read(feature, line.complete(_probe.request(feature, {})))[0]
-            for feature in (_probe.JSON_SCHEMA, _probe.JSON_OBJECT, _probe.NAMED)
-        }
+        for feature in (_probe.JSON_SCHEMA, _probe.JSON_OBJECT, _probe.NAMED):
+            line = provider.connect()  # a new one each: this server hangs up after each stream
+            found[feature] = _probe.read(feature, line.complete(_probe.request(feature, case)))[0]
+            line.close()
     finally:
-        line.close()
         provider.stop()
 
     assert found == {

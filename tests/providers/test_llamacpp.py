@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import gc
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -371,3 +373,21 @@ def test_model_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert folder() == tmp_path / "xdg" / "pytest-quantguard" / "models"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert folder() == Path.home() / ".cache" / "pytest-quantguard" / "models"
+
+
+def test_a_server_that_is_stopped_at_once_ends(models):
+    """It listens before it works on its queue; told to end in between, it would never hear it."""
+    program = (
+        "import sys\n"
+        "from pytest_quantguard.providers.llamacpp import LlamaCppProvider as Provider\n"
+        "from pytest_quantguard.variants import Variant\n"
+        "variant = Variant(name='tiny', provider='llamacpp', model='embedded:q8_0',\n"
+        "                  options={'model_folder': sys.argv[1]})\n"
+        "for _ in range(15):\n"
+        "    provider = Provider(variant)\n"
+        "    provider.start()\n"
+        "    provider.stop()\n"
+    )
+    command = [sys.executable, "-c", program, str(models)]
+
+    assert 0 == subprocess.run(command, timeout=60, check=False).returncode

@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.contracts import Connection
 from pytest_quantguard.errors import LaunchError, did_you_mean
+from pytest_quantguard.providers._dialects import DIALECTS
+from pytest_quantguard.providers._http import Reach, readiness
 from pytest_quantguard.providers.openai import OpenAIProvider, check_options
 from pytest_quantguard.types import Completion, CompletionRequest, Json
 from pytest_quantguard.variants import ServedAs, Variant
@@ -74,6 +76,8 @@ class LlamaCppProvider:
                 replace(self._variant, base_url=url, options=options, dialect="llamacpp")
             )
             self._http.start()
+            if self._server is not None:
+                self._await_loop(url)
         return str(self._http.start())
 
     def identity(self) -> Json:
@@ -110,6 +114,17 @@ class LlamaCppProvider:
         if self._server is not None:
             self._server = None
             gc.collect()  # the server stops when its last reference goes
+
+    def _await_loop(self, url: str) -> None:
+        """Wait until the server works on its queue, by a question that goes through it.
+
+        It listens a moment before it does, and one that is stopped in between never ends: the
+        word to stop is lost, and this process waits for it, holding Python's lock.
+        """
+        reach = Reach.of(replace(self._variant, base_url=url), DIALECTS["llamacpp"])
+        if problem := readiness(reach, "/lora-adapters", self._variant.timeout_s):
+            name = self._variant.name
+            raise LaunchError(f"variant {name!r}: llama.cpp was loaded, but gave {problem}")
 
     def _launch(self) -> str:
         path = _gguf(self._variant)
