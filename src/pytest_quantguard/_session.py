@@ -328,7 +328,9 @@ class GateSession:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Ask for everything in the background while the items run."""
         try:
-            if self.asking.begun:
+            # After errors of collection pytest runs nothing: nothing may be asked, or paid, either.
+            go_on = self.config.option.continue_on_collection_errors
+            if self.asking.begun and (go_on or not session.testsfailed):
                 self.engine.start()
                 self.services.judges.start()
             with self._watched():

@@ -69,7 +69,7 @@ def test_workers_and_a_warm_cache_change_no_verdict(helpdesk):
     assert again.has("baseline f16 (140/140 cached)", "candidate rtn3 (140/140 cached)")
 
 
-def test_a_declaration_that_the_server_contradicts_is_an_error(helpdesk):
+def test_a_declaration_that_the_server_contradicts_is_not_comparable(helpdesk):
     """8-bit weights declared as 4 bit: the build under test is not the one that was meant."""
     config = (helpdesk.folder / "quantguard.yaml").read_text("utf-8")
     helpdesk.write("quantguard.yaml", config.replace("weight_bits: 8", "weight_bits: 4"))
@@ -78,7 +78,7 @@ def test_a_declaration_that_the_server_contradicts_is_an_error(helpdesk):
         run = helpdesk.run(*SMOKE, candidate="q8_0")
 
         assert run.code == 1, run.output
-        assert run.verdicts == {"q8_0": "error"}
+        assert run.verdicts == {"q8_0": "not comparable"}
         assert run.has("q8_0: declared as 4 bit, but the server says Q8_0")
 
 
