@@ -20,7 +20,8 @@ FLOORS = {
     4: {"_config", "_golden", "_judge", "_evidence", "_auto", "_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"}
     | {"_spending", "_unfit"},
-    6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"},
+    6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"}
+    | {"_watching"},
     7: {"sharding", "_session", "cli", "lint"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},

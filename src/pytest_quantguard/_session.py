@@ -7,7 +7,7 @@ the evidence is the controller's business (`_controller.py`).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from pytest_quantguard._run import Run
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
 from pytest_quantguard._services import GateServices
 from pytest_quantguard._survey import Survey, chosen
+from pytest_quantguard._watching import show_progress, watched
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.engine.progress import announced, leave_plan
@@ -38,7 +39,6 @@ from pytest_quantguard.types import GoldenCase, Json, Source
 if TYPE_CHECKING:
     from pytest_quantguard.cache.completions import CompletionCache
     from pytest_quantguard.engine.complete import CompletionEngine
-    from pytest_quantguard.engine.progress import Screen
     from pytest_quantguard.sharding.selection import ShardCut
     from pytest_quantguard.verdicts import Metric
 
@@ -303,7 +303,7 @@ class GateSession:
         self.problems += self.asking.plan(cases, every, references=self.references, probed=probed)
         self.problems += self.asking.judges_unfit(self.services.judges.samples(every))
         self.services.judges.foresee(cases)
-        self._show_progress()
+        show_progress(self.config, self.asking, self.run)
         self.problems += self.asking.make_reachable(self.services.judges.asked)
         self.plan["remarks"] += self.asking.remarks
         if self.settings.limits.given and not self.problems:
@@ -333,41 +333,14 @@ class GateSession:
             if self.asking.begun and (go_on or not session.testsfailed):
                 self.engine.start()
                 self.services.judges.start()
-            with self._watched():
+            workers = _distributes(self.config)
+            with watched(self.config, self.asking, self.run) if workers else nullcontext():
                 result = yield
             # Another worker may wait for what is in flight here: cut short, it would be sent twice.
             self.close(cancel=False)
             return result
         finally:
             self.close(cancel=True)
-
-    def _show_progress(self) -> None:
-        from pytest_quantguard.engine.progress import Progress, Told, display_on
-
-        worker: Json = getattr(self.config, "workerinput", {})
-        folder = self.run.part("progress")
-        told = Told(folder / f"{worker['workerid']}.json") if worker else None
-        display = told or display_on(self._screen())
-        self.engine.progress = Progress(self.asking.snapshot, display)
-
-    def _screen(self) -> Screen | None:
-        """Return where pytest writes, unless it is told to be quiet."""
-        from pytest_quantguard.engine.progress import Screen
-
-        plugins = self.config.pluginmanager
-        reporter = plugins.get_plugin("terminalreporter")
-        if reporter is None or self.config.option.verbose < -1:
-            return None
-        return Screen(reporter, plugins.get_plugin("capturemanager"))
-
-    def _watched(self) -> AbstractContextManager[object]:
-        """Show, beside workers, how far they are."""
-        screen = self._screen() if _distributes(self.config) else None
-        if screen is None:
-            return nullcontext()
-        from pytest_quantguard.engine.progress import Watch
-
-        return Watch(self.run.part("progress"), screen, self.asking.starting)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
