@@ -119,3 +119,25 @@ def test_no_configuration_at_all_says_where_it_was_looked_for(tmp_path):
     """A candidate without configuration is an error, not a run without budgets."""
     with pytest.raises(ConfigError, match=r"neither quantguard\.yaml nor \[tool\.quantguard\]"):
         _config.find(tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("dialect: vllm", "'vllm' cannot be the dialect of the provider llamacpp"),
+        ("launch: {command: [serve]}", "the provider llamacpp starts its server itself"),
+    ],
+    ids=["dialect", "command"],
+)
+def test_what_llamacpp_would_pass_over_is_refused(tmp_path, more, said):
+    """It starts its own server, of a kind that is known."""
+    text = (
+        "baseline: a\nvariants:\n  a: {provider: llamacpp, model: 'embedded:f16'}\n"
+        f"  b:\n    provider: llamacpp\n    model: embedded:q8_0\n    {more}\n"
+        "budgets: [{max_drop: 5 pt}]\n"
+    )
+    path = tmp_path / "quantguard.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=f"quantguard.yaml:7: {said}"):
+        _config.load(path, tmp_path, candidates=["b"])

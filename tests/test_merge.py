@@ -435,3 +435,15 @@ def test_whatever_verdicts_depend_on_travels(world):
     assert terms == Terms.from_dict(terms.to_dict(), built_in_metrics())
     defaults = Terms(baseline=terms.baseline, candidates=(), metrics={})
     assert all(getattr(terms, f.name) != getattr(defaults, f.name) for f in fields(terms)[1:])
+
+
+def test_a_file_that_was_given_is_never_removed(merged, tmp_path):
+    """The report of an ordinary run lies where shards do: it is refused, and stays."""
+    report = tmp_path / "quant-report" / "report.json"
+    report.parent.mkdir()
+    report.write_text("{}", encoding="ascii")
+    code, said = merged("quant-report/report.json")
+
+    assert 4 == code
+    assert "no shard of a run" in said
+    assert report.exists()

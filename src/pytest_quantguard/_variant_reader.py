@@ -42,6 +42,7 @@ class VariantReader:
         if given["provider"] == "llamacpp" and str(given["model"]).endswith(".gguf"):
             given["model"] = str((self._folder / str(given["model"])).resolve())
         if given["provider"] == "llamacpp":
+            self._check_own_server(data, place)
             given.setdefault("concurrency", 1)  # one slot: answers repeat bit by bit
         if given["launch"] is not None and given["launch"].command:
             given["base_url"] = given["base_url"] or f"http://127.0.0.1:{PORT}/v1"
@@ -129,6 +130,21 @@ class VariantReader:
                 place,
                 "the proxy's address carries a password, which must not stand in a file; write "
                 "{$env: NAME} and put the address into the environment",
+            )
+
+    def _check_own_server(self, data: Mapping[str, Any], place: _Place) -> None:
+        """Refuse what the provider llamacpp, which starts its own server, would pass over."""
+        if "command" in data.get("launch", {}):
+            self._problem(
+                (*place, "launch", "command"),
+                "the provider llamacpp starts its server itself: leave 'command' out, or take "
+                "'provider: openai'",
+            )
+        if data.get("dialect", "llamacpp") not in ("auto", "llamacpp"):
+            self._problem(
+                (*place, "dialect"),
+                f"{data['dialect']!r:.40} cannot be the dialect of the provider llamacpp; leave it "
+                "out, or take 'provider: openai'",
             )
 
     def _check_url(self, url: str | None, key: str, place: _Place) -> None:

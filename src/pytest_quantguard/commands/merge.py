@@ -33,8 +33,9 @@ def merge(arguments: Sequence[str]) -> int:
     start = Path.cwd()
     junit = start / options.quant_junit if options.quant_junit else None
     files = _publish.targets(start / options.quant_report, junit)
-    _publish.clear(files)
     shards, unread = _read(options.files)
+    given = {(start / name).resolve() for name in options.files}
+    _publish.clear({name: path for name, path in files.items() if path.resolve() not in given})
     try:
         metrics = metrics_of(project.registry.metrics)
         if unread:

@@ -151,7 +151,9 @@ def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     """Return the verdict, the evidence of the run, what was found, and what the server says."""
     word = candidate.verdict.word
     if candidate.verdict is Verdict.NOT_COMPARABLE:
-        found = "no delta is quoted where the two were not asked the same, and no route is given"
+        found = "no delta is quoted where the two were not asked the same"
+    elif candidate.outcomes and candidate.verdict is Verdict.ERROR:
+        found = "nothing is concluded, because of what is in error above"
     elif candidate.outcomes:
         passed = candidate.verdict is Verdict.PASS
         found = "every budget is shown to hold; " if passed else ""
