@@ -304,3 +304,15 @@ def test_equal_texts_are_shown_once(make):
 
     assert "both arms said the same the first time they were asked, 8 characters:" in text
     assert "differs from" not in text
+
+
+def test_what_befell_many_cases_is_said_once(make):
+    """A server that is gone has one sentence, however many cases wanted it."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    gone = replace(candidate.mishaps[0], message="nobody answers at this address")
+    mishaps = tuple(replace(gone, case=f"case-{i}") for i in range(3))
+    text = shown(replace(report, candidates=(replace(candidate, mishaps=mishaps),)))
+
+    assert 1 == text.count("nobody answers at this address")
+    assert 2 == text.count(": the same")

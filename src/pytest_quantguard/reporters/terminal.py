@@ -201,11 +201,15 @@ def mishap_lines(mishaps: Sequence[Mishap], style: _Style) -> list[str]:
     for kind, found in groupby(sorted(mishaps, key=lambda m: m.kind), lambda m: m.kind):
         same = list(found)
         lines += style.hang(f"{label(kind)}: {len(same)}", 2)
+        before = ""
         for mishap in same[:MISHAPS_SHOWN]:
             place = sentence(str(mishap.source), 200)
             name = f"{label(mishap.case)} ({label(mishap.check)})"
             message = sentence(f"{mishap.role}: {mishap.message}", 300)
-            lines += style.hang(f"{place} {name}: {message}", 4)
+            lines += style.hang(
+                f"{place} {name}: {'the same' if message == before else message}", 4
+            )
+            before = message
         lines += _more(len(same) - MISHAPS_SHOWN, 4)
     return lines
 
