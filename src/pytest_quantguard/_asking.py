@@ -206,7 +206,11 @@ class Asking:
         if turns and cases:
             self._ahead += [job for case in cases for job in further_jobs(case, arms)]
             self.engine.plan(self._ahead)
-            self.remarks += turn_remarks(turns, sum(case.driven for case in cases))
+            driven = sum(case.driven for case in cases)
+            known = self.engine.known()
+            due = [name for name in turns if name in known and known[name][0] < known[name][1]]
+            if driven or due:  # where everything is cached nobody takes a turn
+                self.remarks += turn_remarks(turns, driven)
 
     def _plan_probes(self, features: Mapping[str, GoldenCase]) -> None:
         if self.answers is None:
