@@ -13,6 +13,7 @@ from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard._run import Run
 from pytest_quantguard._tally import Tally
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.sharding.shard_file import document
 from pytest_quantguard.sharding.shards import Shard, selection_hash, shard_of_cases
 from pytest_quantguard.types import Completion, Json, Outcome, Source, Usage
@@ -176,7 +177,7 @@ class World:
                 config={"budgets": "a" * 16, "variants.int4.model": "b" * 16},
                 unsound=[],
                 failed_tests=0,
-                completions=completion,
+                texts=Texts(completion),
             )
             path = folder / Shard(of, number).file_name
             path.write_text(json.dumps({**data, **changes.get(f"s{number}", {})}))

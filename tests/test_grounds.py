@@ -9,7 +9,7 @@ import pytest
 
 from pytest_quantguard import judge
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.reporters._views import routes
+from pytest_quantguard.reporters._routing import routes
 from pytest_quantguard.types import Outcome, Source
 from pytest_quantguard.verdicts import Budget, BudgetVerdict, CandidateReport, Verdict
 

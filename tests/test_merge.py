@@ -136,8 +136,10 @@ def test_both_texts_of_regressed_cases_come_along(world, tmp_path):
     find = texts(shards)
 
     lost = next(o for o in world.report().candidates[0].outcomes if o.regressed)
-    assert [completion(key).text for key in lost.keys] == [find(key).text for key in lost.keys]
-    assert find("base:faq-1") is None
+    assert [completion(key).text for key in lost.keys] == [
+        find.completion(key).text for key in lost.keys
+    ]
+    assert find.completion("base:faq-1") is None
 
 
 def test_the_command_reports_and_ends_as_a_run_does(world, tmp_path, merged):

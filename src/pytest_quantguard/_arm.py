@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from pytest_quantguard._comparability import counted_alike
-from pytest_quantguard._drive import Drive
+from pytest_quantguard._drive import Drive, Turn
 from pytest_quantguard._judging import Given, Judge, judged, reads_timing
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.errors import CheckError, ProviderError
@@ -96,11 +97,29 @@ def keys_of(baseline: Arm, candidate: Arm, outcomes: tuple[Outcome, Outcome]) ->
     """Return what to show of both arms: of a test that asked for itself, where it broke off."""
     if not (baseline.drives and candidate.drives):
         return baseline.key, candidate.key
+    answers = [turn.answer for turn in _turns_shown(baseline, candidate, outcomes)]
+    return tuple(answer.key if answer else "" for answer in answers)  # type: ignore[return-value]
+
+
+def request_of(
+    case: GoldenCase, baseline: Arm, candidate: Arm, outcomes: tuple[Outcome, Outcome]
+) -> str:
+    """Return the question behind the first of `keys_of`, as JSON in pure ASCII.
+
+    A text, because it crosses process borders: there a lone surrogate would end a run.
+    """
+    asked = case.request
+    if baseline.drives and candidate.drives:
+        asked = _turns_shown(baseline, candidate, outcomes)[0].request
+    return json.dumps(asked.body(), separators=(",", ":"))
+
+
+def _turns_shown(baseline: Arm, candidate: Arm, outcomes: tuple[Outcome, Outcome]) -> list[Turn]:
+    """Return the turn of each arm at which the candidate's first lost run broke off."""
     at = first_loss(*outcomes) or 0
     last = len(candidate.drives[at].turns) - 1
     turns = (arm.drives[at].turns for arm in (baseline, candidate))
-    answers = [asked[min(last, len(asked) - 1)].answer for asked in turns]
-    return tuple(answer.key if answer else "" for answer in answers)  # type: ignore[return-value]
+    return [asked[min(last, len(asked) - 1)] for asked in turns]
 
 
 def _untimed(*arms: Arm) -> str:

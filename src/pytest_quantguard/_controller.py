@@ -28,6 +28,7 @@ from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 
 if TYPE_CHECKING:
+    from pytest_quantguard.reporters._texts import Texts
     from pytest_quantguard.sharding.end import ShardEnd
     from pytest_quantguard.sharding.shards import Shard
     from pytest_quantguard.verdicts import BudgetVerdict
@@ -258,7 +259,7 @@ class GateController:
         # The report has them all, and -v shows more: the table should not be out of sight.
         shown = 10 if self.config.option.verbose > 0 else 3
         failed = row.verdict is Verdict.FAIL
-        details = budget_details(row, self.session.cache.get, shown) if failed else ""
+        details = budget_details(row, self._texts, shown) if failed else ""
         tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
         before = session.testsfailed
         _rows.emit(
@@ -285,12 +286,16 @@ class GateController:
         if not self.config.option.collectonly:
             _publish.clear(self._targets())
 
+    @property
+    def _texts(self) -> Texts:
+        from pytest_quantguard.reporters._texts import Texts
+
+        return Texts.of(self.session.cache.get, self._tally.requests)
+
     def _write(self, report: GateReport) -> None:
         start, reporters = self.config.invocation_params.dir, self.session.registry.reporters
         try:
-            self.written = _publish.write(
-                report, self._targets(), reporters, self.session.cache.get, start
-            )
+            self.written = _publish.write(report, self._targets(), reporters, self._texts, start)
         except QuantGuardError as error:
             raise pytest.UsageError(f"quantguard: {error}") from None
 
@@ -340,7 +345,7 @@ class GateController:
         writer = terminalreporter._tw
         lines = _publish.terminal_lines(
             self.report,
-            self.session.cache.get,
+            self._texts,
             width=writer.fullwidth,
             colour=writer.hasmarkup,
             verbosity=self.config.option.verbose,

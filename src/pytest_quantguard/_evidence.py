@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pytest_quantguard._arm import Arm, first_loss, found_in, incomparable, keys_of
+from pytest_quantguard._arm import Arm, first_loss, found_in, incomparable, keys_of, request_of
 from pytest_quantguard._drive import Drive
 from pytest_quantguard._judging import (
     Driven,
@@ -48,6 +48,9 @@ class Evidence:
     outcomes: list[PairedOutcome] = field(default_factory=list)
     mishaps: list[Mishap] = field(default_factory=list)
     measurements: list[PairedMeasurement] = field(default_factory=list)
+    requests: dict[str, str] = field(default_factory=dict)
+    """What was asked, as JSON, by the baseline's cache key: of outcomes that do not hold in both
+    arms, which somebody will read side by side."""
 
     def to_dict(self) -> Json:
         """Return plain JSON types, fit to cross a process border."""
@@ -55,15 +58,17 @@ class Evidence:
             "outcomes": [outcome.to_dict() for outcome in self.outcomes],
             "mishaps": [mishap.to_dict() for mishap in self.mishaps],
             "measurements": [found.to_dict() for found in self.measurements],
+            "requests": self.requests,
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, list[Json]]) -> Evidence:
+    def from_dict(cls, data: Mapping[str, Any]) -> Evidence:
         """Rebuild from `to_dict`."""
         return cls(
             [PairedOutcome.from_dict(outcome) for outcome in data["outcomes"]],
             [Mishap.from_dict(mishap) for mishap in data["mishaps"]],
             [PairedMeasurement.from_dict(found) for found in data["measurements"]],
+            dict(data["requests"]),
         )
 
 
@@ -242,22 +247,24 @@ class Examiner:
         except CheckError as error:
             mishap("candidate", type(error).__name__, str(error))
             return
-        evidence.outcomes.append(
-            PairedOutcome(
-                variant=name,
-                case=case.id,
-                cohort=case.cohort,
-                check=check,
-                source=case.source,
-                baseline=held,
-                candidate=found,
-                weight=case.weight,
-                critical=case.critical,
-                tags=case.tags,
-                keys=keys_of(baseline, candidate, (held, found)),
-                confirmation=confirmation,
-            )
+        outcome = PairedOutcome(
+            variant=name,
+            case=case.id,
+            cohort=case.cohort,
+            check=check,
+            source=case.source,
+            baseline=held,
+            candidate=found,
+            weight=case.weight,
+            critical=case.critical,
+            tags=case.tags,
+            keys=keys_of(baseline, candidate, (held, found)),
+            confirmation=confirmation,
         )
+        evidence.outcomes.append(outcome)
+        if not outcome.both_hold:
+            asked = request_of(case, baseline, candidate, (held, found))
+            evidence.requests[outcome.keys[0]] = asked
 
     def _mishap(
         self, case: GoldenCase, *, check: str, variant: str, role: Role, kind: str, message: str

@@ -15,14 +15,16 @@ from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.verdicts import GateReport, Verdict
 
 if TYPE_CHECKING:
-    from pytest_quantguard.reporters._excerpts import Completions
+    from pytest_quantguard.reporters._texts import Texts
 
-JSON_FILE = "report.json"
+FILES = {"json": "report.json"}
+"""What stands in the report folder after each run: the reporter, and the name of its file."""
 
 
 def targets(folder: Path, junit: Path | None) -> dict[str, Path]:
     """Return which reporter writes which file."""
-    return {"json": folder / JSON_FILE, **({"junit": junit} if junit else {})}
+    found = {name: folder / file for name, file in FILES.items()}
+    return {**found, **({"junit": junit} if junit else {})}
 
 
 def clear(files: Mapping[str, Path]) -> None:
@@ -36,7 +38,7 @@ def write(
     report: GateReport,
     files: Mapping[str, Path],
     reporters: Names,
-    completions: Completions,
+    texts: Texts,
     start: Path,
 ) -> list[str]:
     """Write the reports; return their names, relative to ``start`` where they are below it.
@@ -45,7 +47,7 @@ def write(
         QuantGuardError: a report cannot be written; names the path.
     """
     for name, path in files.items():
-        reporters.get(name)(report, path, completions)
+        reporters.get(name)(report, path, texts)
     return [relative(path, start) for path in files.values()]
 
 
@@ -56,7 +58,7 @@ def relative(path: Path, folder: Path) -> str:
 
 def terminal_lines(
     report: GateReport,
-    completions: Completions,
+    texts: Texts,
     *,
     width: int,
     colour: bool,
@@ -72,7 +74,7 @@ def terminal_lines(
         colour=colour,
         unicode=_speaks_unicode(),
         verbosity=verbosity,
-        completions=completions,
+        texts=texts,
     )
     remarks = [f"Note: {one_line(r, 500)}" for r in report.provenance["remarks"]]
     return [*(auto_lines(report) if auto else []), *lines, *remarks]

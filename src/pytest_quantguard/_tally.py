@@ -19,6 +19,8 @@ class Tally:
         self._outcomes: dict[tuple[str, str, str], PairedOutcome] = {}
         self._mishaps: dict[tuple[str, str, str, str, str], Mishap] = {}
         self._measurements: dict[tuple[str, str], PairedMeasurement] = {}
+        self.requests: dict[str, str] = {}
+        """What was asked, as JSON, by cache key; see `Evidence.requests`."""
 
     def add(self, evidence: Evidence) -> None:
         """Take in what one item found out."""
@@ -31,6 +33,7 @@ class Tally:
             place = (found.variant, found.case)
             known = self._measurements.setdefault(place, found)
             self._measurements[place] = _livelier(known, found)
+        self.requests |= evidence.requests
 
     def outcomes(self, variant: str) -> list[PairedOutcome]:
         """Return a candidate's outcomes."""

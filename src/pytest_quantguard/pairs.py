@@ -66,6 +66,11 @@ class PairedOutcome:
         return round(self.baseline.value - self.candidate.value, 12)
 
     @property
+    def both_hold(self) -> bool:
+        """True when the check holds fully in both arms: nothing to read side by side."""
+        return self.baseline.ok and self.candidate.ok
+
+    @property
     def regressed(self) -> bool:
         """True when the candidate did worse."""
         return self.difference > 0

@@ -16,6 +16,7 @@ from pytest_quantguard.pairs import (
     PairedMeasurement,
     PairedOutcome,
 )
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.types import Completion, Outcome, Source, ToolCall
 from pytest_quantguard.variants import Quantization, Variant
 from pytest_quantguard.verdicts import (
@@ -191,6 +192,22 @@ def realistic_completion(key):
     return Completion(text="Adults take one tablet up to 14 days" + tail + "." * 900, latency_s=0.5)
 
 
+def realistic_request(key):
+    """A tool call that was asked for, or a question."""
+    case = key.partition(":")[2]
+    question = f"Refund order 88213-A ({case})" if case.startswith("refund") else f"Dosage? {case}"
+    return {
+        "messages": [
+            {"role": "system", "content": "You are the help desk of a shop."},
+            {"role": "user", "content": question},
+        ],
+        "temperature": 0,
+    }
+
+
+REALISTIC_TEXTS = Texts(realistic_completion, realistic_request)
+
+
 def realistic():
     """The report of a run with one bad, one doubtful and one good cohort."""
     outcomes = realistic_outcomes()
@@ -362,7 +379,7 @@ def saying(text):
             return Completion(text="expected")
         return Completion(text=text, tool_calls=(call,), refusal=text, finish_reason=text[:300])
 
-    return completions
+    return Texts(completions)
 
 
 @pytest.fixture

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 
 from pytest_quantguard.reporters import terminal
+from pytest_quantguard.reporters._texts import Texts
 
-
-def nothing(key):
-    return None
+NOTHING = Texts(lambda key: None)
 
 
 def shown(report, *, width=160, verbosity=0):
     lines = terminal.render(
-        report, width=width, colour=False, unicode=True, verbosity=verbosity, completions=nothing
+        report, width=width, colour=False, unicode=True, verbosity=verbosity, texts=NOTHING
     )
     return "\n".join(lines)
 

@@ -13,23 +13,23 @@ import xmlschema
 
 from pytest_quantguard.errors import QuantGuardError
 from pytest_quantguard.reporters import junit
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.types import Completion
 from pytest_quantguard.verdicts import Verdict
 
 SCHEMA = Path(__file__).with_name("jenkins.xsd")
 
 
-def nothing(key):
-    return None
+NOTHING = Texts(lambda key: None)
 
 
 @pytest.fixture
 def written(tmp_path):
     """Write a report and parse it again."""
 
-    def write(report, completions=nothing, **options):
+    def write(report, texts=NOTHING, **options):
         path = tmp_path / "junit.xml"
-        junit.write(report, path, completions, **options)
+        junit.write(report, path, texts, **options)
         return ElementTree.parse(path).getroot()
 
     return write
@@ -84,7 +84,7 @@ def test_identities_are_unique_over_a_matrix(written, two_candidates, make):
 def test_a_failed_budget(written, make):
     """The message is the sentence; the text repeats it first and goes on with the cases."""
     case = case_of(
-        written(make.realistic(), make.realistic_completion), "budget tool-calling / tool_call"
+        written(make.realistic(), make.REALISTIC_TEXTS), "budget tool-calling / tool_call"
     )
     (failure,) = case
 
@@ -118,7 +118,7 @@ def test_an_undecided_and_a_broken_budget_are_errors(written, make):
 
 def test_a_regressed_case_of_a_failed_budget(written, make):
     """File and line counting from 1, both texts, the first difference."""
-    root = written(make.realistic(), make.realistic_completion)
+    root = written(make.realistic(), make.REALISTIC_TEXTS)
     case = case_of(root, "refund-order-3 / tool_call")
     (failure,) = case
 
@@ -177,7 +177,8 @@ def test_time_is_always_set_and_counted_once_per_completion(written, make):
     (candidate,) = report.candidates
     candidate = replace(candidate, outcomes=tuple(outcomes), mishaps=(), budgets=())
     root = written(
-        replace(report, candidates=(candidate,)), lambda key: Completion(text="", latency_s=1.5)
+        replace(report, candidates=(candidate,)),
+        Texts(lambda key: Completion(text="", latency_s=1.5)),
     )
 
     times = {c.get("name"): c.get("time") for c in root.iter("testcase")}
@@ -244,14 +245,14 @@ def test_strict_reports_fit_the_schema_of_jenkins(tmp_path, make, two_candidates
     """No file, no line, no properties, at most three decimals in a time."""
     path = tmp_path / "junit.xml"
     for report in (make.hostile(text), two_candidates):
-        junit.write(report, path, make.realistic_completion, strict=True)
+        junit.write(report, path, make.REALISTIC_TEXTS, strict=True)
         xmlschema.XMLSchema(SCHEMA).validate(path)
 
 
 def test_the_schema_refuses_what_only_other_consumers_read(tmp_path, make):
     """The fixture is worth something: an ordinary report does not fit."""
     path = tmp_path / "junit.xml"
-    junit.write(make.realistic(), path, nothing)
+    junit.write(make.realistic(), path, NOTHING)
 
     assert not xmlschema.XMLSchema(SCHEMA).is_valid(path)
 
@@ -260,7 +261,7 @@ def test_junitparser_reads_it(tmp_path, make, two_candidates):
     """The parser that most Python tools use finds every test and every verdict."""
     junitparser = pytest.importorskip("junitparser")
     path = tmp_path / "junit.xml"
-    junit.write(two_candidates, path, make.realistic_completion)
+    junit.write(two_candidates, path, make.REALISTIC_TEXTS)
     xml = junitparser.JUnitXml.fromfile(str(path))
 
     assert 2 * (5 + 560 + 7) == xml.tests == sum(len(list(suite)) for suite in xml)
@@ -280,7 +281,7 @@ def test_a_file_of_many_long_failures_stays_below_what_consumers_accept(
     candidate = replace(candidate, outcomes=outcomes, budgets=(row,), mishaps=())
     path = tmp_path / "junit.xml"
     words = Completion(text="<\u4f60>" * 2000)
-    junit.write(replace(report, candidates=(candidate,)), path, lambda key: words)
+    junit.write(replace(report, candidates=(candidate,)), path, Texts(lambda key: words))
 
     assert 100_000 < path.stat().st_size < 100_000 + 201 * 500
     root = ElementTree.parse(path).getroot()
@@ -298,9 +299,7 @@ def test_a_thousand_cases_are_written_quickly(tmp_path, make):
     row = replace(candidate.budgets[-1], regressed=tuple(o for o in outcomes if o.regressed))
     candidate = replace(candidate, outcomes=outcomes, budgets=(row,))
     start = time.process_time()
-    junit.write(
-        replace(report, candidates=(candidate,)), tmp_path / "j.xml", make.realistic_completion
-    )
+    junit.write(replace(report, candidates=(candidate,)), tmp_path / "j.xml", make.REALISTIC_TEXTS)
 
     assert time.process_time() - start < 3
 
@@ -310,16 +309,16 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, make):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path, tmp_path / "file" / "junit.xml"):
         with pytest.raises(QuantGuardError, match=re.escape(f"{path}: this report cannot be")):
-            junit.write(make.realistic(), path, nothing)
+            junit.write(make.realistic(), path, NOTHING)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_folders_are_made_and_an_older_report_is_replaced_whole(tmp_path, make):
     """No temporary file is left beside it."""
     path = tmp_path / "a" / "b" / "junit.xml"
-    junit.write(make.realistic(), path, nothing)
+    junit.write(make.realistic(), path, NOTHING)
     first = path.read_bytes()
-    junit.write(make.realistic(), path, nothing)
+    junit.write(make.realistic(), path, NOTHING)
 
     assert first == path.read_bytes()
     assert [p.name for p in path.parent.iterdir()] == ["junit.xml"]
@@ -335,7 +334,7 @@ def test_a_write_that_breaks_off_leaves_the_old_report(tmp_path, make, monkeypat
 
     monkeypatch.setattr("pytest_quantguard._whole.os.replace", full)
     with pytest.raises(QuantGuardError, match="No space left on device"):
-        junit.write(make.realistic(), path, nothing)
+        junit.write(make.realistic(), path, NOTHING)
 
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["junit.xml"]

@@ -11,12 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
-from rendered import nothing, shown, unwrapped
+from rendered import NOTHING, shown, unwrapped
 
 from pytest_quantguard.errors import QuantGuardError
 from pytest_quantguard.pairs import Divergence
-from pytest_quantguard.reporters import _summary, _views, junit
+from pytest_quantguard.reporters import _routing, _summary, _views, junit
 from pytest_quantguard.reporters import json as report_json
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.types import Completion, Token
 from pytest_quantguard.variants import Price
 from pytest_quantguard.verdicts import Verdict
@@ -63,7 +64,7 @@ def test_an_unconfirmed_critical_case_is_not_among_the_lost(make, candidate):
 
 
 def routed(candidate, **changes):
-    return {r.cohort: r.reason for r in _views.routes(replace(candidate, **changes))}
+    return {r.cohort: r.reason for r in _routing.routes(replace(candidate, **changes))}
 
 
 def test_a_cohorts_budgets_on_metrics_and_tags_count_for_its_route(candidate):
@@ -166,7 +167,7 @@ def test_a_reading_that_is_no_number_is_an_error_and_not_a_file(tmp_path, make, 
     report = replace(make.measured(), candidates=(replace(candidate, readings=(odd,)),))
 
     with pytest.raises(QuantGuardError, match="this report is no JSON"):
-        report_json.write(report, tmp_path / "report.json", nothing)
+        report_json.write(report, tmp_path / "report.json", NOTHING)
 
 
 def test_reports_from_before_there_were_metrics_load(make, two_candidates):
@@ -194,12 +195,14 @@ def test_log_probs_stay_in_the_cache(tmp_path, make):
     """They are many times the text, and no report shows them."""
     token = Token(text="a", logprob=-0.5, top=(("a", -0.5),))
     report_json.write(
-        make.measured(), tmp_path / "r.json", lambda key: Completion(text="a", tokens=(token,) * 9)
+        make.measured(),
+        tmp_path / "r.json",
+        Texts(lambda key: Completion(text="a", tokens=(token,) * 9)),
     )
     document = json.loads((tmp_path / "r.json").read_text())
     Draft202012Validator(SCHEMA).validate(document)
 
-    assert report_json.texts_of(document)("c:refund-order-0") == Completion(text="a")
+    assert report_json.texts_of(document).completion("c:refund-order-0") == Completion(text="a")
 
 
 def undescribed(name):
@@ -229,7 +232,7 @@ def cases(tmp_path):
 
     def write(report):
         path = tmp_path / "junit.xml"
-        junit.write(report, path, nothing)
+        junit.write(report, path, NOTHING)
         return {case.get("name"): case for case in ElementTree.parse(path).iter("testcase")}
 
     return write

@@ -10,7 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.reporters import _texts
 from pytest_quantguard.reporters import json as report_json
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.verdicts import Delta, Verdict
 
 SCHEMA = json.loads(files("pytest_quantguard").joinpath("report.schema.json").read_text("utf-8"))
@@ -20,17 +22,16 @@ CTRF_TEST_KEYS = {
 }  # fmt: skip
 
 
-def nothing(key):
-    return None
+NOTHING = Texts(lambda key: None)
 
 
 @pytest.fixture
 def written(tmp_path):
     """Write a report and read it again, through the schema."""
 
-    def write(report, completions=nothing):
+    def write(report, texts=NOTHING):
         path = tmp_path / "report.json"
-        report_json.write(report, path, completions)
+        report_json.write(report, path, texts)
         data = path.read_bytes()
         assert data.isascii()
         document = json.loads(data)
@@ -52,7 +53,7 @@ def test_the_schema_is_one():
 def test_reports_survive_the_way_there_and_back(written, make, two_candidates, empty_report):
     """Everything but the models' texts."""
     for report in (make.realistic(), two_candidates, empty_report):
-        assert report == report_json.from_json(written(report, make.realistic_completion))
+        assert report == report_json.from_json(written(report, make.REALISTIC_TEXTS))
         assert report == report_json.from_json(report_json.to_json(report))
 
 
@@ -71,24 +72,27 @@ def test_hostile_reports_survive_too(written, make, hostile_text):
 def test_texts_of_regressed_cases_are_kept_whole(written, make, hostile_text):
     """Raw, by cache key, each once; those of cases that held are left in the cache."""
     report = make.hostile(hostile_text)
-    completions = make.saying(hostile_text)
-    document = written(report, completions)
+    texts = make.saying(hostile_text)
+    document = written(report, texts)
     again = report_json.texts_of(document)
 
     (lost,) = [o for o in report.candidates[0].outcomes if o.regressed]
     assert set(lost.keys) == set(ours(document)["completions"])
     for key in lost.keys:
-        assert completions(key) == again(key)
-    assert again("no such key") is None
+        assert texts.completion(key) == again.completion(key)
+    assert again.completion("no such key") is None
 
 
 def test_a_flood_of_text_is_bounded_and_counted(written, make, monkeypatch):
     """Memory is bounded; what is missing is said."""
-    monkeypatch.setattr(report_json, "TEXT_LIMIT", 1_000)
-    document = written(make.realistic(), make.realistic_completion)
+    monkeypatch.setattr(_texts, "TEXT_LIMIT", 1_000)
+    document = written(make.realistic(), make.REALISTIC_TEXTS)
 
-    assert 0 < len(ours(document)["completions"]) < 2 * 38
-    assert ours(document)["completions_left_out"] == 2 * 38 - len(ours(document)["completions"])
+    doubtful = [o for o in make.realistic().candidates[0].outcomes if not o.both_hold]
+    every = len({key for outcome in doubtful for key in outcome.keys})
+    assert 0 < len(ours(document)["completions"]) < every
+    assert ours(document)["completions_left_out"] == every - len(ours(document)["completions"])
+    assert set(ours(document)["requests"]) < {outcome.keys[0] for outcome in doubtful}
 
 
 def test_the_top_level_is_ctrf(written, make):
@@ -181,7 +185,12 @@ def test_routes_are_there_for_machines(written, make):
     """The same as the terminal says."""
     (candidate,) = ours(written(make.realistic()))["candidates"]
 
-    assert candidate["routes"][0] == {"cohort": "faq", "to": "candidate", "reason": ""}
+    assert candidate["routes"][0] == {
+        "cohort": "faq",
+        "to": "candidate",
+        "reason": "",
+        "settle": "",
+    }
     assert [r["to"] for r in candidate["routes"]] == ["candidate", "baseline", "baseline"]
 
 
@@ -240,14 +249,14 @@ def test_a_number_that_json_lacks_is_an_error_and_not_a_file(tmp_path, make, num
     path = tmp_path / "report.json"
 
     with pytest.raises(QuantGuardError, match=r"report\.json: this report is no JSON"):
-        report_json.write(report, path, nothing)
+        report_json.write(report, path, NOTHING)
     assert not path.exists()
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path, make):
     """As for every report."""
     with pytest.raises(QuantGuardError, match="cannot be written"):
-        report_json.write(make.realistic(), tmp_path, nothing)
+        report_json.write(make.realistic(), tmp_path, NOTHING)
 
 
 def test_no_value_of_a_key_variable_is_anywhere(written, make):

@@ -8,24 +8,24 @@ from dataclasses import replace
 import pytest
 
 from pytest_quantguard.reporters import terminal
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.types import Completion
 from pytest_quantguard.verdicts import Verdict
 
 COMMAND = re.compile(r"^\s*(::|##)|##\w*\[", re.MULTILINE)
 
 
-def nothing(key):
-    return None
+NOTHING = Texts(lambda key: None)
 
 
-def shown(report, *, width=160, colour=False, unicode=True, verbosity=0, completions=nothing):
+def shown(report, *, width=160, colour=False, unicode=True, verbosity=0, texts=NOTHING):
     lines = terminal.render(
         report,
         width=width,
         colour=colour,
         unicode=unicode,
         verbosity=verbosity,
-        completions=completions,
+        texts=texts,
     )
     assert not any("\n" in line for line in lines)
     return "\n".join(lines)
@@ -67,7 +67,7 @@ def test_no_line_is_wider_than_the_terminal(make, width, verbosity):
     report = replace(report, candidates=(replace(candidate, budgets=(long,)),))
 
     for each in (make.realistic(), report):
-        text = shown(each, width=width, verbosity=verbosity, completions=make.realistic_completion)
+        text = shown(each, width=width, verbosity=verbosity, texts=make.REALISTIC_TEXTS)
         assert max(map(len, text.split("\n"))) <= width
     assert ("y" * 40) in text.replace("\n", "")
 
@@ -133,8 +133,8 @@ def test_texts_are_shown_only_when_asked(make):
     def fail(key):
         raise AssertionError("read without need")
 
-    assert '88213-A"' not in shown(make.realistic(), completions=fail)
-    text = shown(make.realistic(), verbosity=1, completions=make.realistic_completion)
+    assert '88213-A"' not in shown(make.realistic(), texts=Texts(fail))
+    text = shown(make.realistic(), verbosity=1, texts=make.REALISTIC_TEXTS)
 
     assert (
         "    baseline, 80 characters, finish_reason tool_calls:\n"
@@ -221,9 +221,7 @@ def test_two_candidates_have_a_table_each(two_candidates):
 
 def test_hostile_text_commands_nothing(make, hostile_text):
     """No control character, no workflow command, no flood; the frame stays intact."""
-    text = shown(
-        make.hostile(hostile_text), verbosity=2, completions=make.saying(hostile_text), width=80
-    )
+    text = shown(make.hostile(hostile_text), verbosity=2, texts=make.saying(hostile_text), width=80)
 
     assert make.UNPRINTABLE.search(text.replace("\n", "")) is None
     assert COMMAND.search(text) is None
@@ -263,7 +261,7 @@ def test_the_mark_stands_under_the_first_difference(make, baseline, candidate, p
     """Counted in columns of the cleaned text, not in characters of the raw one."""
     texts = {"b": baseline, "c": candidate}
     text = shown(
-        make.realistic(), verbosity=1, completions=lambda key: Completion(text=texts[key[0]])
+        make.realistic(), verbosity=1, texts=Texts(lambda key: Completion(text=texts[key[0]]))
     )
     lines = text.split("\n")
 
@@ -275,7 +273,7 @@ def test_a_difference_deep_inside_a_long_text_is_what_is_shown(make):
     same = "x" * 5_000_000
     texts = {"b": f"{same} five mg {same}", "c": f"{same} fifty mg {same}"}
     text = shown(
-        make.realistic(), verbosity=1, completions=lambda key: Completion(text=texts[key[0]])
+        make.realistic(), verbosity=1, texts=Texts(lambda key: Completion(text=texts[key[0]]))
     )
 
     assert "differs from character 5,000,004 on" in text
@@ -290,7 +288,7 @@ def test_many_short_lines_are_no_flood(make):
     same = "line\n" * 10_000
     texts = {"b": f"{same}five{same}", "c": f"{same}fifty{same}"}
     text = shown(
-        make.realistic(), verbosity=1, completions=lambda key: Completion(text=texts[key[0]])
+        make.realistic(), verbosity=1, texts=Texts(lambda key: Completion(text=texts[key[0]]))
     )
 
     assert len(text.split("\n")) < 17 * 2 * 18
@@ -300,7 +298,7 @@ def test_many_short_lines_are_no_flood(make):
 def test_equal_texts_are_shown_once(make):
     """With several repeats the first answers may agree although the check found a loss."""
     same = lambda key: Completion(text="the same")  # noqa: E731
-    text = shown(make.realistic(), verbosity=1, completions=same)
+    text = shown(make.realistic(), verbosity=1, texts=Texts(same))
 
     assert "both arms said the same the first time they were asked, 8 characters:" in text
     assert "differs from" not in text

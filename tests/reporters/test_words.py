@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_quantguard.reporters import REPORTERS, _excerpts, _views, _words
+from pytest_quantguard.reporters import REPORTERS, _excerpts, _routing, _views, _words
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
 from pytest_quantguard.types import Completion
 from pytest_quantguard.verdicts import Delta, Verdict
@@ -115,7 +116,7 @@ def test_sentences_are_one_clean_line(make, hostile_text):
 def test_details_hold_the_regressed_cases_and_count_the_rest(make):
     """Worst first, each with both texts."""
     (candidate,) = make.realistic().candidates
-    text = budget_details(candidate.budgets[-1], make.realistic_completion, 3)
+    text = budget_details(candidate.budgets[-1], make.REALISTIC_TEXTS, 3)
 
     assert text.startswith("refund-order-4 (tool_call, critical)  golden/tools.quant.yaml:12\n")
     assert text.count("differs from character") == 3
@@ -126,7 +127,7 @@ def test_details_of_a_budget_without_losses_are_empty(make):
     """Nothing to add to the sentence."""
     (candidate,) = make.realistic().candidates
 
-    assert budget_details(candidate.budgets[0], make.realistic_completion) == ""
+    assert budget_details(candidate.budgets[0], make.REALISTIC_TEXTS) == ""
 
 
 def test_a_reason_too_long_for_the_sentence_stands_in_the_details(make):
@@ -134,7 +135,7 @@ def test_a_reason_too_long_for_the_sentence_stands_in_the_details(make):
     (candidate,) = make.realistic().candidates
     row = replace(candidate.budgets[0], reason="because " * 100 + "at last")
 
-    assert budget_details(row, make.realistic_completion).endswith("at last")
+    assert budget_details(row, make.REALISTIC_TEXTS).endswith("at last")
 
 
 @pytest.mark.parametrize("characters", [200, 1_000, 20_000])
@@ -157,7 +158,7 @@ def test_a_critical_case_that_regressed_is_a_failure(make):
 
 
 def routed(candidate):
-    return {r.cohort: (r.to, r.reason) for r in _views.routes(candidate)}
+    return {r.cohort: (r.to, r.reason) for r in _routing.routes(candidate)}
 
 
 def test_routes(make):
@@ -215,7 +216,9 @@ def test_first_difference(one, other, at):
 def test_an_empty_answer_is_said_to_be_nothing(make):
     """An empty block would look like a mistake of the report."""
     lines = _excerpts.side_by_side(
-        make.pair("c", lost=True), lambda key: Completion(text="" if key[0] == "c" else "x"), 80
+        make.pair("c", lost=True),
+        Texts(lambda key: Completion(text="" if key[0] == "c" else "x")),
+        80,
     )
 
     assert lines[-1] == "| (nothing)"

@@ -12,7 +12,8 @@ import pytest
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.checks._text import digit_note
-from pytest_quantguard.reporters._excerpts import first_difference, spoken
+from pytest_quantguard.reporters._excerpts import first_difference
+from pytest_quantguard.reporters._texts import spoken
 from pytest_quantguard.types import Completion
 
 _LONG = 2000

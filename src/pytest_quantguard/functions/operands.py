@@ -22,7 +22,8 @@ from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.checks._text import digit_note, quote
 from pytest_quantguard.functions.looking import seen
 from pytest_quantguard.functions.parts import Operand, operands
-from pytest_quantguard.reporters._excerpts import first_difference, spoken
+from pytest_quantguard.reporters._excerpts import first_difference
+from pytest_quantguard.reporters._texts import spoken
 from pytest_quantguard.types import Completion, ToolCall
 
 _HERE = str(Path(__file__).parent)

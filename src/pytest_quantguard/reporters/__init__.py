@@ -1,7 +1,7 @@
 """Reports: one file each, all pure renderings of one `GateReport`.
 
-A reporter is a function ``(report, path, completions) -> None`` that writes one file;
-``completions`` finds the two texts of an outcome by its cache keys, or returns None. What the
+A reporter is a function ``(report, path, texts) -> None`` that writes one file;
+``texts`` finds what was asked and said by the cache keys of an outcome. What the
 terminal shows is not a file and is called directly: `pytest_quantguard.reporters.terminal.render`.
 """
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from unicodedata import combining, east_asian_width
 
 from pytest_quantguard._sanitize import quoted_block
 from pytest_quantguard.pairs import PairedOutcome
+from pytest_quantguard.reporters._texts import Texts, spoken
 from pytest_quantguard.reporters._views import worst_first
 from pytest_quantguard.reporters._words import MESSAGE_LIMIT, label, sentence
 from pytest_quantguard.types import Completion
 from pytest_quantguard.verdicts import BudgetVerdict
-
-Completions = Callable[[str], Completion | None]
-"""Cache key -> completion; None when it is not there any more."""
 
 BEFORE = 120
 """Characters shown before the first difference."""
@@ -27,15 +24,6 @@ _PREFIX = "| "
 _BLOCK = 4096
 
 
-def spoken(completion: Completion) -> str:
-    """Return everything the model said as one text: words, refusal, tool calls."""
-    parts = [completion.text] if completion.text else []
-    if completion.refusal:
-        parts.append(f"refusal: {completion.refusal}")
-    parts += [f"call {call.name}({call.arguments_text})" for call in completion.tool_calls]
-    return "\n".join(parts)
-
-
 def first_difference(one: str, other: str) -> int | None:
     """Return the index of the first character that differs, or None for equal texts."""
     if one == other:
@@ -47,27 +35,27 @@ def first_difference(one: str, other: str) -> int | None:
     return next((i for i in range(start, end) if one[i] != other[i]), end)
 
 
-def side_by_side(outcome: PairedOutcome, completions: Completions, width: int) -> list[str]:
+def side_by_side(outcome: PairedOutcome, texts: Texts, width: int) -> list[str]:
     """Show both texts around their first difference, each line prefixed with ``| ``."""
-    baseline, candidate = (completions(key) for key in outcome.keys)
+    baseline, candidate = (texts.completion(key) for key in outcome.keys)
     if baseline is None or candidate is None:
         return ["the texts are not in the cache"]
-    texts = spoken(baseline), spoken(candidate)
-    at = first_difference(*texts)
+    said = spoken(baseline), spoken(candidate)
+    at = first_difference(*said)
     if at is None:
         head = "both arms said the same the first time they were asked"
-        return [f"{head}{_size(texts[0], baseline)}:", *_excerpt(texts[0], 0, width, mark=False)]
+        return [f"{head}{_size(said[0], baseline)}:", *_excerpt(said[0], 0, width, mark=False)]
     return [
-        f"baseline{_size(texts[0], baseline)}:",
-        *_excerpt(texts[0], at, width, mark=False),
-        f"candidate{_size(texts[1], candidate)}, differs from character {at + 1:,} on:",
-        *_excerpt(texts[1], at, width, mark=True),
+        f"baseline{_size(said[0], baseline)}:",
+        *_excerpt(said[0], at, width, mark=False),
+        f"candidate{_size(said[1], candidate)}, differs from character {at + 1:,} on:",
+        *_excerpt(said[1], at, width, mark=True),
     ]
 
 
 def budget_details(
     verdict: BudgetVerdict,
-    completions: Completions,
+    texts: Texts,
     limit: int = 10,
     *,
     characters: int = 20_000,
@@ -82,7 +70,7 @@ def budget_details(
     outcomes = worst_first(verdict.regressed)
     for number, outcome in enumerate(outcomes):
         rest = f"... and {len(outcomes) - number} more"
-        block = "\n".join(case_block(outcome, completions, width=100)) if number < limit else rest
+        block = "\n".join(case_block(outcome, texts, width=100)) if number < limit else rest
         left -= len(block) + 2
         if left < len(rest) + 2 or number == limit:
             blocks.append(rest)
@@ -91,13 +79,13 @@ def budget_details(
     return "\n\n".join(blocks)[:characters]
 
 
-def case_block(outcome: PairedOutcome, completions: Completions, width: int) -> list[str]:
+def case_block(outcome: PairedOutcome, texts: Texts, width: int) -> list[str]:
     """Return one regressed case in full: where it stands, what is wrong, what was said."""
     found = outcome.candidate.violations[:5]
     return [
         case_line(outcome),
         *(f"  {sentence(text, 300)}" for text in found),
-        *(f"  {line}" for line in side_by_side(outcome, completions, width - 2)),
+        *(f"  {line}" for line in side_by_side(outcome, texts, width - 2)),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from pytest_quantguard.pairs import Mishap, PairedOutcome
@@ -11,16 +10,6 @@ from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Group, Ve
 
 Finding = Literal["fail", "tolerated", "pass"]
 """One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """Where the requests of one cohort should go."""
-
-    cohort: str
-    to: Literal["candidate", "baseline"]
-    reason: str = ""
-    """Why not to the candidate; empty when it may."""
 
 
 def cohorts(candidate: CandidateReport) -> list[str]:
@@ -95,47 +84,6 @@ def _of_row(row: BudgetVerdict, mishap: Mishap) -> bool:
 def unexplained(candidate: CandidateReport) -> bool:
     """Tell whether no row shows why the candidate did not pass; reports then say it themselves."""
     return candidate.verdict not in {row.verdict for row in candidate.budgets} | {Verdict.PASS}
-
-
-def routes(candidate: CandidateReport) -> tuple[Route, ...]:
-    """Send a cohort to the candidate only where each of its own budgets passed.
-
-    Those on metrics and tags of the cohort count too, but one of them must be on the checks of the
-    whole cohort: to be fast enough is no reason. Budgets over all cohorts do not count, except
-    that an ERROR among them spoils everything. Nor does anything go to a candidate that cannot be
-    compared, be it in a few cases: another chat template is another one for every cohort.
-    """
-    untrusted = candidate.verdict is Verdict.ERROR and unexplained(candidate)
-    if untrusted or any(r.cohort is None and r.verdict is Verdict.ERROR for r in candidate.budgets):
-        return tuple(_to_baseline(cohort, "error") for cohort in cohorts(candidate))
-    rows = (row.verdict for row in candidate.budgets)
-    if Verdict.NOT_COMPARABLE in (candidate.verdict, *rows):
-        return tuple(_to_baseline(cohort, "not comparable") for cohort in cohorts(candidate))
-    critical = {o.cohort for o in candidate.outcomes if o.critical and o.confirmed}
-    return tuple(_route(cohort, candidate, cohort in critical) for cohort in cohorts(candidate))
-
-
-def _route(cohort: str, candidate: CandidateReport, critical: bool) -> Route:
-    rows = [row for row in candidate.budgets if row.cohort == cohort]
-    found = {row.verdict for row in rows}
-    for verdict, reason in (
-        (Verdict.ERROR, "error"),
-        (Verdict.FAIL, "fail"),
-        (Verdict.INCONCLUSIVE, "not shown to be safe"),
-    ):
-        if verdict in found:
-            return _to_baseline(cohort, reason)
-    if critical:
-        return _to_baseline(cohort, "a critical case regressed")
-    if not found:
-        return _to_baseline(cohort, "no budget of its own")
-    if all(row.metric is not None or row.tag is not None for row in rows):
-        return _to_baseline(cohort, "no budget on the checks of the whole cohort")
-    return Route(cohort=cohort, to="candidate")
-
-
-def _to_baseline(cohort: str, reason: str) -> Route:
-    return Route(cohort=cohort, to="baseline", reason=reason)
 
 
 def _failed(row: BudgetVerdict) -> bool:

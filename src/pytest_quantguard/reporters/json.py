@@ -8,7 +8,7 @@ in model text survives as an escape. ``report.schema.json`` describes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from uuid import UUID, uuid5
 
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.pairs import Mishap, PairedOutcome
-from pytest_quantguard.reporters._excerpts import Completions, spoken
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._measured import (
     delta_from,
@@ -26,7 +25,9 @@ from pytest_quantguard.reporters._measured import (
     reading_from,
     reading_to,
 )
-from pytest_quantguard.reporters._views import Finding, findings, routes, unexplained
+from pytest_quantguard.reporters._routing import routes
+from pytest_quantguard.reporters._texts import Texts, kept_texts
+from pytest_quantguard.reporters._views import Finding, findings, unexplained
 from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
     budget_sentence,
@@ -36,7 +37,7 @@ from pytest_quantguard.reporters._words import (
     outcome_sentence,
     sentence,
 )
-from pytest_quantguard.types import Completion, Json, Source
+from pytest_quantguard.types import Json, Source
 from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import (
     BudgetVerdict,
@@ -49,8 +50,6 @@ from pytest_quantguard.verdicts import (
 CTRF_VERSION = "1.0.0"
 FORMAT_VERSION = 1
 """Version of everything under ``results.extra.quantguard``."""
-TEXT_LIMIT = 250_000_000
-"""Characters of model text in one file; beyond it further completions are only counted."""
 PROBLEMS_SHOWN = 20
 """Problems named when a document is no report."""
 _NAMESPACE = UUID("a1b0c1ae-2d4f-5c7e-9a53-71d6c3f0e84b")
@@ -58,8 +57,8 @@ _NAMESPACE = UUID("a1b0c1ae-2d4f-5c7e-9a53-71d6c3f0e84b")
 _STATUS = {"fail": "failed", "tolerated": "passed", "pass": "passed"}
 
 
-def write(report: GateReport, path: Path, completions: Completions) -> None:
-    """Write the report, with both texts of each regressed case.
+def write(report: GateReport, path: Path, texts: Texts) -> None:
+    """Write the report, with what was asked and said where a check does not hold in both arms.
 
     Raises:
         QuantGuardError: when the file cannot be written, or the report holds what JSON cannot
@@ -67,7 +66,7 @@ def write(report: GateReport, path: Path, completions: Completions) -> None:
     """
     document = _document(report)
     document["results"]["extra"]["quantguard"].update(
-        regressed_texts((o for c in report.candidates for o in c.outcomes), completions)
+        kept_texts((o for c in report.candidates for o in c.outcomes), texts)
     )
     try:
         text = json.dumps(document, allow_nan=False, separators=(",", ":"))
@@ -108,6 +107,7 @@ def _document(report: GateReport) -> Json:
                     "provenance": report.provenance,
                     "completions": {},
                     "completions_left_out": 0,
+                    "requests": {},
                 }
             },
         },
@@ -247,28 +247,6 @@ def _with(test: Json, number: int, source: Source | None, **extra: Any) -> Json:
     return test
 
 
-def regressed_texts(outcomes: Iterable[PairedOutcome], completions: Completions) -> Json:
-    """Return completions of regressed cases by cache key; what several share stands once.
-
-    At most `TEXT_LIMIT` characters; how many are ``completions_left_out`` is told, too.
-    """
-    keys = {key: None for outcome in outcomes if outcome.regressed for key in outcome.keys}
-    kept: Json = {}
-    room, left_out = TEXT_LIMIT, 0
-    for key in keys:
-        completion = completions(key)
-        if completion is None:
-            continue
-        size = len(spoken(completion))
-        if size > room:
-            left_out += 1
-        else:
-            room -= size
-            kept[key] = completion.to_dict()
-            del kept[key]["tokens"]  # many times the text, and nothing is rendered from them
-    return {"completions": kept, "completions_left_out": left_out}
-
-
 # --- and back ---------------------------------------------------------------------------------
 
 
@@ -300,14 +278,13 @@ def from_json(document: Any) -> GateReport:
     )
 
 
-def texts_of(document: Any) -> Completions:
-    """Return the completions that a document holds, for rendering it again.
+def texts_of(document: Any) -> Texts:
+    """Return the texts that a document holds, for rendering it again.
 
     Raises:
         InputError: as `from_json`.
     """
-    found: Json = _checked(document)["results"]["extra"]["quantguard"]["completions"]
-    return lambda key: Completion.from_dict(found[key]) if key in found else None
+    return Texts.kept(_checked(document)["results"]["extra"]["quantguard"])
 
 
 def _checked(document: Any) -> Json:

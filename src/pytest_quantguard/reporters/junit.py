@@ -17,8 +17,9 @@ from xml.sax.saxutils import escape
 from junit_xml import TestCase, TestSuite
 
 from pytest_quantguard.pairs import Mishap, PairedOutcome
-from pytest_quantguard.reporters._excerpts import Completions, budget_details, case_block
+from pytest_quantguard.reporters._excerpts import budget_details, case_block
 from pytest_quantguard.reporters._files import write_whole
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters._views import (
     Finding,
     cohorts,
@@ -48,16 +49,14 @@ FILE_LIMIT = 15_000_000
 _PROPERTIES = 60
 
 
-def write(
-    report: GateReport, path: Path, completions: Completions, *, strict: bool = False
-) -> None:
+def write(report: GateReport, path: Path, texts: Texts, *, strict: bool = False) -> None:
     """Write the report; ``strict`` leaves out what the schema of Jenkins xUnit does not know.
 
     Raises:
         QuantGuardError: when the file cannot be written; names the path.
     """
     root = ElementTree.Element("testsuites", {"name": "quantguard"})
-    for suite in _Writer(report, completions, strict).suites():
+    for suite in _Writer(report, texts, strict).suites():
         root.append(_element(suite))
     for key in ("tests", "failures", "errors"):
         root.set(key, str(sum(int(suite.get(key, 0)) for suite in root)))
@@ -79,9 +78,9 @@ def _element(suite: TestSuite) -> ElementTree.Element:
 class _Writer:
     """Turns one report into suites; keeps what is used up over the whole file."""
 
-    def __init__(self, report: GateReport, completions: Completions, strict: bool) -> None:
+    def __init__(self, report: GateReport, texts: Texts, strict: bool) -> None:
         self.report = report
-        self.completions = completions
+        self.texts = texts
         self.strict = strict
         self.room = FILE_LIMIT
         self.identities: set[tuple[str, str]] = set()
@@ -142,7 +141,7 @@ class _Writer:
         if row.verdict is Verdict.PASS:
             case.stdout = message
             return case
-        text = budget_details(row, self.completions, CASES_SHOWN, characters=BUDGET_LIMIT - 600)
+        text = budget_details(row, self.texts, CASES_SHOWN, characters=BUDGET_LIMIT - 600)
         body = self.details(message, text, BUDGET_LIMIT)
         if row.verdict is Verdict.FAIL:
             case.add_failure_info(message, body, kind)
@@ -183,7 +182,7 @@ class _Writer:
             known = "" if unconfirmed(outcome) else "regressed, but no budget failed over it: "
             case.stdout = f"{known}{message}"
         else:
-            block = "\n".join(case_block(outcome, self.completions, width=100))
+            block = "\n".join(case_block(outcome, self.texts, width=100))
             case.add_failure_info(message, self.details(message, block, CASE_LIMIT), "regressed")
         return case
 
@@ -210,7 +209,7 @@ class _Writer:
         if (number, key) in self.timed:
             return 0.0
         self.timed.add((number, key))
-        completion = self.completions(key)
+        completion = self.texts.completion(key)
         seconds = completion.latency_s if completion else 0.0
         return seconds if 0 <= seconds < math.inf else 0.0
 

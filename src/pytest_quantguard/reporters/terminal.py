@@ -9,13 +9,13 @@ from itertools import groupby
 from pytest_quantguard._sanitize import neutral
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._excerpts import (
-    Completions,
     budget_details,
     case_line,
     side_by_side,
 )
 from pytest_quantguard.reporters._judged import judge_sentences
 from pytest_quantguard.reporters._layers import layer_sentences
+from pytest_quantguard.reporters._routing import routes
 from pytest_quantguard.reporters._summary import (
     also_measured,
     every_reading,
@@ -25,10 +25,10 @@ from pytest_quantguard.reporters._summary import (
     servers_say,
 )
 from pytest_quantguard.reporters._table import table
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters._views import (
     both_wrong,
     failed_rows,
-    routes,
     unconfirmed,
     unexplained,
     worst_first,
@@ -88,7 +88,7 @@ def render(
     colour: bool,
     unicode: bool,
     verbosity: int,
-    completions: Completions,
+    texts: Texts,
 ) -> list[str]:
     """Return the lines of the report, without line ends.
 
@@ -103,9 +103,8 @@ def render(
         if verbosity < 0:
             lines += brief_lines(candidate, style)
         else:
-            texts = completions if verbosity >= 1 else None
             lines += [""] if lines else []
-            lines += candidate_lines(candidate, report, style, texts)
+            lines += candidate_lines(candidate, report, style, texts if verbosity >= 1 else None)
     run = [sequential(report.provenance), *judge_sentences(report.provenance)]
     told = [line for text in run if text and verbosity >= 0 for line in style.hang(text, 0)]
     lines += ["", *told] if told else []
@@ -127,7 +126,7 @@ def brief_lines(candidate: CandidateReport, style: _Style) -> list[str]:
 
 
 def candidate_lines(
-    candidate: CandidateReport, report: GateReport, style: _Style, texts: Completions | None
+    candidate: CandidateReport, report: GateReport, style: _Style, texts: Texts | None
 ) -> list[str]:
     """Return everything about one candidate: table, evidence, mishaps, cases, route."""
     baseline = report.baseline.name
@@ -171,9 +170,7 @@ def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     return lines
 
 
-def measured_lines(
-    candidate: CandidateReport, style: _Style, texts: Completions | None
-) -> list[str]:
+def measured_lines(candidate: CandidateReport, style: _Style, texts: Texts | None) -> list[str]:
     """Return in few lines what no budget asked about; all of it where texts are shown too."""
     if texts is not None:
         told = [line for text in every_reading(candidate) for line in style.hang(text, 2)]
@@ -214,9 +211,7 @@ def mishap_lines(mishaps: Sequence[Mishap], style: _Style) -> list[str]:
     return lines
 
 
-def regressed_lines(
-    candidate: CandidateReport, style: _Style, texts: Completions | None
-) -> list[str]:
+def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | None) -> list[str]:
     """Return the regressed cases of the failed budgets, then the critical; each is named once.
 
     Budgets on metrics have no regressed cases. Critical cases that further runs did not confirm
@@ -254,7 +249,7 @@ def _case_lines(
     head: str,
     found: Sequence[PairedOutcome],
     style: _Style,
-    texts: Completions | None = None,
+    texts: Texts | None = None,
 ) -> list[str]:
     """Return a heading and the first few cases; nothing where there are none."""
     lines = ["", *style.hang(f"{head}: {len(found)}", 0)] if found else []
@@ -277,7 +272,7 @@ def _unconfirmed_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     return lines + _more(len(found) - CASES_SHOWN, 2)
 
 
-def _text_lines(outcome: PairedOutcome, style: _Style, texts: Completions | None) -> list[str]:
+def _text_lines(outcome: PairedOutcome, style: _Style, texts: Texts | None) -> list[str]:
     if texts is None:
         return []
     lines: list[str] = []

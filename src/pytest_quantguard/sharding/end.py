@@ -13,6 +13,7 @@ from pytest_quantguard._judgement import Terms
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._tally import Tally
 from pytest_quantguard.errors import ProviderError
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.sharding import shard_file
 from pytest_quantguard.sharding.selection import config_digests
 from pytest_quantguard.sharding.shards import Shard
@@ -60,7 +61,7 @@ def end_shard(
         config=config_digests(gate.settings, gate.registry, gate.asking),
         unsound=unsound,
         failed_tests=failed_tests,
-        completions=gate.cache.get,
+        texts=Texts.of(gate.cache.get, tally.requests),
     )
     shard_file.write(data, path)
     cases = len({case for case, _ in plan["shard"]["planned"]})

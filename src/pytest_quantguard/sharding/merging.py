@@ -15,9 +15,10 @@ from pytest_quantguard._tally import Tally
 from pytest_quantguard._tally import merged as merged_plans
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.metrics._windows import FEW, why_apart
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.sharding.shard_file import ShardFile
 from pytest_quantguard.sharding.shards import selection_hash
-from pytest_quantguard.types import Completion, Json
+from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import GateReport, Metric
 
 SHOWN = 8
@@ -62,12 +63,13 @@ def merge(shards: Sequence[ShardFile], metrics: Mapping[str, Metric]) -> GateRep
     )
 
 
-def texts(shards: Iterable[ShardFile]) -> Callable[[str], Completion | None]:
-    """Return what finds a completion of a regressed case by its key."""
-    found: Json = {}
+def texts(shards: Iterable[ShardFile]) -> Texts:
+    """Return what finds the questions and answers of the cases in doubt by their keys."""
+    found: Json = {"completions": {}, "requests": {}}
     for one in shards:
-        found |= one.data["completions"]
-    return lambda key: Completion.from_dict(found[key]) if key in found else None
+        for part, kept in found.items():
+            kept.update(one.data[part])
+    return Texts.kept(found)
 
 
 def _plan(shards: Sequence[ShardFile]) -> Json:

@@ -22,13 +22,13 @@ from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._measured import measurement_from, measurement_to
-from pytest_quantguard.reporters.json import regressed_texts
+from pytest_quantguard.reporters._texts import kept_texts
 from pytest_quantguard.sharding.shards import Shard
 from pytest_quantguard.types import Json
 
 if TYPE_CHECKING:
     from pytest_quantguard._run import Run
-    from pytest_quantguard.reporters._excerpts import Completions
+    from pytest_quantguard.reporters._texts import Texts
 
 FORMAT, VERSION = "quantguard-shard", 1
 MAX_BYTES = 1024 * 1024 * 1024
@@ -84,7 +84,7 @@ def document(
     config: Json,
     unsound: Iterable[str],
     failed_tests: int,
-    completions: Completions,
+    texts: Texts,
 ) -> Json:
     """Return a shard as plain JSON types.
 
@@ -114,7 +114,7 @@ def document(
         "terms": terms,
         "asked": {key: value for key, value in plan.items() if key not in aside},
         "evidence": [_found(tally, name) for name in names],
-        **regressed_texts((o for name in names for o in tally.outcomes(name)), completions),
+        **kept_texts((o for name in names for o in tally.outcomes(name)), texts),
     }
 
 

@@ -1,0 +1,78 @@
+"""What was asked and answered, for the reader: found by cache key, kept in a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pytest_quantguard.pairs import PairedOutcome
+from pytest_quantguard.types import Completion, Json
+
+TEXT_LIMIT = 250_000_000
+"""Characters of text in one file; beyond it further completions are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Finds the two sides of a case. Model text: raw, untrusted, possibly huge."""
+
+    completion: Callable[[str], Completion | None]
+    """Cache key -> what was said; None when it is not there any more."""
+    request: Callable[[str], Json | None] = lambda key: None
+    """The baseline's cache key -> what was asked, in the words of the OpenAI chat API."""
+
+    @classmethod
+    def of(cls, completion: Callable[[str], Completion | None], asked: Mapping[str, str]) -> Self:
+        """Return the texts of a run: ``asked`` are requests as JSON."""
+        return cls(completion, lambda key: json.loads(asked[key]) if key in asked else None)
+
+    @classmethod
+    def kept(cls, found: Mapping[str, Any]) -> Self:
+        """Return what `kept_texts` kept."""
+        said, asked = found["completions"], found.get("requests", {})
+        return cls(
+            lambda key: Completion.from_dict(said[key]) if key in said else None,
+            asked.get,
+        )
+
+
+def spoken(completion: Completion) -> str:
+    """Return everything the model said as one text: words, refusal, tool calls."""
+    parts = [completion.text] if completion.text else []
+    if completion.refusal:
+        parts.append(f"refusal: {completion.refusal}")
+    parts += [f"call {call.name}({call.arguments_text})" for call in completion.tool_calls]
+    return "\n".join(parts)
+
+
+def kept_texts(outcomes: Iterable[PairedOutcome], texts: Texts) -> Json:
+    """Return what was asked and said where a check does not hold in both arms, by cache key.
+
+    The regressed first; what several share stands once. At most `TEXT_LIMIT` characters; how many
+    completions are ``completions_left_out`` is told, too.
+    """
+    open_to_doubt = [outcome for outcome in outcomes if not outcome.both_hold]
+    open_to_doubt.sort(key=lambda outcome: not outcome.regressed)
+    said: Json = {}
+    asked: Json = {}
+    room, left_out = TEXT_LIMIT, 0
+    for key in dict.fromkeys(key for outcome in open_to_doubt for key in outcome.keys):
+        if (completion := texts.completion(key)) is None:
+            continue
+        size = len(spoken(completion))
+        if size > room:
+            left_out += 1
+            continue
+        room -= size
+        said[key] = completion.to_dict()
+        del said[key]["tokens"]  # many times the text, and nothing is rendered from them
+    for key in dict.fromkeys(outcome.keys[0] for outcome in open_to_doubt):
+        if (request := texts.request(key)) is None:
+            continue
+        size = len(json.dumps(request))
+        if size <= room:
+            room -= size
+            asked[key] = request
+    return {"completions": said, "completions_left_out": left_out, "requests": asked}
