@@ -25,16 +25,23 @@ $(VENV)/.dev: $(VENV)/.run
 	$(BIN)/pip install --quiet --group dev
 	@touch $@
 
+# A Chromium, in which the HTML report is tested: found, or installed where there is none.
+$(VENV)/.browser: $(VENV)/.dev tools/browser.py
+	$(BIN)/python tools/browser.py
+	@touch $@
+
 demo: $(VENV)/.run
 	$(BIN)/python examples/helpdesk/demo.py
 
-test: lint
+test: lint $(VENV)/.browser
 	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict ci/*.py
+	$(BIN)/python tools/check_workflows.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

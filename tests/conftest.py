@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,16 @@ def _without_plugins_that_few_need() -> Iterator[None]:
     """Keep pytest-asyncio out of the runs that tests start: it prints what nobody expects."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_ADDOPTS", "-p no:asyncio")
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _outside_of_any_job() -> Iterator[None]:
+    """Let no run of a test write into the summary of the job that tests us."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("GITHUB_"):
+                patch.delenv(name)
         yield
 
 

@@ -42,6 +42,7 @@ def test_a_cohort_without_a_budget_is_refused(project):
 def test_leaving_with_zero_is_not_green_and_leaves_no_older_report(project, workers):
     """pytest.exit(returncode=0) ends a run without a verdict; the last one is not this one's."""
     assert project.run().code == 0
+    assert (project.folder / "quant-report" / "route.json").exists()
     project.write(
         "tests/test_exit.py", "import pytest\ndef test_exit(): pytest.exit('bye', returncode=0)\n"
     )
@@ -49,7 +50,8 @@ def test_leaving_with_zero_is_not_green_and_leaves_no_older_report(project, work
 
     assert run.code not in (0, 10), run.output
     if not workers:
-        assert not (project.folder / "quant-report" / "report.json").exists()
+        for name in ("report.json", "route.json"):
+            assert not (project.folder / "quant-report" / name).exists()
 
 
 def test_a_module_that_cannot_be_collected_voids_the_verdict(project):

@@ -11,17 +11,17 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "variants", "contracts", "errors", "pairs", "verdicts"},
-    1: {"cache", "documents", "stats", "_sanitize"}
+    1: {"cache", "documents", "stats", "_ci", "_sanitize"}
     | {"_comparability", "_drive", "_noise", "_prior", "_probe", "_run", "_served", "_whole"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
     | {"launching", "_decide", "_items", "_judging", "hookspecs"},
-    3: {"engine", "_registry", "_quant_case", "_cases", "_arm", "_variant_reader"}
+    3: {"engine", "history", "_registry", "_quant_case", "_cases", "_arm", "_variant_reader"}
     | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"},
     4: {"_config", "_golden", "_judge", "_evidence", "_auto", "_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"}
     | {"_spending", "_unfit"},
     6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"}
-    | {"_watching"},
+    | {"_github", "_watching"},
     7: {"sharding", "_session", "cli", "lint"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},

@@ -49,9 +49,10 @@ def facts(report):
         told["readings"] = [r for r in told["readings"] if r["group"]["metric"] != "throughput"]
     data["results"]["summary"] = None
     found = data["results"]["extra"]["quantguard"]["provenance"]
-    for key in ("started", "seconds"):
+    for key in ("started", "seconds", "run"):
         del found[key]
     found.pop("shards", None)
+    del data["runId"], data["timestamp"]
     return data
 
 
@@ -153,6 +154,8 @@ def test_the_command_reports_and_ends_as_a_run_does(world, tmp_path, merged):
     assert "quantguard: int4 against base" in said
     report = json.loads((tmp_path / "quant-report/report.json").read_text())
     assert "fail" == report["results"]["extra"]["quantguard"]["verdict"]
+    routes = json.loads((tmp_path / "quant-report/route.json").read_text())
+    assert ("fail", "base") == (routes["verdict"], routes["baseline"])
     assert len(ElementTree.parse(tmp_path / "out/junit.xml").findall(".//failure")) > 0
 
 

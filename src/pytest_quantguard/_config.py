@@ -22,6 +22,8 @@ from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Metric
 
 FILE = "quantguard.yaml"
+HISTORY = ".quantguard/history.sqlite"
+"""Where verdicts are remembered, beside the configuration."""
 _POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:pt|points?|pp)?\Z")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _LIMITS = ("max_drop", "max_rise", "max_shift", "max_ratio")
@@ -71,8 +73,12 @@ class GateConfig:
     """Files that a candidate was calibrated on."""
     limits: Limits = field(default_factory=Limits)
     """What a run may use up at most."""
+    policy_reason: str = ""
+    """Why the policies are what they are, in the user's words."""
     cache_folder: Path
     report_folder: Path
+    history: Path | None = None
+    """The file that remembers each verdict; None = none does."""
     null: str | None = None
     """Name of the candidate that is the baseline once more, where there is one."""
     null_number: int = 0
@@ -84,6 +90,19 @@ class GateConfig:
     def variants(self) -> dict[str, Variant]:
         """Baseline first, then the candidates in the order given."""
         return {v.name: v for v in (self.baseline, *self.candidates)}
+
+    @property
+    def policies(self) -> Json:
+        """What verdicts and the exit code depend on, beside the budgets; plain JSON types."""
+        return {
+            "budgets": "auto" if self.budgets is None else "written",
+            "inconclusive": self.inconclusive,
+            "underpowered": self.underpowered,
+            "evidence": self.evidence,
+            "latency": self.latency,
+            "max_errors": self.max_errors,
+            "reason": self.policy_reason,
+        }
 
     @property
     def asked(self) -> dict[str, Variant]:
@@ -168,6 +187,7 @@ def load(
         evidence=policies.get("evidence", "dual"),
         latency=policies.get("latency", "side-by-side"),
         max_errors=max_errors,
+        policy_reason=policies.get("reason", ""),
         null=arms[-1].name if null else None,
         null_number=number,
         judges=judges,
@@ -177,12 +197,29 @@ def load(
         calibration=tuple(path.parent / name for name in document.data.get("calibration", ())),
         cache_folder=cache_folder,
         report_folder=path.parent / document.data.get("report", "quant-report"),
+        history=_history(document.data, path.parent),
         places={
             arm.name: document.where(("variants", arm.name.removesuffix(f"-{NULL}")))
             for arm in arms
         }
         | {judge.variant.name: judge.place for judge in judges.values()},
     )
+
+
+def history_of(path: Path, root: Path) -> Path | None:
+    """Return the file that remembers each verdict, as a configuration has it; None = none does.
+
+    Raises:
+        ConfigError: with every problem of the file's structure, each with file:line.
+    """
+    return _history(_read(path, root).data, path.parent)
+
+
+def _history(data: Json, folder: Path) -> Path | None:
+    given = data.get("history", True)
+    if given is False:
+        return None
+    return folder / (HISTORY if given is True else given)
 
 
 def load_judges(path: Path, root: Path) -> tuple[dict[str, JudgeConfig], Path]:
@@ -278,6 +315,7 @@ class _Reader:
             tag=data.get("tag"),
             metric=data.get("metric"),
             source=Source(file=self.document.name, line=self.document.line(path)),
+            reason=data.get("reason", ""),
         )
         if limit is None:
             return budget

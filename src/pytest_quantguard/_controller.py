@@ -47,6 +47,8 @@ class GateController:
         self.shard_end: ShardEnd | None = None
         """What is said at the end of a run that asked one shard."""
         self.written: list[str] = []
+        self._unkept: list[str] = []
+        """Why the history does not have this run."""
         self._tally = _tally.Tally()
         self._worker_plans: list[Json] = []
         self._expected: set[str] = set()
@@ -62,7 +64,7 @@ class GateController:
                 session.looks, self._candidates, self.config.getoption("maxfail") or 0
             )
             self.config.pluginmanager.register(self._keeper, "quantguard-look-keeper")
-        self._told = False
+        self.told = False
         """True once every verdict has been reported: until then a run is not green."""
         self._announced = 0
         """Verdict rows counted as collected before the first item runs, for pytest's progress."""
@@ -119,6 +121,7 @@ class GateController:
         if self.config.option.collectonly:
             return (yield)
         session.testscollected += self._announced
+        _publish.clear(self._targets())  # once more: conftest.py files of folders are known now
         try:
             result = yield
         except BaseException as error:
@@ -138,13 +141,14 @@ class GateController:
             return result
         self.report = self._judged(plan)
         self._keep_noise(self.report, plan)
+        self.report, self._unkept = _publish.remember(self.report, self.settings.history)
         self.session.config.hook.pytest_quantguard_report(report=self.report)
         self._write(self.report)
         rows = [(c, row) for c in self.report.candidates for row in c.budgets]
         session.testscollected += len(rows) - self._announced
         for candidate, row in rows:
             self._emit(session, candidate, row)
-        self._told = True
+        self.told = True
         return result
 
     def _count(self, plan: Json) -> None:
@@ -176,7 +180,7 @@ class GateController:
             )
         except QuantGuardError as error:
             raise pytest.UsageError(f"quantguard: {error}") from None
-        self._told = not self.shard_end.problems
+        self.told = not self.shard_end.problems
 
     def _judged(self, plan: Json) -> GateReport:
         if self._keeper is not None:
@@ -240,6 +244,7 @@ class GateController:
         looks = self._keeper.numbers() if self._keeper is not None else {}
         found = provenance(
             plan,
+            run=self.session.run.id,
             config=self.settings.file,
             started=self.session.run.started,
             seconds=self.session.run.seconds,
@@ -259,7 +264,7 @@ class GateController:
         # The report has them all, and -v shows more: the table should not be out of sight.
         shown = 10 if self.config.option.verbose > 0 else 3
         failed = row.verdict is Verdict.FAIL
-        details = budget_details(row, self._texts, shown) if failed else ""
+        details = budget_details(row, self.texts, shown) if failed else ""
         tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
         before = session.testsfailed
         _rows.emit(
@@ -279,7 +284,13 @@ class GateController:
         folder = start / option.quant_report if option.quant_report else self.settings.report_folder
         if self.session.cut is not None:
             return {"shard": folder / self.session.cut.shard.file_name}
-        return _publish.targets(folder, start / option.quant_junit if option.quant_junit else None)
+        junit = start / option.quant_junit if option.quant_junit else None
+        try:
+            return _publish.targets(
+                folder, junit, self.session.registry.reporters, strict=option.quant_junit_strict
+            )
+        except QuantGuardError as error:
+            raise pytest.UsageError(f"quantguard: {error}") from None
 
     def pytest_sessionstart(self) -> None:
         """Remove the last run's reports."""
@@ -287,7 +298,8 @@ class GateController:
             _publish.clear(self._targets())
 
     @property
-    def _texts(self) -> Texts:
+    def texts(self) -> Texts:
+        """What was asked and said, by cache key."""
         from pytest_quantguard.reporters._texts import Texts
 
         return Texts.of(self.session.cache.get, self._tally.requests)
@@ -295,7 +307,7 @@ class GateController:
     def _write(self, report: GateReport) -> None:
         start, reporters = self.config.invocation_params.dir, self.session.registry.reporters
         try:
-            self.written = _publish.write(report, self._targets(), reporters, self._texts, start)
+            self.written = _publish.write(report, self._targets(), reporters, self.texts, start)
         except QuantGuardError as error:
             raise pytest.UsageError(f"quantguard: {error}") from None
 
@@ -345,14 +357,15 @@ class GateController:
         writer = terminalreporter._tw
         lines = _publish.terminal_lines(
             self.report,
-            self._texts,
+            self.texts,
             width=writer.fullwidth,
             colour=writer.hasmarkup,
             verbosity=self.config.option.verbose,
             auto=self.settings.budgets is None,
         )
         faults = self.session.asking.server_faults()
-        for line in (*(line for fault in faults for line in fault.split("\n")), *lines):
+        said = [line for fault in faults for line in fault.split("\n")]
+        for line in (*said, *lines, *self._unkept):
             terminalreporter.line(line)
         for path in self.written:
             terminalreporter.line(f"Written: {path}")
@@ -364,7 +377,7 @@ class GateController:
         for nodeid in list(getattr(lastfailed, "lastfailed", ())):
             if str(nodeid).startswith(_rows.PREFIX):  # these cannot be selected and run again
                 del lastfailed.lastfailed[nodeid]  # type: ignore[union-attr]
-        untold = not self._told and not self.config.option.collectonly
+        untold = not self.told and not self.config.option.collectonly
         if untold and session.exitstatus in (
             pytest.ExitCode.OK,
             pytest.ExitCode.NO_TESTS_COLLECTED,

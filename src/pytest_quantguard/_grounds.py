@@ -151,6 +151,22 @@ def comparability_rows(
     ]
 
 
+def without_numbers(row: BudgetVerdict, verdict: Verdict, reason: str) -> BudgetVerdict:
+    """Return a row that quotes nothing but why: numbers beside it would be believed."""
+    return replace(
+        row,
+        verdict=verdict,
+        reason=reason,
+        delta=None,
+        baseline_rate=None,
+        candidate_rate=None,
+        regressed=(),
+        improved=0,
+        log_evidence=None,
+        noise=None,
+    )
+
+
 def withheld(
     rows: Sequence[BudgetVerdict],
     outcomes: Sequence[PairedOutcome],
@@ -181,18 +197,8 @@ def withheld(
         if not (wholly or cases):
             return row
         few = f"{cases} of its cases cannot be compared"
-        return replace(
-            row,
-            verdict=Verdict.NOT_COMPARABLE,
-            reason=f"no delta is quoted: {'the two cannot be compared' if wholly else few}",
-            delta=None,
-            baseline_rate=None,
-            candidate_rate=None,
-            regressed=(),
-            improved=0,
-            log_evidence=None,
-            noise=None,
-        )
+        reason = f"no delta is quoted: {'the two cannot be compared' if wholly else few}"
+        return without_numbers(row, Verdict.NOT_COMPARABLE, reason)
 
     return [without(row) for row in rows]
 

@@ -36,6 +36,7 @@ from pytest_quantguard._grounds import (
     evidence_row,
     judge_rows,
     withheld,
+    without_numbers,
 )
 from pytest_quantguard._layers import layer_readings, layered
 from pytest_quantguard._measures import LatencyRule, Times, metric_rows, readings
@@ -159,10 +160,10 @@ def judge(
     )
     critical, wholly = critical_rows(outcomes, mishaps), bool(incomparable)
     rows = withheld(_noisy(rows, noise), outcomes, mishaps, measurements, wholly=wholly)
-    if any(row.verdict is Verdict.ERROR for row in grounds):
-        # What was measured is kept, but nothing is concluded from evidence that is not sound.
+    unsound = any(row.verdict is Verdict.ERROR for row in grounds)
+    if unsound:
         reason = "not judged: the evidence itself is in error"
-        rows = [replace(row, verdict=Verdict.ERROR, reason=reason) for row in rows]
+        rows = [without_numbers(row, Verdict.ERROR, reason) for row in rows]
     elif wholly:
         critical = withheld(critical, outcomes, mishaps, measurements, wholly=True)
     rows = grounds + critical + rows
@@ -178,7 +179,7 @@ def judge(
         measurements=tuple(measurements),
         readings=() if unlike else readings(measurements, outcomes, metrics, times),
         layers=() if unlike else layer_readings(outcomes),
-        notes=(*([] if wholly else _notes(outcomes, cases, noise)), *remarks),
+        notes=(*([] if wholly or unsound else _notes(outcomes, cases, noise)), *remarks),
     )
 
 

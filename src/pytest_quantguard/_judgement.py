@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Collection, Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from pytest_quantguard import _judge, _tally
+from pytest_quantguard._ci import ci
 from pytest_quantguard._comparability import Told, fingerprints, likeness, quantization_note
 from pytest_quantguard._decide import EvidenceRule
 from pytest_quantguard._measures import LatencyRule
@@ -141,6 +143,7 @@ def candidate_reports(
 def provenance(
     plan: Json,
     *,
+    run: str,
     config: str,
     started: float,
     seconds: float,
@@ -149,10 +152,13 @@ def provenance(
 ) -> Json:
     """Return versions, hashes, counts and times; plain JSON types.
 
-    ``started`` is in seconds since the epoch; ``judges`` is what `_judges.told` says, and
+    ``run`` is the run's id, which no other run has; ``started`` is in seconds since the epoch; ``judges`` is what `_judges.told` says, and
     ``fingerprints`` what `all_fingerprints` finds.
     """
+    job = ci(os.environ)
     return {
+        "run": run,
+        **({"ci": job} if job else {}),
         "started": started,
         "seconds": seconds,
         "python": platform.python_version(),
@@ -165,6 +171,8 @@ def provenance(
         "budgets": plan.get("budgets", []),
         "left_out": plan.get("left_out", []),
         "golden_hash": plan.get("golden_hash", ""),
+        "whole": bool(plan.get("whole", True)) and not plan.get("partial"),
+        "policies": plan.get("policies", {}),
         "requests": plan.get("counts", {}),
         "notices": plan.get("notices", []),
         "remarks": plan.get("remarks", []),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,11 +18,14 @@ from typing import Any
 from pytest_quantguard._whole import write_whole
 from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.types import Json
+from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Group
 
 NULL = "again"
 """What a null run's candidate is called after: the baseline's name and this."""
 
+_AGAIN = re.compile(rf"(?:.* )?{NULL} \d+", re.DOTALL)
+"""The revision of such a candidate; it counts the null runs of the baseline."""
 _MOST = 10**9
 _GROUPS = 10_000
 
@@ -96,6 +100,12 @@ class Noise:
             runs=self.runs + other.runs,
             cases=max(self.cases, other.cases),
         )
+
+
+def is_null(variant: Variant) -> bool:
+    """Tell whether a candidate is the baseline asked once more: there is nothing to be served."""
+    revision = _AGAIN.fullmatch(variant.revision or "")
+    return revision is not None and variant.name.endswith(f"-{NULL}")
 
 
 def measured(outcomes: Sequence[PairedOutcome], *, number: int, at: float) -> Noise | None:

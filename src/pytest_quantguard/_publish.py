@@ -6,25 +6,71 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_quantguard import _tally
 from pytest_quantguard._auto import yaml_lines
 from pytest_quantguard._registry import Names
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.documents.labels import label_problem
+from pytest_quantguard.errors import ConfigError, QuantGuardError
+from pytest_quantguard.reporters import REPORTERS
 from pytest_quantguard.verdicts import GateReport, Verdict
 
 if TYPE_CHECKING:
     from pytest_quantguard.reporters._texts import Texts
 
-FILES = {"json": "report.json"}
+FILES = {
+    "json": "report.json",
+    "html": "index.html",
+    "summary": "summary.md",
+    "comment": "comment.md",
+    "routes": "route.json",
+}
 """What stands in the report folder after each run: the reporter, and the name of its file."""
 
 
-def targets(folder: Path, junit: Path | None) -> dict[str, Path]:
-    """Return which reporter writes which file."""
+def targets(
+    folder: Path, junit: Path | None, reporters: Names, *, strict: bool = False
+) -> dict[str, Path]:
+    """Return which reporter writes which file; ``strict``: JUnit as Jenkins' schema has it.
+
+    What a project registered itself comes last: ``<folder>/<its attribute "file", or its name>``.
+
+    Raises:
+        ConfigError: a project's reporter cannot be used; names it.
+    """
     found = {name: folder / file for name, file in FILES.items()}
-    return {**found, **({"junit": junit} if junit else {})}
+    if junit:
+        found["junit-strict" if strict else "junit"] = junit
+    for name in reporters:
+        if name not in REPORTERS:
+            file = _own_file(name, reporters)
+            taken = {path.name.lower() for path in found.values() if path.parent == folder}
+            if file.lower() in taken:
+                raise ConfigError(
+                    f"the reporter {name!r} wants to write {file!r}, as another reporter does; "
+                    "give it another attribute 'file'"
+                )
+            found[name] = folder / file
+    return found
+
+
+def _own_file(name: str, reporters: Names) -> str:
+    """Return the name of the file that a project's reporter writes."""
+    try:
+        thing = reporters.get(name)
+    except LookupError as error:
+        raise ConfigError(str(error)) from None
+    if not callable(thing):
+        raise ConfigError(
+            f"the reporter {name!r} is {thing!r:.80}; a reporter is called as "
+            "reporter(report, path, texts)"
+        )
+    file = getattr(thing, "file", name)
+    if problem := label_problem(f"the attribute 'file' of the reporter {name!r}", file):
+        raise ConfigError(problem)
+    return str(file)
 
 
 def clear(files: Mapping[str, Path]) -> None:
@@ -32,6 +78,10 @@ def clear(files: Mapping[str, Path]) -> None:
     for path in files.values():
         with suppress(OSError):  # what cannot be removed cannot be written: said then
             path.unlink(missing_ok=True)
+    if "html" in files:
+        from pytest_quantguard.reporters.html import clear_pages
+
+        clear_pages(files["html"])
 
 
 def write(
@@ -43,12 +93,35 @@ def write(
 ) -> list[str]:
     """Write the reports; return their names, relative to ``start`` where they are below it.
 
+    All are given the texts that report.json keeps, and no others: so a report that is rendered
+    again from it is the same.
+
     Raises:
-        QuantGuardError: a report cannot be written; names the path.
+        QuantGuardError: a report cannot be written; names the path, or the project's reporter.
     """
+    from pytest_quantguard.reporters._texts import Texts, kept_texts
+
+    kept = Texts.kept(kept_texts((o for c in report.candidates for o in c.outcomes), texts))
     for name, path in files.items():
-        reporters.get(name)(report, path, texts)
+        if name in REPORTERS:
+            reporters.get(name)(report, path, kept)
+        else:
+            _call(name, reporters.get(name), report, path, kept)
     return [relative(path, start) for path in files.values()]
+
+
+def _call(name: str, reporter: Any, report: GateReport, path: Path, texts: Texts) -> None:
+    """Call a project's reporter; one that fails, or writes nothing, fails the run by its name."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        reporter(report, path, texts)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # pytest.skip() and sys.exit() would end the run green
+        what = one_line(f"{type(error).__name__}: {error}", 400)
+        raise QuantGuardError(f"the reporter {name!r} failed: {what}") from error
+    if not path.is_file():
+        raise QuantGuardError(f"the reporter {name!r} has not written {path}")
 
 
 def relative(path: Path, folder: Path) -> str:
@@ -76,8 +149,21 @@ def terminal_lines(
         verbosity=verbosity,
         texts=texts,
     )
-    remarks = [f"Note: {one_line(r, 500)}" for r in report.provenance["remarks"]]
+    remarks = [f"Note: {one_line(r, 500)}" for r in report.provenance.get("remarks", ())]
     return [*(auto_lines(report) if auto else []), *lines, *remarks]
+
+
+def remember(report: GateReport, history: Path | None) -> tuple[GateReport, list[str]]:
+    """Add a run to the history; return the report with notes on what changed, and notices.
+
+    Without a history, or where it cannot be added to, the report is as it was.
+    """
+    if history is None:
+        return report, []
+    from pytest_quantguard.history.remember import remember as kept
+
+    report, notice = kept(report, history)
+    return report, [f"Note: {notice}"] if notice else []
 
 
 def auto_lines(report: GateReport) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape as _html_escape
 
 # Everything XML 1.0 forbids, plus the C1 controls, which terminals obey: one rule for all reports.
 _UNSAFE = re.compile(
@@ -18,6 +19,8 @@ _UNSAFE = re.compile(
 # What CI systems read as a command: GitHub (`::name::`, `##[`), Azure (`##vso[`), TeamCity.
 _COMMAND = re.compile(r"^(\s*)(::|##)", re.MULTILINE)
 _BRACKET = re.compile(r"##(?=\w*\[)")
+_NOT_BARE = re.compile(r"""[^\w !#$%()*+,./:;=?@\[\\\]^`{|}~\n\t-]""", re.ASCII)
+"""What most names and numbers do not have: without it, a text is the same in HTML."""
 _MARK = "[secret]"
 _FLOOR = 8  # characters of a secret: fewer may be a word
 
@@ -39,6 +42,11 @@ def clean(text: str, limit: int | None = None) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """Clean, and fold newlines and tabs, so that it fits into a sentence."""
     return neutral(clean(text, limit).replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def html(text: str) -> str:
+    """Clean, and escape what HTML reads as markup, in texts and in quoted attributes."""
+    return _html_escape(clean(text)) if _NOT_BARE.search(text) else text
 
 
 def quoted_block(text: str, prefix: str = "| ", limit: int = 2000) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _config
+from pytest_quantguard import _config, _github
 from pytest_quantguard._asking import Asking
 from pytest_quantguard._collect import QuantFile, golden_loader
 from pytest_quantguard._evidence import Evidence, Examiner
@@ -122,12 +122,14 @@ class GateSession:
                 run.end()
                 raise
         except InputError as error:
+            _github.tell_refused(config, error.problems)
             raise pytest.UsageError(f"quantguard: {error}") from None
         if not session.in_worker:
             from pytest_quantguard._controller import GateController
 
             controller = GateController(session)
             config.pluginmanager.register(controller, "quantguard-controller")
+            _github.watch(config, controller)
         session.python.register(config.pluginmanager)
         config.pluginmanager.register(Express(config), "quantguard-express")
         if session.cut is not None:

@@ -58,6 +58,7 @@ class Survey:
     ) -> None:
         """``partial``: paths were given, so that ``collected`` need not be the whole set."""
         self._partial = partial
+        self._policies = settings.policies
         self.cases = {item.stash[CASE].id: item.stash[CASE] for item in selected}
         self.census = census(selected)
         self.whole = len(self.cases) == len({item.stash[CASE].id for item in collected})
@@ -127,6 +128,7 @@ class Survey:
             "left_out": list(self.left_out),
             "whole": self.whole,
             "partial": self._partial,
+            "policies": self._policies,
             "remarks": self.remarks,
             "problems": [],
         }

@@ -110,7 +110,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--quant-junit", metavar="PATH", help="write budgets and cases as JUnit XML to PATH"
     )
     group.addoption(
+        "--quant-junit-strict",
+        action="store_true",
+        help="leave out of it what the schema of Jenkins' xUnit plugin does not know",
+    )
+    group.addoption(
         "--quant-report", metavar="DIR", help="folder of the JSON report; default quant-report"
+    )
+    group.addoption(
+        "--quant-github",
+        choices=("auto", "off"),
+        default="auto",
+        help="whether a job of GitHub Actions gets a summary and annotations; auto: it does",
     )
     parser.addini("quant_config", "quantguard's configuration file", default="")
 
@@ -147,7 +158,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GateSession.configured(config), GATE)
     elif given := [name for name in _NEED_A_CANDIDATE if config.getoption(name)]:
         option = given[0].replace("_", "-")
-        raise pytest.UsageError(f"quantguard: --{option} needs --quant-candidate=NAME")
+        raise pytest.UsageError(f"quantguard: --{option} needs --quant-candidate=NAME or --quant-null")
 
 
 def _gate(request: pytest.FixtureRequest) -> Any:

@@ -126,6 +126,9 @@ class Variant:
     access: Access = Access()
     launch: Launch | None = None
     """None = the server runs already, or the provider starts it whenever it is needed."""
+    reason: str = ""
+    """Why it is this model, in the user's words; the history shows it where the baseline changes.
+    """
 
     @property
     def exclusive(self) -> bool:

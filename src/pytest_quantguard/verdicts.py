@@ -84,6 +84,8 @@ class Budget:
     metric: str | None = None
     """None = the share of cases that hold; else a key of the metrics drawer."""
     source: Source | None = None
+    reason: str = ""
+    """Why it is what it is, in the user's words; the history shows it where the budget changes."""
 
     @property
     def group(self) -> Group:

@@ -153,7 +153,7 @@ def test_a_lost_text_is_said(make):
 def test_the_route_sends_a_cohort_to_the_candidate_only_where_it_passed(make):
     """Failed and undecided cohorts stay with the baseline, each with its reason."""
     assert (
-        "Route: faq -> awq-int4; regulated -> bf16 (not shown to be safe); "
+        "Route: faq -> awq-int4; regulated -> bf16 (mirror only: not shown to be safe); "
         "tool-calling -> bf16 (fail)" in shown(make.realistic())
     )
 

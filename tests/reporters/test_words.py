@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_quantguard.reporters import REPORTERS, _excerpts, _routing, _views, _words
+from pytest_quantguard.reporters import REPORTERS, _excerpts, _views, _words
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
 from pytest_quantguard.types import Completion
@@ -155,45 +155,6 @@ def test_a_critical_case_that_regressed_is_a_failure(make):
     candidate = replace(candidate, outcomes=outcomes, budgets=())
 
     assert [finding for _, finding in _views.findings(candidate)] == ["fail", "tolerated"]
-
-
-def routed(candidate):
-    return {r.cohort: (r.to, r.reason) for r in _routing.routes(candidate)}
-
-
-def test_routes(make):
-    """Only what was shown to be safe goes to the candidate."""
-    (candidate,) = make.realistic().candidates
-
-    assert routed(candidate) == {
-        "faq": ("candidate", ""),
-        "regulated": ("baseline", "not shown to be safe"),
-        "tool-calling": ("baseline", "fail"),
-    }
-
-
-def test_nothing_is_routed_to_the_candidate_on_evidence_that_cannot_be_trusted(make):
-    """An ERROR over all cohorts spoils them all; so does one that no row explains."""
-    (candidate,) = make.realistic().candidates
-    broken = replace(candidate.budgets[0], verdict=Verdict.ERROR)
-    spoilt = replace(candidate, budgets=(broken, *candidate.budgets[1:]))
-    unexplained = replace(candidate, verdict=Verdict.ERROR)
-
-    for each in (spoilt, unexplained):
-        assert {("baseline", "error")} == set(routed(each).values())
-
-
-def test_a_cohort_without_a_budget_or_with_a_lost_critical_case_stays(make):
-    """Nobody said what loss would be allowed; or one loss was said to be too many."""
-    (candidate,) = make.realistic().candidates
-    outcomes = (
-        make.pair("x", cohort="chat"),
-        make.pair("y", cohort="faq", lost=True, critical=True),
-    )
-    candidate = replace(candidate, outcomes=outcomes, mishaps=(), budgets=candidate.budgets[:3])
-
-    assert routed(candidate)["chat"] == ("baseline", "no budget of its own")
-    assert routed(candidate)["faq"] == ("baseline", "a critical case regressed")
 
 
 @pytest.mark.parametrize(

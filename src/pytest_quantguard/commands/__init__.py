@@ -5,9 +5,17 @@ is imported until it is called.
 """
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "check-report": (
+        "pytest_quantguard.commands.check_report:check_report",
+        "tell a workflow whether a report.json is there, whole, recent, and a pass",
+    ),
     "export": (
         "pytest_quantguard.commands.export:export",
         "write the requests of a run as batch files, for answers without a server",
+    ),
+    "history": (
+        "pytest_quantguard.commands.history:history",
+        "show what earlier runs found, what changed between them, and why",
     ),
     "import": (
         "pytest_quantguard.commands.import_:import_",
@@ -28,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": (
         "pytest_quantguard.commands.plan:plan",
         "say which budgets your golden cases can decide, and what it takes; asks nothing",
+    ),
+    "report": (
+        "pytest_quantguard.commands.report:report",
+        "render a report.json again: terminal, HTML, Markdown, JUnit, routes",
     ),
 }
 """Name -> where the function is, and what it does in half a line."""

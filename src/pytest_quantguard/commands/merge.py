@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from argparse import Namespace
@@ -11,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from pytest_quantguard import _publish
+from pytest_quantguard import _config, _github, _publish
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import OFF, refuse
-from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
 from pytest_quantguard.sharding.merging import disagreements, texts
 from pytest_quantguard.sharding.merging import merge as merge_shards
 from pytest_quantguard.sharding.shard_file import ShardFile, read
@@ -32,7 +33,14 @@ def merge(arguments: Sequence[str]) -> int:
         return project.code
     start = Path.cwd()
     junit = start / options.quant_junit if options.quant_junit else None
-    files = _publish.targets(start / options.quant_report, junit)
+    reporters = project.registry.reporters
+    try:
+        files = _publish.targets(
+            start / options.quant_report, junit, reporters, strict=options.quant_junit_strict
+        )
+    except InputError as error:
+        return refuse(f"quantguard merge: {problem}" for problem in error.problems)
+    job = _github.Job.listening(options.quant_github, os.environ, start)
     shards, unread = _read(options.files)
     given = {(start / name).resolve() for name in options.files}
     _publish.clear({name: path for name, path in files.items() if path.resolve() not in given})
@@ -40,13 +48,15 @@ def merge(arguments: Sequence[str]) -> int:
         metrics = metrics_of(project.registry.metrics)
         if unread:
             raise InputError([*unread, *disagreements(shards, metrics, complete=False)])
-        report = merge_shards(shards, metrics)
+        report, unkept = _publish.remember(merge_shards(shards, metrics), project.history)
         project.tell(report)
-        written = _publish.write(report, files, project.registry.reporters, texts(shards), start)
+        written = _publish.write(report, files, reporters, texts(shards), start)
     except QuantGuardError as error:
         problems = error.problems if isinstance(error, InputError) else [str(error)]
+        _github.show(job.tell_no_verdict(problems))
         return refuse(f"quantguard merge: {problem}" for problem in problems)
-    _show(report, shards, options, written)
+    _show(report, shards, options, written, unkept)
+    _github.show(job.tell(report, texts(shards)))
     policy = options.quant_inconclusive or shards[0].data["terms"]["inconclusive"]
     code = _publish.exit_code(report, policy)
     return 1 if any(one.data["failed_tests"] for one in shards) else code
@@ -55,8 +65,10 @@ def merge(arguments: Sequence[str]) -> int:
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = Parser(
         prog="quantguard merge",
-        usage="quantguard merge [--quant-report DIR] [--quant-junit PATH]\n"
-        "                        [--quant-inconclusive fail|warn] [-v | -q] FILE ...",
+        usage="quantguard merge [--quant-report DIR]\n"
+        "                        [--quant-junit PATH] [--quant-junit-strict]\n"
+        "                        [--quant-inconclusive fail|warn] [--quant-github auto|off]\n"
+        "                        [-v | -q] FILE ...",
         description="Judge the shards of a run (pytest --quant-shard=K/N) together: the same\n"
         "verdicts, reports and exit code as of one run. All shards have to be there.",
         epilog="It reads the files and asks nothing of any server. Where conftest.py registers\n"
@@ -68,9 +80,20 @@ def _options(arguments: Sequence[str]) -> Namespace:
     )
     parser.add_argument("--quant-junit", metavar="PATH", help="write JUnit XML to PATH as well")
     parser.add_argument(
+        "--quant-junit-strict",
+        action="store_true",
+        help="leave out of it what the schema of Jenkins' xUnit plugin does not know",
+    )
+    parser.add_argument(
         "--quant-inconclusive",
         choices=("fail", "warn"),
         help="whether an inconclusive budget gives exit code 10 or 0; as configured by default",
+    )
+    parser.add_argument(
+        "--quant-github",
+        choices=("auto", "off"),
+        default="auto",
+        help="whether a job of GitHub Actions gets a summary and annotations",
     )
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("-v", "--verbose", action="count", default=0, help="show both texts, too")
@@ -84,6 +107,9 @@ class _Project:
     def __init__(self) -> None:
         self.registry = Registry()
         self.code = 0
+        self.history: Path | None = None
+        """Where the project remembers verdicts; None = there is no configuration, or it does not.
+        """
         self._hook: Any = None
 
     @classmethod
@@ -103,6 +129,7 @@ class _Project:
         try:
             register.call_historic(kwargs={"registry": self.registry})
             metrics_of(self.registry.metrics)
+            self.history = _history(config)
         except InputError as error:
             raise pytest.UsageError(f"quantguard: {error}") from None
         return 0
@@ -110,6 +137,16 @@ class _Project:
     def tell(self, report: GateReport) -> None:
         """Let the project know the report, as at the end of a run."""
         self._hook.pytest_quantguard_report(report=report)
+
+
+def _history(config: pytest.Config) -> Path | None:
+    """Return the project's history, where there is a configuration: shards merge anywhere."""
+    try:
+        given = config.option.quant_config or config.getini("quant_config") or None
+        path = _config.find(config.rootpath, given, config.invocation_params.dir)
+    except ConfigError:
+        return None
+    return _config.history_of(path, config.rootpath)
 
 
 def _read(names: Sequence[str]) -> tuple[list[ShardFile], list[str]]:
@@ -130,7 +167,11 @@ def _read(names: Sequence[str]) -> tuple[list[ShardFile], list[str]]:
 
 
 def _show(
-    report: GateReport, shards: Sequence[ShardFile], options: Namespace, written: Sequence[str]
+    report: GateReport,
+    shards: Sequence[ShardFile],
+    options: Namespace,
+    written: Sequence[str],
+    unkept: Sequence[str],
 ) -> None:
     cases = report.provenance["cases"]
     tell(f"quantguard: {len(shards)} shards, {cases} cases\n")
@@ -146,4 +187,4 @@ def _show(
     lines += [
         f"Shard {shard}: failed tests that are no golden cases: {n}" for shard, n in failed if n
     ]
-    tell("\n".join([*lines, *(f"Written: {path}" for path in written)]))
+    tell("\n".join([*lines, *unkept, *(f"Written: {path}" for path in written)]))

@@ -6,6 +6,11 @@ terminal shows is not a file and is called directly: `pytest_quantguard.reporter
 """
 
 REPORTERS = {
+    "comment": "pytest_quantguard.reporters.markdown:comment",
+    "html": "pytest_quantguard.reporters.html:write",
     "json": "pytest_quantguard.reporters.json:write",
     "junit": "pytest_quantguard.reporters.junit:write",
+    "junit-strict": "pytest_quantguard.reporters.junit:write_strict",
+    "routes": "pytest_quantguard.reporters.routes:write",
+    "summary": "pytest_quantguard.reporters.markdown:summary",
 }

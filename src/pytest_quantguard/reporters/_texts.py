@@ -22,6 +22,8 @@ class Texts:
     """Cache key -> what was said; None when it is not there any more."""
     request: Callable[[str], Json | None] = lambda key: None
     """The baseline's cache key -> what was asked, in the words of the OpenAI chat API."""
+    left_out: int = 0
+    """How many completions are not here because the report had no room for them."""
 
     @classmethod
     def of(cls, completion: Callable[[str], Completion | None], asked: Mapping[str, str]) -> Self:
@@ -30,11 +32,12 @@ class Texts:
 
     @classmethod
     def kept(cls, found: Mapping[str, Any]) -> Self:
-        """Return what `kept_texts` kept."""
+        """Return what `kept_texts` kept: keeping it once more changes nothing."""
         said, asked = found["completions"], found.get("requests", {})
         return cls(
             lambda key: Completion.from_dict(said[key]) if key in said else None,
             asked.get,
+            found.get("completions_left_out", 0),
         )
 
 
@@ -57,7 +60,7 @@ def kept_texts(outcomes: Iterable[PairedOutcome], texts: Texts) -> Json:
     open_to_doubt.sort(key=lambda outcome: not outcome.regressed)
     said: Json = {}
     asked: Json = {}
-    room, left_out = TEXT_LIMIT, 0
+    room, left_out = TEXT_LIMIT, texts.left_out
     for key in dict.fromkeys(key for outcome in open_to_doubt for key in outcome.keys):
         if (completion := texts.completion(key)) is None:
             continue

@@ -40,6 +40,23 @@ def failed_rows(candidate: CandidateReport) -> list[BudgetVerdict]:
     return sorted(rows, key=lambda r: (r.cohort is None) + (r.check is None) + (r.tag is None))
 
 
+def regressed_groups(
+    candidate: CandidateReport,
+) -> list[tuple[BudgetVerdict, list[PairedOutcome]]]:
+    """Return the failed budgets on checks with their regressed cases, the worst first.
+
+    The smallest groups come first, and each case stands only under the first budget that counts it.
+    """
+    named: set[tuple[str, str, str]] = set()
+    found = []
+    for row in failed_rows(candidate):
+        fresh = [o for o in worst_first(row.regressed) if _key(o) not in named]
+        named.update(map(_key, fresh))
+        if row.metric is None and row.regressed:
+            found.append((row, fresh))
+    return found
+
+
 def worst_first(outcomes: Iterable[PairedOutcome]) -> list[PairedOutcome]:
     """Put critical cases first, then the largest losses."""
     return sorted(outcomes, key=lambda o: (not o.critical, -o.difference))

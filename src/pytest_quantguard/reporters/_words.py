@@ -183,7 +183,7 @@ def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = 
         return _metric_sentence(verdict)
     value = verdict.delta.value
     loss = f"worse by {points(value)}" if value >= 0 else f"better by {points(-value)}"
-    text = f"{_counts(verdict, candidate)}; {loss}"
+    text = f"{counts(verdict, candidate)}; {loss}"
     if budget := budget_of(verdict):
         text += f", budget {budget}" + (" of the baseline" if verdict.relative else "")
     if verdict.verdict is Verdict.INCONCLUSIVE:
@@ -203,7 +203,8 @@ def _metric_sentence(row: BudgetVerdict) -> str:
     return sentence("; ".join(part for part in parts if part))
 
 
-def _counts(verdict: BudgetVerdict, candidate: CandidateReport | None) -> str:
+def counts(verdict: BudgetVerdict, candidate: CandidateReport | None) -> str:
+    """Return ``31 of 160 regressed, 0 improved``; in checks where cases have several."""
     total = f"{verdict.cases}"
     if verdict.check is None and candidate is not None:
         group = Group(verdict.cohort, verdict.check, verdict.tag)
@@ -222,16 +223,24 @@ def violation(outcome: PairedOutcome, limit: int = 200) -> str:
 
 def outcome_sentence(outcome: PairedOutcome, baseline: str) -> str:
     """Say in one line how a case regressed."""
-    check, names = label(outcome.check), (label(baseline), label(outcome.variant))
-    if outcome.baseline.ok and outcome.candidate.value <= 0:
-        text = f"{check}: holds in {names[0]}, not in {names[1]}"
-    else:
-        text = (
-            f"{check}: {outcome.baseline.value:.2f} in {names[0]}, "
-            f"{outcome.candidate.value:.2f} in {names[1]}"
-        )
     once = "failed once, but not in two of three runs; " if unconfirmed(outcome) else ""
+    text = f"{label(outcome.check)}: {where_it_holds(outcome, baseline)}"
     return sentence(f"{once}{text} ({violation(outcome)})")
+
+
+def where_it_holds(outcome: PairedOutcome, baseline: str) -> str:
+    """Say how both arms did: ``holds in bf16, not in awq-int4``, or both values."""
+    names = (label(baseline), label(outcome.variant))
+    if outcome.both_hold:
+        return "holds in both"
+    if outcome.baseline.value <= 0 and outcome.candidate.value <= 0:
+        return "holds in neither"
+    if outcome.baseline.ok and outcome.candidate.value <= 0:
+        return f"holds in {names[0]}, not in {names[1]}"
+    if outcome.candidate.ok and outcome.baseline.value <= 0:
+        return f"holds in {names[1]}, not in {names[0]}"
+    values = f"{outcome.baseline.value:.2f}", f"{outcome.candidate.value:.2f}"
+    return f"{values[0]} in {names[0]}, {values[1]} in {names[1]}"
 
 
 def mishap_sentence(mishap: Mishap) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.pairs import Mishap, PairedOutcome
+from pytest_quantguard.reporters._checked import FORMAT_VERSION, checked
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._measured import (
     delta_from,
@@ -40,6 +42,7 @@ from pytest_quantguard.reporters._words import (
 from pytest_quantguard.types import Json, Source
 from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import (
+    WORST_FIRST,
     BudgetVerdict,
     CandidateReport,
     GateReport,
@@ -47,13 +50,12 @@ from pytest_quantguard.verdicts import (
     Verdict,
 )
 
-CTRF_VERSION = "1.0.0"
-FORMAT_VERSION = 1
-"""Version of everything under ``results.extra.quantguard``."""
-PROBLEMS_SHOWN = 20
-"""Problems named when a document is no report."""
+CTRF_VERSION = "0.0.0"
+"""What CTRF calls itself before its first version."""
 _NAMESPACE = UUID("a1b0c1ae-2d4f-5c7e-9a53-71d6c3f0e84b")
 """Makes a test's id the same in every run, for dashboards that follow tests over time."""
+_LATEST = 1e14
+"""Milliseconds after 1970 that are surely no time of a run."""
 _STATUS = {"fail": "failed", "tolerated": "passed", "pass": "passed"}
 
 
@@ -89,6 +91,7 @@ def _document(report: GateReport) -> Json:
     return {
         "reportFormat": "CTRF",
         "specVersion": CTRF_VERSION,
+        **_when(report.provenance),
         "generatedBy": "pytest-quantguard",
         "results": {
             "tool": {
@@ -97,6 +100,7 @@ def _document(report: GateReport) -> Json:
             },
             "summary": _summary(tests, report),
             "tests": tests,
+            **_environment(report.provenance),
             "extra": {
                 "quantguard": {
                     "version": FORMAT_VERSION,
@@ -138,8 +142,29 @@ def _summary(tests: list[Json], report: GateReport) -> Json:
     }
 
 
+def _when(provenance: Json) -> Json:
+    """Return CTRF's id of the run, and when it ended, where they are known."""
+    found: Json = {}
+    if run := provenance.get("run"):
+        found["runId"] = label(str(run))
+    start, length = (_milliseconds(provenance.get(key)) for key in ("started", "seconds"))
+    if 0 < start < _LATEST:
+        end = datetime.fromtimestamp((start + length) / 1000, UTC)
+        found["timestamp"] = end.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return found
+
+
+def _environment(provenance: Json) -> Json:
+    """Return what CTRF has a place for of the CI job; nothing outside of one."""
+    job = provenance.get("ci")
+    known = job if isinstance(job, dict) else {}
+    names = {"name": "buildName", "commit": "commit", "ref": "branchName", "url": "buildUrl"}
+    found = {names[key]: sentence(str(known[key])) for key in names if known.get(key)}
+    return {"environment": found} if found else {}
+
+
 def _milliseconds(seconds: Any) -> int:
-    known = isinstance(seconds, int | float) and 0 <= seconds < 1e12
+    known = isinstance(seconds, int | float) and 0 <= seconds < 1e11
     return round(1000 * seconds) if known else 0
 
 
@@ -250,17 +275,47 @@ def _with(test: Json, number: int, source: Source | None, **extra: Any) -> Json:
 # --- and back ---------------------------------------------------------------------------------
 
 
-def from_json(document: Any) -> GateReport:
-    """Rebuild the report that `to_json` or `write` described.
+def from_json(document: Any, name: str = "report") -> GateReport:
+    """Rebuild the report that `to_json` or `write` described; ``name`` is for messages.
 
     Raises:
-        InputError: with every place where the document does not fit report.schema.json.
+        InputError: it is none, or of another version of the format; or with every place where it
+            does not fit report.schema.json.
     """
-    ours = _checked(document)["results"]["extra"]["quantguard"]
+    return _rebuilt(checked(document, name), name)
+
+
+def texts_of(document: Any, name: str = "report") -> Texts:
+    """Return the texts that a document holds, for rendering it again.
+
+    Raises:
+        InputError: as `from_json`.
+    """
+    return Texts.kept(checked(document, name)["results"]["extra"]["quantguard"])
+
+
+def both(document: Any, name: str) -> tuple[GateReport, Texts]:
+    """Return what `from_json` and `texts_of` do; the document is looked through once.
+
+    Raises:
+        InputError: as `from_json`.
+    """
+    found = checked(document, name)
+    return _rebuilt(found, name), Texts.kept(found["results"]["extra"]["quantguard"])
+
+
+def _rebuilt(document: Json, name: str) -> GateReport:
+    results = document["results"]
+    ours = results["extra"]["quantguard"]
+    if results["summary"]["tests"] != len(results["tests"]):
+        raise InputError(
+            f"{name}: it says that it has {results['summary']['tests']} tests, and it has "
+            f"{len(results['tests'])}: a part is missing"
+        )
     outcomes: list[list[PairedOutcome]] = [[] for _ in ours["candidates"]]
     mishaps: list[list[Mishap]] = [[] for _ in ours["candidates"]]
     try:
-        for test in document["results"]["tests"]:
+        for test in results["tests"]:
             extra = test.get("extra", {})
             if "outcome" in extra:
                 outcomes[extra["candidate"]].append(PairedOutcome.from_dict(extra["outcome"]))
@@ -269,34 +324,33 @@ def from_json(document: Any) -> GateReport:
         found = zip(ours["candidates"], outcomes, mishaps, strict=True)
         candidates = tuple(_candidate_from(*parts) for parts in found)
     except IndexError:
-        raise InputError("report: it refers to a candidate or an outcome that it lacks") from None
-    return GateReport(
+        raise InputError(f"{name}: it refers to a candidate or an outcome that it lacks") from None
+    report = GateReport(
         baseline=Variant.from_dict(ours["baseline"]),
         candidates=candidates,
         provenance=ours["provenance"],
         version=ours["report_version"],
     )
+    _refuse_contradiction(name, "its verdict", Verdict(ours["verdict"]), report.verdict)
+    for candidate in candidates:
+        what = f"the verdict on {label(candidate.variant.name)}"
+        worst = min((row.verdict for row in candidate.budgets), key=WORST_FIRST.index, default=None)
+        if worst is not None:
+            _refuse_contradiction(name, what, candidate.verdict, worst)
+    return report
 
 
-def texts_of(document: Any) -> Texts:
-    """Return the texts that a document holds, for rendering it again.
+def _refuse_contradiction(name: str, what: str, said: Verdict, made: Verdict) -> None:
+    """Refuse a verdict that is better than what it is made of.
 
     Raises:
-        InputError: as `from_json`.
+        InputError: it is.
     """
-    return Texts.kept(_checked(document)["results"]["extra"]["quantguard"])
-
-
-def _checked(document: Any) -> Json:
-    from pytest_quantguard.documents.document import Document, problems
-
-    found = problems(Document("report", document), "report.schema.json")
-    if found:
-        more = len(found) - PROBLEMS_SHOWN
-        also = [f"report: and {more} more problems"] if more > 0 else []
-        raise InputError([*found[:PROBLEMS_SHOWN], *also])
-    checked: Json = document
-    return checked
+    if WORST_FIRST.index(said) > WORST_FIRST.index(made):
+        raise InputError(
+            f"{name}: it says that {what} is {said.value!r}, and what it is made of says "
+            f"{made.value!r}: it was changed after the run"
+        )
 
 
 def _candidate_from(

@@ -3,12 +3,18 @@
 The only home of junit-xml, which builds suites and test cases. What it cannot do is done here:
 text is cleaned to legal XML first (it lets lone surrogates through), ``time`` is written even
 when it is zero, and the attribute ``disabled``, which the Jenkins schema forbids, is dropped.
+
+A file that its readers would refuse for its size is shortened: passing cases are counted instead
+of listed, then what regressed within its budget, then the rest of the failures.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,6 +25,7 @@ from junit_xml import TestCase, TestSuite
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._excerpts import budget_details, case_block
 from pytest_quantguard.reporters._files import write_whole
+from pytest_quantguard.reporters._room import KINDS, NODE_LIMIT, Kind, listed
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters._views import (
     Finding,
@@ -44,9 +51,19 @@ CASES_SHOWN = 10
 """Regressed cases in the text of a failed budget; each also has a test case of its own."""
 CASE_LIMIT = 4_000
 """Longest text of a regressed case, in characters."""
-FILE_LIMIT = 15_000_000
-"""Bytes of details in one file; consumers refuse files of 30 MB. Messages always stay."""
+DETAILS_LIMIT = 15_000_000
+"""Bytes of details in one file; beyond it failures have their message alone."""
+FILE_LIMIT = 29_000_000
+"""Bytes of one file; consumers refuse files of 30 MB."""
 _PROPERTIES = 60
+_FINDINGS: dict[Finding, Kind] = {"fail": "failure", "tolerated": "note", "pass": "pass"}
+_MORE: dict[Kind, str] = {
+    "failure": "more regressed checks",
+    "error": "more checks without evidence",
+    "note": "more checks that regressed within their budgets",
+    "pass": "more checks that did not regress",
+}
+"""The names of the test cases that say how many are not listed."""
 
 
 def write(report: GateReport, path: Path, texts: Texts, *, strict: bool = False) -> None:
@@ -55,13 +72,30 @@ def write(report: GateReport, path: Path, texts: Texts, *, strict: bool = False)
     Raises:
         QuantGuardError: when the file cannot be written; names the path.
     """
+    nodes = NODE_LIMIT
+    while len(data := _document(report, texts, strict, nodes)) > FILE_LIMIT and nodes > 1:
+        nodes //= 2  # long names and messages; it shrinks to the budgets alone
+    write_whole(path, data)
+
+
+def write_strict(report: GateReport, path: Path, texts: Texts) -> None:
+    """Write only what the schema of Jenkins xUnit knows.
+
+    Raises:
+        QuantGuardError: as `write`.
+    """
+    write(report, path, texts, strict=True)
+
+
+def _document(report: GateReport, texts: Texts, strict: bool, nodes: int) -> bytes:
     root = ElementTree.Element("testsuites", {"name": "quantguard"})
-    for suite in _Writer(report, texts, strict).suites():
+    for suite in _Writer(report, texts, strict, nodes).suites():
         root.append(_element(suite))
     for key in ("tests", "failures", "errors"):
         root.set(key, str(sum(int(suite.get(key, 0)) for suite in root)))
     root.set("time", f"{math.fsum(float(suite.get('time', 0)) for suite in root):.3f}")
-    write_whole(path, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+    data: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return data
 
 
 def _element(suite: TestSuite) -> ElementTree.Element:
@@ -75,37 +109,72 @@ def _element(suite: TestSuite) -> ElementTree.Element:
     return element
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A test case that is not built yet; there may be more than a file has room for."""
+
+    kind: Kind
+    build: Callable[[], TestCase]
+    seconds: float = 0.0
+    first: tuple[bool, float] = (True, 0.0)
+    """What is listed first where not all are: critical cases, then the largest losses."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cohort:
+    """What one candidate's suite of one cohort could list."""
+
+    number: int
+    """The candidate's, counting from 0."""
+    candidate: CandidateReport
+    name: str
+    entries: list[_Entry]
+
+
 class _Writer:
     """Turns one report into suites; keeps what is used up over the whole file."""
 
-    def __init__(self, report: GateReport, texts: Texts, strict: bool) -> None:
+    def __init__(self, report: GateReport, texts: Texts, strict: bool, nodes: int) -> None:
         self.report = report
         self.texts = texts
         self.strict = strict
-        self.room = FILE_LIMIT
+        self.nodes = nodes
+        self.room = DETAILS_LIMIT
         self.identities: set[tuple[str, str]] = set()
-        self.timed: set[tuple[int, str]] = set()
+        self.times = [
+            {(m.cohort, m.case): m.candidate.latency_s for m in candidate.measurements}
+            for candidate in report.candidates
+        ]
 
     def suites(self) -> Iterator[TestSuite]:
         if not self.report.candidates:
-            case = self.case("quantguard", "report")
+            case = TestCase("quantguard", "report")
             case.add_error_info(NO_CANDIDATE, NO_CANDIDATE, "error")
             yield TestSuite("quantguard", [case])
+        found = [
+            cohort
+            for number, candidate in enumerate(self.report.candidates)
+            for cohort in self.cohorts(number, candidate)
+        ]
+        counts = [Counter(entry.kind for entry in cohort.entries) for cohort in found]
+        shown = list(zip(found, listed(counts, self.nodes), strict=True))
         for number, candidate in enumerate(self.report.candidates):
             yield self.suite(candidate, "budgets", self.budget_cases(candidate))
-            judged = findings(candidate)
-            for cohort in cohorts(candidate):
-                cases = list(self.cohort_cases(number, candidate, cohort, judged))
-                if cases:
-                    yield self.suite(candidate, label(cohort), cases)
+            for cohort, most in shown:
+                if cohort.number == number and cohort.entries:
+                    yield self.suite(candidate, cohort.name, self.listed(cohort, most))
 
     def suite(self, candidate: CandidateReport, part: str, cases: list[TestCase]) -> TestSuite:
         name = f"quantguard.{label(candidate.variant.name)}.{part}"
         properties = None if self.strict else _properties(self.report, candidate)
         return TestSuite(name, cases, properties=properties)
 
-    def case(self, classname: str, name: str, **more: Any) -> TestCase:
-        """Make a test case whose (classname, name) no other one has."""
+    def case(self, classname: str, name: str, variant: str, **more: Any) -> TestCase:
+        """Make a test case whose (classname, name) no other one has, in any file of a matrix.
+
+        Its name says of which candidate it is: some consumers show nothing else.
+        """
+        name = f"{name} ({label(variant)})"
         unique, number = name, 1
         while (classname, unique) in self.identities:
             number += 1
@@ -127,17 +196,20 @@ class _Writer:
     def budget_cases(self, candidate: CandidateReport) -> list[TestCase]:
         cases = [self.budget_case(row, candidate) for row in candidate.budgets]
         if unexplained(candidate):
-            case = self.case(f"quantguard.{label(candidate.variant.name)}.budgets", "verdict")
+            case = self.budgets_case(candidate, "verdict")
             message = f"the verdict on this candidate is {candidate.verdict.value}"
             case.add_error_info(message, message, _kind(candidate.verdict))
             cases.append(case)
         return cases
 
+    def budgets_case(self, candidate: CandidateReport, name: str) -> TestCase:
+        variant = candidate.variant.name
+        return self.case(f"quantguard.{label(variant)}.budgets", name, variant)
+
     def budget_case(self, row: BudgetVerdict, candidate: CandidateReport) -> TestCase:
         message = budget_sentence(row, candidate)
         kind = _kind(row.verdict)
-        name = f"budget {group_name(row)}"
-        case = self.case(f"quantguard.{label(candidate.variant.name)}.budgets", name)
+        case = self.budgets_case(candidate, f"budget {group_name(row)}")
         if row.verdict is Verdict.PASS:
             case.stdout = message
             return case
@@ -151,30 +223,72 @@ class _Writer:
 
     # --- golden cases ---
 
-    def cohort_cases(
-        self,
-        number: int,
-        candidate: CandidateReport,
-        cohort: str,
-        judged: Iterable[tuple[PairedOutcome, Finding]],
-    ) -> Iterator[TestCase]:
-        """One test case per case and check; a mishap takes the place of an outcome."""
-        mishaps: dict[tuple[str, str], list[Mishap]] = {}
+    def cohorts(self, number: int, candidate: CandidateReport) -> Iterator[_Cohort]:
+        """Yield each cohort's suite: an entry per case and check; a mishap replaces an outcome."""
+        mishaps: dict[str, dict[tuple[str, str], list[Mishap]]] = {}
         for mishap in candidate.mishaps:
-            if mishap.cohort == cohort:
-                mishaps.setdefault((mishap.case, mishap.check), []).append(mishap)
-        variant = candidate.variant.name
-        for outcome, finding in judged:
-            if outcome.cohort == cohort and (outcome.case, outcome.check) not in mishaps:
-                yield self.outcome_case(number, variant, outcome, finding)
-        for found in mishaps.values():
-            yield self.mishap_case(variant, found)
+            of = mishaps.setdefault(mishap.cohort, {})
+            of.setdefault((mishap.case, mishap.check), []).append(mishap)
+        judged: dict[str, list[tuple[PairedOutcome, Finding]]] = {}
+        for outcome, finding in findings(candidate):
+            if (outcome.case, outcome.check) not in mishaps.get(outcome.cohort, {}):
+                judged.setdefault(outcome.cohort, []).append((outcome, finding))
+        for name in cohorts(candidate):
+            timed: set[str] = set()
+            variant = candidate.variant.name
+            entries = [
+                self.outcome_entry(variant, *found, self.seconds(number, found[0], timed))
+                for found in judged.get(name, ())
+            ]
+            broken = mishaps.get(name, {}).values()
+            entries += [_Entry("error", partial(self.mishap_case, variant, one)) for one in broken]
+            yield _Cohort(number, candidate, label(name), entries)
+
+    def listed(self, cohort: _Cohort, most: dict[Kind, int]) -> list[TestCase]:
+        """Build as many test cases as there is room for, and say how many are not listed."""
+        chosen: list[_Entry] = []
+        missing: dict[Kind, list[_Entry]] = {}
+        for kind in KINDS:
+            entries = [entry for entry in cohort.entries if entry.kind == kind]
+            if len(entries) > most[kind]:
+                entries.sort(key=lambda entry: entry.first)
+                missing[kind] = entries[most[kind] :]
+            chosen += entries[: most[kind]]
+        kept = set(map(id, chosen))
+        cases = [entry.build() for entry in cohort.entries if id(entry) in kept]
+        return cases + [self.not_listed(cohort, kind, rest) for kind, rest in missing.items()]
+
+    def not_listed(self, cohort: _Cohort, kind: Kind, rest: list[_Entry]) -> TestCase:
+        variant = cohort.candidate.variant.name
+        case = self.case(f"quant.{label(variant)}.{cohort.name}", _MORE[kind], variant)
+        message = (
+            f"{len(rest)} {_MORE[kind]}: not listed here, as this file would be too large for its "
+            "readers; report.json has them all"
+        )
+        case.elapsed_sec = math.fsum(entry.seconds for entry in rest)
+        if kind == "failure":
+            case.add_failure_info(message, message, "regressed")
+        elif kind == "error":
+            case.add_error_info(message, message, "not-listed")
+        else:
+            case.stdout = message
+        return case
+
+    def outcome_entry(
+        self, variant: str, outcome: PairedOutcome, finding: Finding, seconds: float
+    ) -> _Entry:
+        return _Entry(
+            _FINDINGS[finding],
+            partial(self.outcome_case, variant, outcome, finding, seconds),
+            seconds,
+            (not outcome.critical, -outcome.difference),
+        )
 
     def outcome_case(
-        self, number: int, variant: str, outcome: PairedOutcome, finding: Finding
+        self, variant: str, outcome: PairedOutcome, finding: Finding, seconds: float
     ) -> TestCase:
         case = self.golden_case(variant, outcome)
-        case.elapsed_sec = self.seconds(number, outcome)
+        case.elapsed_sec = seconds
         if finding == "pass":
             return case
         message = outcome_sentence(outcome, self.report.baseline.name)
@@ -201,16 +315,14 @@ class _Writer:
         if not self.strict:
             place = {"file": sentence(found.source.file, 300), "line": found.source.line}
         name = f"{parts[2]} / {label(found.check)}"
-        return self.case(f"quant.{'.'.join(parts)}", name, **place)
+        return self.case(f"quant.{'.'.join(parts)}", name, variant, **place)
 
-    def seconds(self, number: int, outcome: PairedOutcome) -> float:
-        """Return how long the candidate took, once per completion however many checks read it."""
-        key = outcome.keys[1]
-        if (number, key) in self.timed:
+    def seconds(self, number: int, outcome: PairedOutcome, timed: set[str]) -> float:
+        """Return how long the candidate took, once per case however many checks read it."""
+        if outcome.case in timed:
             return 0.0
-        self.timed.add((number, key))
-        completion = self.texts.completion(key)
-        seconds = completion.latency_s if completion else 0.0
+        timed.add(outcome.case)
+        seconds = self.times[number].get((outcome.cohort, outcome.case)) or 0.0
         return seconds if 0 <= seconds < math.inf else 0.0
 
 

@@ -288,11 +288,12 @@ def _more(number: int, indent: int) -> list[str]:
 def route_lines(candidate: CandidateReport, baseline: str, style: _Style) -> list[str]:
     """Say per cohort which variant should serve it."""
     places: dict[str, list[str]] = {}
-    for route in sorted(routes(candidate), key=lambda r: r.to == "baseline"):
+    for route in sorted(routes(candidate), key=lambda r: r.to != "candidate"):
         if route.to == "candidate":
             place = label(candidate.variant.name)
         else:
-            place = f"{label(baseline)} ({route.reason})"
+            copies = "mirror only: " if route.to == "mirror-only" else ""
+            place = f"{label(baseline)} ({copies}{route.reason})"
         places.setdefault(place, []).append(label(route.cohort))
     text = "; ".join(f"{', '.join(names)} -> {place}" for place, names in places.items())
     return ["", *style.hang(f"Route: {text}", 0)] if text else []

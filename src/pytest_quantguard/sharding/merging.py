@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID, uuid5
 
 from pytest_quantguard import _noise as _noises
 from pytest_quantguard._evidence import Evidence
@@ -21,6 +22,8 @@ from pytest_quantguard.sharding.shards import selection_hash
 from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import GateReport, Metric
 
+_RUNS = UUID("4f0d6a1c-7c55-5b0e-8a53-2c1d5b9e6f37")
+"""Makes the id of a run of the ids of its shards."""
 SHOWN = 8
 """Things of one kind that one sentence names."""
 _SERVED = ("model", "quantization", "version", "kv_cache")
@@ -48,6 +51,7 @@ def merge(shards: Sequence[ShardFile], metrics: Mapping[str, Metric]) -> GateRep
     started = min(one.data["started"] for one in shards)
     facts = provenance(
         plan,
+        run=_run_of(shards),
         config=first["terms"]["file"],
         started=started,
         seconds=max(one.data["started"] + one.data["seconds"] for one in shards) - started,
@@ -98,6 +102,12 @@ def _apart(parts: Iterable[Evidence]) -> set[str]:
         if len(live) >= FEW and why_apart(live):
             found.add(live[0].variant)
     return found
+
+
+def _run_of(shards: Sequence[ShardFile]) -> str:
+    """Return the id of the run that these are: the same whenever they are merged."""
+    ids = sorted({str(one.data["run"]) for one in shards})
+    return ids[0] if len(ids) == 1 else uuid5(_RUNS, "\n".join(ids)).hex
 
 
 def _told(one: ShardFile) -> Json:

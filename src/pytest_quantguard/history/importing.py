@@ -1,0 +1,108 @@
+"""Reports of other machines for the history: files, folders, and the zip files of CI artifacts.
+
+They come from elsewhere, so that nothing in them is taken on trust: sizes are capped, a zip file is
+read in memory and never unpacked, and only entries called report.json are looked at.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.documents.strict_json import NotStrict, loads
+from pytest_quantguard.errors import InputError
+from pytest_quantguard.history.records import KeptRun, of_report
+from pytest_quantguard.reporters.json import from_json
+
+REPORT = "report.json"
+MAX_BYTES = 256 * 1024 * 1024
+"""Of one report, unpacked."""
+MAX_ENTRIES = 10_000
+"""Files in a zip, and reports in a folder, that are looked at."""
+_BROKEN = (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError)
+"""What reading a damaged, encrypted or odd zip file raises; zlib's own error is added below."""
+
+
+def found(path: Path, name: str) -> Iterator[KeptRun | InputError]:
+    """Yield the run of each report in a file, folder or zip, or what is wrong with it.
+
+    Args:
+        path: what was given.
+        name: how messages call it.
+    """
+    try:
+        if path.is_dir():
+            yield from _folder(path, name)
+            return
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(f"{name}: no ordinary file")
+        if zipfile.is_zipfile(path):
+            yield from _zip(path, name)
+            return
+        yield _run(_bytes(path, name), name)
+    except InputError as error:
+        yield error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        yield InputError(f"{name}: cannot be read: {one_line(why)}")
+
+
+def _folder(path: Path, name: str) -> Iterator[KeptRun | InputError]:
+    reports = sorted(path.rglob(REPORT))
+    if not reports:
+        raise InputError(f"{name}: no {REPORT} in this folder")
+    if len(reports) > MAX_ENTRIES:
+        raise InputError(f"{name}: more than {MAX_ENTRIES} reports; give its folders one by one")
+    for report in reports:
+        yield from found(report, one_line(str(report)))
+
+
+def _zip(path: Path, name: str) -> Iterator[KeptRun | InputError]:
+    import zlib
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if len(entries) > MAX_ENTRIES:
+                raise InputError(f"{name}: more than {MAX_ENTRIES} files in it")
+            reports = [one for one in entries if one.filename.rsplit("/", 1)[-1] == REPORT]
+            if not reports:
+                raise InputError(f"{name}: no {REPORT} in it")
+            for entry in reports:
+                place = f"{name}:{one_line(entry.filename)}"
+                try:
+                    with archive.open(entry) as file:
+                        data = file.read(MAX_BYTES + 1)
+                    yield _run(data, place)
+                except InputError as error:
+                    yield error
+                except (*_BROKEN, zlib.error) as error:
+                    yield InputError(f"{place}: cannot be unpacked: {one_line(str(error))}")
+    except (*_BROKEN, zlib.error) as error:
+        raise InputError(f"{name}: this zip file is damaged: {one_line(str(error))}") from None
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _run(data: bytes, name: str) -> KeptRun:
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{name}: larger than {MAX_BYTES // 2**20} MB")
+    try:
+        document = loads(data.decode("utf-8-sig"), halves=True)
+        return of_report(from_json(document))
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: not UTF-8 text") from None
+    except NotStrict as error:
+        raise InputError(f"{name}: not valid JSON: {error}") from None
+    except InputError as error:
+        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+        raise InputError(f"{name}: {error.problems[0]}{more}") from None
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"{name}: no report of a run: {one_line(str(error))}") from None

@@ -1,0 +1,71 @@
+"""What a run found, in a few words, and the reason in one sentence: the head of every report."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pytest_quantguard.reporters._views import failed_rows, unexplained
+from pytest_quantguard.reporters._words import budget_of, budget_sentence, group_name, label
+from pytest_quantguard.verdicts import WORST_FIRST, CandidateReport, GateReport, Verdict
+
+_HEADLINES = {
+    Verdict.PASS: "{candidate} may replace {baseline}",
+    Verdict.FAIL: "{candidate} is worse than {baseline} by more than is allowed",
+    Verdict.INCONCLUSIVE: "{candidate} is not yet shown to be as good as {baseline}",
+    Verdict.NOT_COMPARABLE: "{candidate} and {baseline} cannot be compared",
+    Verdict.ERROR: "No sound evidence about {candidate} against {baseline}",
+}
+_TALLY = {
+    Verdict.PASS: "{} passed",
+    Verdict.FAIL: "{} failed",
+    Verdict.INCONCLUSIVE: "{} {are} undecided",
+    Verdict.NOT_COMPARABLE: "{} {are} not comparable",
+    Verdict.ERROR: "{} {are} in error",
+}
+
+
+def headline(report: GateReport) -> str:
+    """Say in a few words what the run found."""
+    baseline = label(report.baseline.name)
+    if not report.candidates:
+        return "Nothing was judged"
+    if len(report.candidates) == 1:
+        name = label(report.candidates[0].variant.name)
+        return _HEADLINES[report.verdict].format(candidate=name, baseline=baseline)
+    passed = sum(candidate.verdict is Verdict.PASS for candidate in report.candidates)
+    return f"{passed or 'None'} of {len(report.candidates)} candidates may replace {baseline}"
+
+
+def reason_of(candidate: CandidateReport) -> str:
+    """Say in one sentence what stands behind a verdict: how many budgets, and the worst of them.
+
+    Nothing is counted where there is no sound evidence: no budget means anything then.
+    """
+    if unexplained(candidate):
+        return f"The verdict on this candidate is {candidate.verdict.word}."
+    rows = [row for row in candidate.budgets if row.verdict is candidate.verdict]
+    if candidate.verdict is Verdict.FAIL:
+        rows = failed_rows(candidate)
+    if candidate.verdict is Verdict.PASS or not rows:
+        return _counts(candidate) or "Everything that was judged passed."
+    found = f"{group_name(rows[0])}: {budget_sentence(rows[0], candidate)}"
+    if not found.endswith("."):
+        found += "."
+    if candidate.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
+        return found
+    return f"{_counts(candidate)} {found}".lstrip()
+
+
+def _counts(candidate: CandidateReport) -> str:
+    """Return ``Of 11 budgets, 2 failed and 9 passed.``; nothing without a budget."""
+    tally = Counter(row.verdict for row in candidate.budgets if budget_of(row))
+    total = tally.total()
+    if tally[Verdict.PASS] == total:
+        return {0: "", 1: "The only budget passed."}.get(total, f"All {total:,} budgets passed.")
+    parts = [
+        _TALLY[verdict].format(f"{tally[verdict]:,}", are="is" if tally[verdict] == 1 else "are")
+        for verdict in WORST_FIRST
+        if tally[verdict]
+    ]
+    told = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    return f"Of {total:,} budget{'s' if total > 1 else ''}, {told}."

@@ -1,0 +1,75 @@
+"""The head of every report: what was found in a few words, and the reason in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_quantguard.reporters._headline import headline, reason_of
+from pytest_quantguard.verdicts import Verdict
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (Verdict.PASS, "awq-int4 may replace bf16"),
+        (Verdict.FAIL, "awq-int4 is worse than bf16 by more than is allowed"),
+        (Verdict.INCONCLUSIVE, "awq-int4 is not yet shown to be as good as bf16"),
+        (Verdict.NOT_COMPARABLE, "awq-int4 and bf16 cannot be compared"),
+        (Verdict.ERROR, "No sound evidence about awq-int4 against bf16"),
+    ],
+)
+def test_each_verdict_has_its_words(make, verdict, said):
+    """Only a PASS says that the candidate may replace the baseline."""
+    report = make.realistic()
+
+    assert said == headline(
+        replace(report, candidates=(replace(report.candidates[0], verdict=verdict),))
+    )
+
+
+def test_a_name_with_braces_is_a_name(make):
+    """Names are never read as a template."""
+    report = make.realistic()
+    variant = replace(report.candidates[0].variant, name="{baseline}")
+    found = headline(replace(report, candidates=(replace(report.candidates[0], variant=variant),)))
+
+    assert found.startswith("{baseline} is worse than bf16")
+
+
+def test_a_fail_names_the_smallest_group_that_failed(make):
+    """After how many budgets there are, and how they ended."""
+    assert (
+        "Of 4 budgets, 2 failed, 1 is undecided and 1 passed. tool-calling / tool_call: "
+        "31 of 160 regressed, 0 improved; worse by 19.4 pt, budget 10 pt."
+    ) == reason_of(make.realistic().candidates[0])
+
+
+def test_a_pass_counts_its_budgets(make):
+    """Rows without a budget, such as that of the evidence, are not budgets."""
+    candidate = make.realistic().candidates[0]
+    passed = tuple(replace(row, verdict=Verdict.PASS) for row in candidate.budgets)
+
+    def said(rows):
+        return reason_of(replace(candidate, verdict=Verdict.PASS, budgets=rows))
+
+    assert "All 4 budgets passed." == said(passed)
+    assert "The only budget passed." == said(passed[:2])
+    assert "Everything that was judged passed." == said(passed[:1])
+
+
+def test_without_sound_evidence_no_budget_is_counted(make):
+    """The reason alone: what the other rows say means nothing."""
+    candidate = make.realistic().candidates[0]
+    for verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
+        broken = replace(candidate.budgets[0], verdict=verdict, reason="the server is gone.")
+        found = replace(candidate, verdict=verdict, budgets=(broken, *candidate.budgets[1:]))
+        assert "all / evidence: the server is gone." == reason_of(found)
+
+
+def test_a_verdict_that_no_row_explains_is_said(make):
+    """It never looks like a pass."""
+    candidate = replace(make.realistic().candidates[0], verdict=Verdict.ERROR)
+
+    assert "The verdict on this candidate is ERROR." == reason_of(candidate)
