@@ -145,6 +145,7 @@ class World:
         tally = self.tally()
         facts = provenance(
             self.plan,
+            run="4f2a",
             config="quantguard.yaml",
             started=5.0,
             seconds=1.0,

@@ -141,3 +141,45 @@ def test_what_llamacpp_would_pass_over_is_refused(tmp_path, more, said):
 
     with pytest.raises(ConfigError, match=f"quantguard.yaml:7: {said}"):
         _config.load(path, tmp_path, candidates=["b"])
+
+
+def test_reasons_stand_beside_what_they_are_for(tmp_path):
+    """A budget, a variant and the policies may say why they are what they are."""
+    config = load(
+        tmp_path,
+        'baseline: a\nvariants:\n  a: {provider: openai, model: m, base_url: "http://a/v1", '
+        'reason: safe}\n  b: {provider: openai, model: n, base_url: "http://b/v1"}\n'
+        "budgets:\n  - {max_drop: 5 pt, reason: the judge is noisy}\n  - {cohort: x, max_drop: 9}\n"
+        "policies: {inconclusive: warn, reason: a quiet week}\n",
+        candidates=["b"],
+    )
+
+    assert ("safe", "") == (config.baseline.reason, config.candidates[0].reason)
+    assert ["the judge is noisy", ""] == [budget.reason for budget in config.budgets]
+    assert ("a quiet week", "warn") == (config.policies["reason"], config.policies["inconclusive"])
+    assert "reason" not in config.baseline.identity()
+
+
+@pytest.mark.parametrize("reason", ['""', '"  "', "3", f'"{"x" * 501}"', "[a]"])
+def test_a_reason_is_a_sentence(tmp_path, reason):
+    """Nothing, blanks and essays are none."""
+    text = GOOD.replace("{max_drop: 2 pt}", f"{{max_drop: 2 pt, reason: {reason}}}")
+
+    assert "quantguard.yaml:10: " in problems(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("written", "where"),
+    [
+        ("", ".quantguard/history.sqlite"),
+        ("history: true\n", ".quantguard/history.sqlite"),
+        ("history: kept/runs.sqlite\n", "kept/runs.sqlite"),
+        ("history: false\n", None),
+    ],
+)
+def test_the_history_is_beside_the_configuration(tmp_path, written, where):
+    """Unless another file is named, or none is wanted."""
+    config = load(tmp_path, GOOD + written)
+
+    assert (where and tmp_path / where) == config.history
+    assert config.history == _config.history_of(tmp_path / "quantguard.yaml", tmp_path)

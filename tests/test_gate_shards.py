@@ -14,7 +14,7 @@ from scripted_server import ScriptedServer
 
 OK, FAILED, USAGE = 0, 1, 4
 OFTEN_OTHERWISE = {"started", "seconds", "summary", "shards", "latency_s", "ttft_s", "asked_at"}
-OFTEN_OTHERWISE |= {"asked_in", "planned", "cached"}
+OFTEN_OTHERWISE |= {"asked_in", "planned", "cached", "run", "runId", "timestamp"}
 """Times, ids, and what each process of a run counts for itself."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import pytest
@@ -79,3 +80,11 @@ def test_a_secret_is_found_however_it_is_written(text, expected):
 def test_a_short_secret_is_replaced_as_it_stands():
     """`EMPTY` is what local servers are given: it does not blot out every `empty`."""
     assert "empty [secret] EMPT" == _sanitize.scrub("empty EMPTY EMPT", ("EMPTY",))
+
+
+def test_html_is_cleaned_and_escaped_whatever_the_character():
+    """What is left as it stands, to be quick, is what would not have changed."""
+    for code in (*range(0x3000), 0xD800, 0xFEFF, 0xFFFE, 0x1F600, 0xE0041):
+        for text in (chr(code), f"a{chr(code)}b"):
+            assert html.escape(_sanitize.clean(text)) == _sanitize.html(text)
+    assert "&lt;b title=&quot;&#x27;&quot;&gt; &amp;amp;" == _sanitize.html('<b title="\'"> &amp;')

@@ -83,13 +83,11 @@ class Job:
         """Return a path as GitHub wants it: relative to the workspace, where it is in it."""
         if self.workspace is None:
             return file
-        path = Path(os.path.normpath(self.root / file))
-        for workspace, inside in (
-            (self.workspace, path),
-            (self.workspace.resolve(), path.resolve()),
-        ):
-            if inside.is_relative_to(workspace):
-                return inside.relative_to(workspace).as_posix()
+        roots = ((self.root, self.workspace), (self.root.resolve(), self.workspace.resolve()))
+        for root, workspace in roots:  # the runner's path may lead through a link
+            path = Path(os.path.normpath(root / file))
+            if path.is_relative_to(workspace):
+                return path.relative_to(workspace).as_posix()
         return file
 
     def _lines(self, found: Sequence[Annotation]) -> list[str]:

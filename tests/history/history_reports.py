@@ -98,7 +98,7 @@ def run(
             "python": "3.12.1", "pytest": "9.2.0", "pytest_quantguard": "0.1.0",
             "config": "quantguard.yaml", "cases": len(cases) or 150, "checks": 150,
             "golden_hash": "a" * 64, "whole": True, "budgets": list(told), "policies": POLICIES,
-            "ci": {"name": "GitHub", "commit": f"{number:040x}", "ref": "main", "url": "u"},
+            "ci": {"name": "github", "commit": f"{number:040x}", "ref": "refs/heads/main"},
             **provenance,
         },
     )  # fmt: skip

@@ -88,6 +88,11 @@ def test_paths_are_relative_to_the_workspace(job, tmp_path):
     assert "a.yaml" == replace(job, workspace=None).place("a.yaml")
 
 
+def test_a_path_may_be_any_text(job, hostile_text):
+    """A report that was written by hand names no file that exists: nobody looks for it."""
+    assert job.place(f"golden/{hostile_text}").startswith("project/golden")
+
+
 def test_a_workspace_behind_a_link_is_still_the_workspace(tmp_path):
     """Where the runner's path leads through a link, pytest's does not."""
     (tmp_path / "real" / "project").mkdir(parents=True)

@@ -89,6 +89,18 @@ def test_a_budget_of_the_baselines_rate_is_shown_in_points(make):
     assert limit_of(replace(row, max_drop=None)) is None
 
 
+def test_a_scale_is_never_empty(make):
+    """A budget of nothing, no interval, and values that are no numbers can be drawn, too."""
+    row = make.realistic().candidates[0].budgets[1]
+    nothing = replace(row, relative=True, baseline_rate=0.0, delta=make.delta(0.0, 0.0, 0.0))
+    unknown = replace(row, delta=make.delta(math.nan, math.nan, math.inf))
+    for one in (nothing, unknown):
+        scale = scale_of([one], "points", 270)
+        assert scale.low < scale.high
+        assert "nan" not in re.sub("<desc>.*</desc>", "", bar(one, one.delta, scale))
+    assert scale_of([replace(row, delta=None)], "points", 270) is None
+
+
 # --- bars ---------------------------------------------------------------------------------------
 
 

@@ -267,7 +267,7 @@ def test_hostile_text_stays_text(tmp_path, make, hostile_text):
 
 @pytest.mark.parametrize("text", ["", "x", "]]>", "\ud800\ufffe\x1b[31m", "<script>"])
 def test_strict_reports_fit_the_schema_of_jenkins(tmp_path, make, two_candidates, text):
-    """No file, no line, no properties, at most three decimals in a time."""
+    """No file, no line, three decimals in a time."""
     path = tmp_path / "junit.xml"
     for report in (make.hostile(text), two_candidates):
         junit.write(report, path, make.REALISTIC_TEXTS, strict=True)

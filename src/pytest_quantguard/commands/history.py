@@ -170,6 +170,8 @@ def _import(arguments: Sequence[str]) -> int:
     if runs:
         with opened(path, write=True) as connection:
             added = sum(keeping.add(connection, run) for run in runs)
+    if not runs:
+        return refuse(f"quantguard history import: {problem}" for problem in problems)
     known = len(runs) - added
     said = "1 run" if added == 1 else f"{added} runs"
     there = f"; {known} already there" if known else ""

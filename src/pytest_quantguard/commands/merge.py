@@ -48,7 +48,11 @@ def merge(arguments: Sequence[str]) -> int:
         metrics = metrics_of(project.registry.metrics)
         if unread:
             raise InputError([*unread, *disagreements(shards, metrics, complete=False)])
-        report, unkept = _publish.remember(merge_shards(shards, metrics), project.history)
+        policy = options.quant_inconclusive or shards[0].data["terms"]["inconclusive"]
+        merged = merge_shards(shards, metrics)
+        told = merged.provenance["policies"]
+        merged.provenance["policies"] = {**told, "inconclusive": policy}
+        report, unkept = _publish.remember(merged, project.history)
         project.tell(report)
         written = _publish.write(report, files, reporters, texts(shards), start)
     except QuantGuardError as error:
@@ -57,7 +61,6 @@ def merge(arguments: Sequence[str]) -> int:
         return refuse(f"quantguard merge: {problem}" for problem in problems)
     _show(report, shards, options, written, unkept)
     _github.show(job.tell(report, texts(shards)))
-    policy = options.quant_inconclusive or shards[0].data["terms"]["inconclusive"]
     code = _publish.exit_code(report, policy)
     return 1 if any(one.data["failed_tests"] for one in shards) else code
 

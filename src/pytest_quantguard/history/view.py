@@ -164,7 +164,8 @@ def place_of(point: Point) -> str:
     ci = point.run.facts.get("ci")
     told = ci if isinstance(ci, dict) else {}
     commit, ref = (str(told.get(key) or "") for key in ("commit", "ref"))
-    return label(" ".join(filter(None, (commit[:_COMMIT], ref)))) if commit or ref else ""
+    branch = ref.removeprefix("refs/heads/").removeprefix("refs/")
+    return label(" ".join(filter(None, (commit[:_COMMIT], branch)))) if commit or branch else ""
 
 
 def scale(spots: Sequence[Spot]) -> tuple[float, float]:

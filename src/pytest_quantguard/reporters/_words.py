@@ -6,7 +6,7 @@ import math
 import re
 from textwrap import wrap
 
-from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sanitize import neutral, one_line
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._views import unconfirmed
 from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Delta, Group, Unit, Verdict
@@ -35,10 +35,14 @@ def label(text: str) -> str:
 
 
 def folded(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
-    """Break a line at blanks, but not those inside of numbers; indents count in the width."""
+    """Break a line at blanks, but not those inside of numbers; indents count in the width.
+
+    What was harmless inside a line, such as ``::error::``, does not become a command at the
+    beginning of one: such a line is a character longer.
+    """
     kept = _TOGETHER.sub(_UNBROKEN, text)
     lines = wrap(kept, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    return [line.replace(_UNBROKEN, " ") for line in lines]
+    return [neutral(line.replace(_UNBROKEN, " ")) for line in lines]
 
 
 def percent(share: float | None) -> str:

@@ -166,8 +166,7 @@ class _Writer:
 
     def suite(self, candidate: CandidateReport, part: str, cases: list[TestCase]) -> TestSuite:
         name = f"quantguard.{label(candidate.variant.name)}.{part}"
-        properties = None if self.strict else _properties(self.report, candidate)
-        return TestSuite(name, cases, properties=properties)
+        return TestSuite(name, cases, properties=_properties(self.report, candidate))
 
     def case(self, classname: str, name: str, variant: str, **more: Any) -> TestCase:
         """Make a test case whose (classname, name) no other one has, in any file of a matrix.

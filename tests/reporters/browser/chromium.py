@@ -15,8 +15,11 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, sync_playwright
 
 TOOL = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[3] / "tools" / "browser.py")))
-ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-"""No other machine is ever reached, whatever a page asks for."""
+FLAGS = [
+    # No other machine is ever reached, whatever a page asks for.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-gpu",
+]
 POLICIES = {
     "strict": "default-src 'none'; style-src 'self'; script-src 'self'",
     # What Jenkins sends with the files of a job unless someone has loosened it.
@@ -35,9 +38,11 @@ class Tab:
     requests: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
 
-    def visit(self, url: str) -> Page:
+    def visit(self, url: str, *, width: int = 1280, dark: bool = False) -> Page:
         """Open a page, forget what the one before did, and wait until this one is loaded."""
         self.page.goto("about:blank")
+        self.page.set_viewport_size({"width": width, "height": 800})
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
         for kept in (self.complaints, self.requests, self.dialogs):
             kept.clear()
         self.page.goto(url, wait_until="load")
@@ -54,39 +59,27 @@ class Tab:
         dialog.dismiss()
 
 
-@dataclass
-class Chromium:
-    """One browser; each tab is a profile of its own."""
-
-    browser: Browser
-
-    @contextmanager
-    def tab(
-        self, *, width: int = 1280, dark: bool = False, scripts: bool = True
-    ) -> Iterator[Tab]:
-        """Open a tab, and close it in the end."""
-        context = self.browser.new_context(
-            viewport={"width": width, "height": 800},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=scripts,
-            reduced_motion="reduce",
-            service_workers="block",
-        )
-        context.set_default_timeout(20_000)
-        try:
-            tab = Tab(context.new_page())
-            context.on("request", lambda request: tab.requests.append(request.url))
-            context.on("console", tab.noted)
-            context.on("weberror", lambda error: tab.complaints.append(f"error: {error.error}"))
-            context.on("page", lambda page: tab.complaints.append(f"a window: {page.url}"))
-            tab.page.on("dialog", tab.asked)
-            yield tab
-        finally:
-            context.close()
+@contextmanager
+def tab_of(browser: Browser, *, scripts: bool = True) -> Iterator[Tab]:
+    """Open a tab in a profile of its own, and close it in the end."""
+    context = browser.new_context(
+        java_script_enabled=scripts, reduced_motion="reduce", service_workers="block"
+    )
+    context.set_default_timeout(20_000)
+    try:
+        tab = Tab(context.new_page())
+        context.on("request", lambda request: tab.requests.append(request.url))
+        context.on("console", tab.noted)
+        context.on("weberror", lambda error: tab.complaints.append(f"error: {error.error}"))
+        context.on("page", lambda page: tab.complaints.append(f"a window: {page.url}"))
+        tab.page.on("dialog", tab.asked)
+        yield tab
+    finally:
+        context.close()
 
 
 @contextmanager
-def started() -> Iterator[Chromium]:
+def started() -> Iterator[Browser]:
     """Start Chromium.
 
     Raises:
@@ -95,9 +88,9 @@ def started() -> Iterator[Chromium]:
     program = TOOL.find()
     assert program, TOOL.MISSING
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[ALONE])
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         try:
-            yield Chromium(browser)
+            yield browser
         finally:
             browser.close()
 

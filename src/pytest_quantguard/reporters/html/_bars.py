@@ -63,8 +63,8 @@ def legend() -> Markup:
     items = (
         (tag("g", _interval(Verdict.PASS, sample, scale)), "PASS, with its 90 % interval"),
         (tag("g", _interval(Verdict.FAIL, sample, scale)), "FAIL"),
-        (tag("g", _interval(Verdict.INCONCLUSIVE, sample, scale)), "open"),
-        (_line_of_budget(36), "budget; shaded is inside"),
+        (tag("g", _interval(Verdict.INCONCLUSIVE, sample, scale)), "INCONCLUSIVE"),
+        (_line_of_budget(36), "budget; shaded is inside, to the right is worse"),
     )
     return tag(
         "ul",

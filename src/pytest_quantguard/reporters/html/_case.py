@@ -21,7 +21,8 @@ from pytest_quantguard.reporters._words import (
     where_it_holds,
 )
 from pytest_quantguard.reporters.html._asked import asked
-from pytest_quantguard.reporters.html._compare import alone, arm_head, compared, thoughts
+from pytest_quantguard.reporters.html._columns import arm_head
+from pytest_quantguard.reporters.html._compare import alone, compared, thoughts
 from pytest_quantguard.reporters.html._entries import WORDS, Entry
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._pieces import folded, listed

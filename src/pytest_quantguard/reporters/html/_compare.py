@@ -10,8 +10,8 @@ from typing import NamedTuple
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.reporters._excerpts import first_difference
 from pytest_quantguard.reporters._texts import spoken
-from pytest_quantguard.reporters._words import label
-from pytest_quantguard.reporters.html._diff import CHANGED, SAME, SHARP, Piece, aligned, compare
+from pytest_quantguard.reporters.html._columns import Line, Pieces, columns
+from pytest_quantguard.reporters.html._diff import CHANGED, Piece, aligned, compare
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._pieces import folded
 from pytest_quantguard.reporters.html._structure import Row, Value, parsed, reordered, rows
@@ -19,20 +19,20 @@ from pytest_quantguard.types import Completion, ToolCall
 
 SHOWN = 20_000
 """Characters shown of each text."""
+CALLS = 20
+"""Tool calls shown."""
 BEFORE = 2_000
 """Characters shown before the first difference of texts that are longer than what is shown."""
 _SEAM = 40
 """Characters by which the same place is known in both texts."""
 WHOLE = "report.json holds the whole text"
-_ELEMENTS = ("del", "ins")
 _ARMS = ("baseline", "candidate")
-_Pieces = Sequence[Piece]
 
 
 class Shown(NamedTuple):
     """Rows of a comparison, and what a reader must know about them."""
 
-    rows: list[Markup]
+    lines: list[Line]
     notes: list[str]
 
 
@@ -47,23 +47,9 @@ def compared(baseline: Completion, candidate: Completion, heads: Sequence[Child]
             _texts(baseline.refusal or "", candidate.refusal or "", "refusal"),
             _calls(baseline.tool_calls, candidate.tool_calls),
         ]
-        shown = Shown([r for p in parts for r in p.rows], [n for p in parts for n in p.notes])
-    return tag(
-        "div",
-        [tag("p", note, class_="note") for note in shown.notes],
-        _table("What both arms said", heads, shown.rows),
-        class_="sides",
-    )
-
-
-def _table(caption: str, heads: Iterable[Child], lines: Iterable[Markup]) -> Markup:
-    return tag(
-        "table",
-        tag("caption", caption),
-        tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
-        tag("tbody", lines),
-        class_="said",
-    )
+        shown = Shown([r for p in parts for r in p.lines], [n for p in parts for n in p.notes])
+    table = columns("What both arms said", heads, shown.lines)
+    return tag("div", [tag("p", note, class_="note") for note in shown.notes], table)
 
 
 def thoughts(baseline: Completion, candidate: Completion) -> Markup | None:
@@ -72,7 +58,7 @@ def thoughts(baseline: Completion, candidate: Completion) -> Markup | None:
         return None
     shown = _texts(baseline.reasoning, candidate.reasoning)
     notes = [tag("p", note, class_="note") for note in shown.notes]
-    return folded("Reasoning", notes, _table("Reasoning of both arms", _ARMS, shown.rows))
+    return folded("Reasoning", notes, columns("Reasoning of both arms", _ARMS, shown.lines))
 
 
 def alone(completion: Completion) -> Markup:
@@ -86,8 +72,7 @@ def _alike(said: str) -> Shown:
     """Return one text that both arms said."""
     text, notes = _cut(said)
     told = "Both arms said the same, word for word, the first time they were asked."
-    cell = tag("td", *_written((Piece(text),) if text else (), "del"), colspan=2, dir="auto")
-    return Shown([tag("tr", cell, class_="words both")], [told, *notes])
+    return Shown([Line("both", (Piece(text),) if text else ())], [told, *notes])
 
 
 def _cut(text: str) -> tuple[str, list[str]]:
@@ -100,15 +85,18 @@ def _texts(one: str, other: str, name: str = "") -> Shown:
     """Compare two texts: as JSON where both are, else as words. Nothing for two empty ones."""
     if not one and not other:
         return Shown([], [])
-    heading = [_heading(name)] if name else []
+    heading = [Line("part", name=name)] if name else []
     if max(len(one), len(other)) <= SHOWN:
         left, right = parsed(one), parsed(other)
-        found = rows(left, right) if left is not None and right is not None else None
-        if found is not None:
-            told = _of_json(left, right) if left and right else []
+        if left is not None and right is not None and (found := rows(left, right)) is not None:
+            told = _of_json(left, right) if one != other else []
             return Shown([*heading, *_lines(found)], told)
     sides, notes = _sides(one, other)
-    return Shown([*heading, _cells(sides, "words")], notes)
+    return Shown([*heading, Line("words", *sides)], notes)
+
+
+def _lines(found: Iterable[Row]) -> Iterator[Line]:
+    return (Line("line", *row) for row in found)
 
 
 def _of_json(one: Value, other: Value) -> list[str]:
@@ -122,10 +110,13 @@ def _of_json(one: Value, other: Value) -> list[str]:
 def _calls(one: Sequence[ToolCall], other: Sequence[ToolCall]) -> Shown:
     """Compare tool calls: those of one name with each other, in their order."""
     found = Shown([], [])
-    for number, (a, b) in enumerate(_paired(one, other), 1):
+    pairs = list(_paired(one, other))
+    for number, (a, b) in enumerate(pairs[:CALLS], 1):
         name = f"tool call {number}" if max(len(one), len(other)) > 1 else "tool call"
-        found.rows.append(_heading(name))
-        found.rows.extend(_call(a, b, name, found.notes))
+        found.lines.append(Line("part", name=name))
+        found.lines.extend(_call(a, b, name, found.notes))
+    if (more := len(pairs) - CALLS) > 0:
+        found.notes.append(f"{more:,} more tool calls are not shown; report.json holds them.")
     return found
 
 
@@ -143,14 +134,14 @@ def _paired(
 
 def _call(
     one: ToolCall | None, other: ToolCall | None, name: str, notes: list[str]
-) -> Iterator[Markup]:
+) -> Iterator[Line]:
     """Yield the lines of one call in both arms; what is no JSON goes as words, and is said."""
     if one is None or other is None:
-        yield _cells(_one_sided(one, other), "words")
+        yield Line("words", *_one_sided(one, other))
         return
     names, more = _sides(one.name, other.name)
     notes += more
-    yield _cells(names, "words name")
+    yield Line("words name", *names)
     values = [
         parsed(call.arguments_text) if len(call.arguments_text) <= SHOWN else None
         for call in (one, other)
@@ -165,7 +156,7 @@ def _call(
     elif one.arguments_text or other.arguments_text:
         sides, more = _sides(one.arguments_text, other.arguments_text)
         notes += more
-        yield _cells(sides, "words")
+        yield Line("words", *sides)
 
 
 def _is_object(text: str) -> bool:
@@ -175,9 +166,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _one_sided(
-    one: ToolCall | None, other: ToolCall | None
-) -> tuple[_Pieces | None, _Pieces | None]:
+def _one_sided(one: ToolCall | None, other: ToolCall | None) -> tuple[Pieces | None, Pieces | None]:
     """Return a call that one arm alone made."""
     texts = [None if call is None else (Piece(_cut_call(call), CHANGED),) for call in (one, other)]
     return texts[0], texts[1]
@@ -191,7 +180,7 @@ def _cut_call(call: ToolCall) -> str:
 # --- where to look ----------------------------------------------------------------------------
 
 
-def _sides(one: str, other: str) -> tuple[tuple[_Pieces, _Pieces], list[str]]:
+def _sides(one: str, other: str) -> tuple[tuple[Pieces, Pieces], list[str]]:
     """Compare as words what is shown of two texts, and say what is not shown."""
     start, notes = 0, []
     longest = max(len(one), len(other))
@@ -227,93 +216,3 @@ def _ends(one: str, other: str, start: int) -> tuple[int, int]:
     words = one[end - _SEAM : end]
     found = other.rfind(words, max(start, end - BEFORE), end + BEFORE)
     return (end, end) if found < 0 else (end, found + _SEAM)
-
-
-# --- markup -------------------------------------------------------------------------------------
-
-
-def _heading(name: str) -> Markup:
-    return tag("tr", tag("th", name, colspan=2, scope="colgroup"), class_="part")
-
-
-def _lines(found: Iterable[Row]) -> Iterator[Markup]:
-    """Yield the rows of a structure, the first that differs with a class of its own."""
-    seen = False
-    for row in found:
-        kind = "line same" if row.same else "line" if seen else "line first"
-        seen = seen or not row.same
-        yield _cells(row, kind)
-
-
-def _cells(sides: tuple[_Pieces | None, _Pieces | None] | Row, kind: str) -> Markup:
-    """Return a row of two cells; a side that has no such line gets an empty one."""
-    cells = []
-    for pieces, other, element in zip(sides, (sides[1], sides[0]), _ELEMENTS, strict=True):
-        if pieces is None:
-            cells.append(tag("td", class_="none"))
-        elif "words" in kind:
-            parts = _written(_with_end(pieces, other or ()), element)
-            cells.append(tag("td", *parts, dir="auto", class_=f"arm-{element}"))
-        else:
-            cells.append(tag("td", *_written(pieces, element), dir="auto"))
-    return tag("tr", *cells, class_=kind)
-
-
-_END = Piece("", CHANGED)
-"""Stands where the other side has something more."""
-
-
-def _with_end(pieces: _Pieces, other: _Pieces) -> _Pieces:
-    """Mark the place where the other side alone goes on differently."""
-    if any(piece.mark for piece in pieces) or not any(piece.mark for piece in other):
-        return pieces
-    text = "".join(piece.text for piece in pieces)
-    at = len(other[0].text) if other[0].mark == SAME else 0
-    return (Piece(text[:at]), _END, Piece(text[at:]))
-
-
-def _written(pieces: _Pieces, element: str) -> Iterator[Child]:
-    """Yield text and marked text; the first mark has a class of its own."""
-    if not any(piece.text for piece in pieces):
-        yield tag("span", "(nothing)", class_="nothing")
-    group: list[Piece] = []
-    seen = False
-    for piece in (*pieces, Piece("")):
-        if piece.mark == SAME:
-            if group:
-                yield _marked(group, element, "" if seen else "first")
-                seen, group = True, []
-            yield piece.text
-        else:
-            group.append(piece)
-
-
-def _marked(group: Sequence[Piece], element: str, kind: str) -> Markup:
-    if group[0] is _END:
-        return tag("span", class_="here")
-    if not "".join(piece.text for piece in group).strip():
-        kind = f"{kind} blank".strip()
-    inner = (
-        tag("b", piece.text) if piece.mark == SHARP else _with_ends(piece.text) for piece in group
-    )
-    return tag(element, inner, class_=kind or None)
-
-
-def _with_ends(text: str) -> Child:
-    """Make ends of lines visible where they are what differs."""
-    if "\n" not in text or text.strip():
-        return text
-    mark = tag("span", class_="end")
-    first, *others = text.split("\n")
-    return [first, *((mark, f"\n{line}") for line in others)]
-
-
-def arm_head(role: str, name: str, facts: Iterable[str]) -> list[Child]:
-    """Return what stands above an arm's column: its role, its name, and what is known of it."""
-    told = ", ".join(facts)
-    return [
-        tag("span", role, class_="role"),
-        " ",
-        tag("strong", label(name)),
-        tag("small", told) if told else None,
-    ]

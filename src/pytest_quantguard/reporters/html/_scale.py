@@ -64,7 +64,7 @@ def scale_of(rows: Iterable[BudgetVerdict], unit: Unit, width: float) -> Scale |
     values = [one for _, delta in found for one in (delta.low, delta.value, delta.high)]
     values = [one for one in values if not math.isnan(one)]
     if unit == "points":
-        reach = WIDEST * max(limits, default=0.05)
+        reach = max(WIDEST * max(limits, default=0.05), 0.02)
         return _between(unit, [0.0, 0.01, *limits, *values], -reach, reach, width)
     reach = max([limit**3 for limit in limits if limit > 1] + [4.0])
     return _between(unit, [0.9, 1.1, *limits, *values], 1 / reach, reach, width)

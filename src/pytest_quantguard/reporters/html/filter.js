@@ -67,8 +67,9 @@
   };
 
   const press = (name, value) => {
-    const buttons = document.querySelectorAll(`input[name="${name}"]`);
-    for (const button of buttons) button.checked = button.value === (value || "all");
+    const buttons = Array.from(document.querySelectorAll(`input[name="${name}"]`));
+    const wanted = buttons.find((button) => button.value === value) || buttons[0];
+    if (wanted) wanted.checked = true;
   };
 
   const restore = () => {
