@@ -12,8 +12,8 @@ OURS = frozenset(("details", "summary", "code", "span", "br", "sub", "sup", "str
 MARKER = re.compile(r" ?quantguard[\w:., -]* ?")
 """The comment by which a workflow finds its own comment again."""
 LOOKED_FOR = re.compile(
-    # After parsing, in what is shown and is no code: mentions, references, commits, emoji, formulas.
-    r"(?<![\w`/])@\w|(?<![\w&])#\d|\bGH-\d|(?<![\w])[!~%&]\d|\b[0-9a-f]{7,40}\b|:tada:|\$[^$\s][^$]*\$"
+    # After parsing, in what is shown and no code: mentions, references, commits, emoji, formulas.
+    r"(?<![\w`/])@\w|@[0-9a-f]{7}|#\d|\bGH-\d|(?<![\w])[!~%&]\d|\b[0-9a-f]{7,40}\b|:tada:|\$[^$\s][^$]*\$"
     r"|\b(?:https?|ftp)://\w|\bwww\.\w|\w@\w+\.\w",
     re.IGNORECASE,
 )

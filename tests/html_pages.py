@@ -11,13 +11,14 @@ from pathlib import Path
 TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)((?: [A-Za-z0-9:-]+(?:=\"[^\"<>]*\")?)*)>")
 ATTRIBUTE = re.compile(r" ([A-Za-z0-9:-]+)(?:=\"([^\"]*)\")?")
 VOID = frozenset(("meta", "link", "br", "hr", "input", "wbr"))
-ELEMENTS = frozenset(
-    "a abbr article b bdi body br button caption circle code col colgroup dd defs del desc details dfn div dl dt "
-    "em fieldset figcaption figure footer g h1 h2 h3 h4 h5 head header hr html input ins label legend "
-    "li line link main mark meta nav ol optgroup option output p path polygon polyline pre q rect s samp "
-    "script search section select small span strong sub summary sup svg table tbody td text tfoot th "
-    "thead time title tr tspan ul use wbr".split()
-)
+_ELEMENTS = """
+    a abbr article b bdi body br button caption circle code col colgroup dd defs del desc
+    details dfn div dl dt em fieldset figcaption figure footer g h1 h2 h3 h4 h5 head header hr
+    html input ins label legend li line link main mark meta nav ol optgroup option output p path
+    polygon polyline pre q rect s samp script search section select small span strong sub
+    summary sup svg table tbody td text tfoot th thead time title tr tspan ul use wbr
+"""
+ELEMENTS = frozenset(_ELEMENTS.split())
 """What a page of the report may be made of: nothing that loads, embeds or sends."""
 
 

@@ -17,14 +17,24 @@ from pytest_quantguard.verdicts import (
     Verdict,
 )
 
-COHORTS = ("billing", "faq", "json-extraction", "medical", "refunds", "summaries", "tools", "travel")
+COHORTS = (
+    "billing",
+    "faq",
+    "json-extraction",
+    "medical",
+    "refunds",
+    "summaries",
+    "tools",
+    "travel",
+)
 CHECKS = ("contains", "length", "numbers_preserved")
-WORDS = (
-    "the a of to and in that is was for on with as by at from it an be this which or are not "
-    "customer order invoice refund parcel dose tablet delivery contract account balance payment "
-    "within before after every between under above three seven twelve 88213-A 14 days 1,250.00 "
-    "please contact support because however therefore confirmed received arrived missing"
-).split()
+_WORDS = """
+    the a of to and in that is was for on with as by at from it an be this which or are not
+    customer order invoice refund parcel dose tablet delivery contract account balance payment
+    within before after every between under above three seven twelve 88213-A 14 days 1,250.00
+    please contact support because however therefore confirmed received arrived missing
+"""
+WORDS = _WORDS.split()
 HOLDS = Outcome.of([])
 LOST = Outcome.of(["'88213-A' is missing; the closest in the answer is '88213A'"])
 BASELINE = Variant(name="bf16", provider="openai", model="m-8b", base_url="http://127.0.0.1:1/v1")
@@ -100,9 +110,15 @@ def report(size: Size) -> GateReport:
             baseline, candidate = arms if doubtful and first else (HOLDS, HOLDS)
             outcomes.append(
                 PairedOutcome(
-                    variant=CANDIDATE.name, case=case, cohort=cohort, check=check, source=source,
-                    baseline=baseline, candidate=candidate, keys=(f"b:{case}", f"c:{case}"),
-                )  # fmt: skip
+                    variant=CANDIDATE.name,
+                    case=case,
+                    cohort=cohort,
+                    check=check,
+                    source=source,
+                    baseline=baseline,
+                    candidate=candidate,
+                    keys=(f"b:{case}", f"c:{case}"),
+                )
             )
         measurements.append(_measured(case, cohort, draw))
     rows = tuple(_row(cohort, outcomes) for cohort in (None, *COHORTS))
@@ -118,7 +134,8 @@ def _measured(case: str, cohort: str, draw: random.Random) -> PairedMeasurement:
     slow = Measurement(
         live=True, latency_s=round(draw.lognormvariate(0, 0.4), 3),
         ttft_s=round(draw.lognormvariate(-2, 0.4), 3), prompt_tokens=120.0,
-        completion_tokens=float(draw.randrange(100, 400)), characters=float(draw.randrange(500, 2500)),
+        completion_tokens=float(draw.randrange(100, 400)),
+        characters=float(draw.randrange(500, 2500)),
     )  # fmt: skip
     fast = replace(slow, latency_s=round(0.6 * slow.latency_s, 3), characters=slow.characters + 3)
     return PairedMeasurement(
@@ -128,11 +145,15 @@ def _measured(case: str, cohort: str, draw: random.Random) -> PairedMeasurement:
 
 def _row(cohort: str | None, outcomes: list[PairedOutcome]) -> BudgetVerdict:
     inside = [o for o in outcomes if cohort in (None, o.cohort)]
-    rates = [sum(getattr(o, arm).value for o in inside) / len(inside) for arm in ("baseline", "candidate")]
+    rates = [
+        sum(getattr(o, arm).value for o in inside) / len(inside)
+        for arm in ("baseline", "candidate")
+    ]
     loss = rates[0] - rates[1]
     return BudgetVerdict(
         cohort=cohort, check=None, max_drop=0.02, verdict=Verdict.FAIL, reason="worse than allowed",
-        delta=Delta(value=loss, low=loss - 0.01, high=loss + 0.01, n=len(inside)), cases=len(inside),
-        baseline_rate=rates[0], candidate_rate=rates[1], improved=sum(o.improved for o in inside),
+        delta=Delta(value=loss, low=loss - 0.01, high=loss + 0.01, n=len(inside)),
+        cases=len(inside), baseline_rate=rates[0], candidate_rate=rates[1],
+        improved=sum(o.improved for o in inside),
         regressed=tuple(o for o in inside if o.regressed), log_evidence=9.0,
     )  # fmt: skip

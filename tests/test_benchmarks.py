@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -73,3 +75,26 @@ def test_the_gate_takes_part_and_asks_nothing_twice(tmp_path):
     )
     assert ["40", "0"] == cold[-2:]
     assert "0" == warm[-1]
+
+
+def test_the_reports_of_many_cases_are_measured(tmp_path, monkeypatch, capsys):
+    """Every reporter that a run has stands in the table, and the pages with their sizes."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    bench = runpy.run_path(str(BENCH / "reports/run.py"))
+
+    def run(command, folder):
+        """As the benchmark, but in this process."""
+        given = dict(zip(command[2::2], command[3::2], strict=False))
+        bench["write_one"](given["--one"], given["--file"], size)
+        return SimpleNamespace(code=0, rss_mb=1.0, text=capsys.readouterr().out)
+
+    size = bench["many_cases"].Size(cases=16, doubtful=0.5, characters=100)
+    names = bench["measure"].__globals__
+    monkeypatch.setattr(names["measured"], "run", run)
+    names["loads"] = lambda folder, pages, rounds: {}
+    table = "\n".join(bench["measure"](tmp_path, "half in doubt", size, 1))
+
+    for name in (*names["FILES"], "junit"):
+        assert f"\n| {name} | 0." in table
+    assert "\n| index.html | " in table
+    assert "8 case pages" in table

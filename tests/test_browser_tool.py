@@ -64,5 +64,5 @@ def test_what_is_installed_is_found_afterwards(tool, tmp_path, capsys):
 
 def test_without_any_browser_it_says_what_to_do(tool):
     """Tests that need one fail with the same words."""
-    with pytest.raises(SystemExit, match="no Chromium is here.*QUANTGUARD_BROWSER"):
+    with pytest.raises(SystemExit, match=r"no Chromium is here.*QUANTGUARD_BROWSER"):
         tool["main"]()

@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 FLOORS = {
     0: {"types", "variants", "contracts", "errors", "pairs", "verdicts"},
     1: {"cache", "documents", "stats", "_ci", "_sanitize"}
-    | {"_comparability", "_drive", "_noise", "_prior", "_probe", "_run", "_served", "_whole"},
+    | {"_comparability", "_drive", "_noise", "_plural", "_prior", "_probe", "_run", "_screen"}
+    | {"_served", "_whole"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
     | {"launching", "_decide", "_items", "_judging", "hookspecs"},
     3: {"engine", "history", "_registry", "_quant_case", "_cases", "_arm", "_variant_reader"}

@@ -71,7 +71,7 @@ def test_a_run_writes_what_it_says_and_can_be_rendered_again(worse, tmp_path, mo
     folder = tmp_path / "quant-report"
     assert (folder / "mine.txt").read_text() == "20 ['I forgot']"
     assert (folder / "plain").read_text() == "fail"
-    assert run.has("Written: quant-report/mine.txt", "Written: quant-report/plain")
+    assert run.has("route.json, mine.txt, plain)", "Written: ours.xml")
     told = run.report["provenance"]
     assert len(told["run"]) == 32
     assert told["ci"] == {
@@ -143,7 +143,7 @@ def test_a_projects_reporter_writes_below_the_report_folder(names, report, tmp_p
     assert list(files)[-1] == "mine"
     assert files["mine"] == tmp_path / "a" / "b" / "mine"
     written = _publish.write(report, {"mine": files["mine"]}, names, NOTHING, tmp_path)
-    assert written == ["a/b/mine"]
+    assert written == {"mine": "a/b/mine"}
     assert files["mine"].read_text() == "written"
 
 

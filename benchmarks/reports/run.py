@@ -21,9 +21,9 @@ HERE = Path(__file__).parent
 TESTS = HERE.parents[1] / "tests"
 sys.path[:0] = [str(HERE.parent), str(TESTS), str(TESTS / "reporters" / "browser")]
 
-import many_cases  # noqa: E402
 import measured  # noqa: E402
 
+import many_cases  # noqa: E402
 from pytest_quantguard._publish import FILES  # noqa: E402
 from pytest_quantguard._registry import Registry  # noqa: E402
 
@@ -56,9 +56,9 @@ def written(folder: Path, size: many_cases.Size, rounds: int) -> dict[str, tuple
 
 
 def loads(folder: Path, pages: dict[str, Path], rounds: int) -> dict[str, tuple[float, float]]:
-    """Return the seconds until each page is loaded, and until it is laid out; empty = no browser."""
+    """Return the seconds until each page is loaded, and laid out; empty without a browser."""
     try:
-        from chromium import started
+        from chromium import started, tab_of
     except ImportError as error:
         print(f"no load times: {error}", file=sys.stderr)
         return {}
@@ -67,10 +67,11 @@ def loads(folder: Path, pages: dict[str, Path], rounds: int) -> dict[str, tuple[
         for name, path in pages.items():
             times = []
             for _ in range(rounds):
-                start = time.perf_counter()
-                with browser.open(path.as_uri()) as seen:
+                with tab_of(browser) as tab:
+                    start = time.perf_counter()
+                    page = tab.visit(path.as_uri())
                     loaded = time.perf_counter()
-                    seen.page.evaluate("document.documentElement.getBoundingClientRect().height")
+                    page.evaluate("document.documentElement.getBoundingClientRect().height")
                     times.append((loaded - start, time.perf_counter() - start))
             found[name] = tuple(median(column) for column in zip(*times, strict=True))
     return found
@@ -82,7 +83,12 @@ def measure(folder: Path, name: str, size: many_cases.Size, rounds: int) -> list
     cases = sorted((folder / "html").glob("*.html"), key=lambda page: page.stat().st_size)
     pages = {"index.html": folder / "index.html", "the largest case page": cases[-1]}
     loading = loads(folder, pages, rounds)
-    lines = [f"## {name}", "", "| | CPU s | CPU ms per case | peak MB | MB |", "|---|---|---|---|---|"]
+    lines = [
+        f"## {name}",
+        "",
+        "| | CPU s | CPU ms per case | peak MB | MB |",
+        "|---|---|---|---|---|",
+    ]
     for reporter, (seconds, peak) in cost.items():
         path = folder / {**FILES, "junit": "junit.xml"}[reporter]
         whole = path.stat().st_size
@@ -96,7 +102,13 @@ def measure(folder: Path, name: str, size: many_cases.Size, rounds: int) -> list
     for title, path in pages.items():
         took = " | ".join(f"{each:.2f}" for each in loading.get(title, ())) or "- | -"
         lines.append(f"| {title} | {path.stat().st_size / 1e3:.0f} | {took} |")
-    return [*lines, "", f"{len(cases)} case pages, {median(p.stat().st_size for p in cases) / 1e3:.0f} KB in the median.", ""]
+    return [
+        *lines,
+        "",
+        f"{len(cases)} case pages, {median(p.stat().st_size for p in cases) / 1e3:.0f} KB in the "
+        "median.",
+        "",
+    ]
 
 
 def main() -> None:
@@ -121,8 +133,9 @@ def main() -> None:
     lines = [
         "# Reports of many cases",
         "",
-        f"{given.cases:,} cases of {given.checks} checks, one candidate, answers of some 2 KB; medians of "
-        f"{given.rounds} runs, on {measured.machine()}. Made by `python benchmarks/reports/run.py`.",
+        f"{given.cases:,} cases of {given.checks} checks, one candidate, answers of some 2 KB; "
+        f"medians of {given.rounds} runs, on {measured.machine()}. Made by "
+        "`python benchmarks/reports/run.py`.",
         "",
     ]
     with tempfile.TemporaryDirectory() as scratch:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.cache.completions import CompletionCache
 from pytest_quantguard.contracts import Connection, Provider
@@ -196,7 +197,8 @@ class Answers:
         if self._index.repeated:
             found.append(f"{self._index.repeated} recorded answers stand twice, and count once")
         if self._broken:
-            found.append(f"{len(self._broken)} lines cannot be used{self._first_broken()}")
+            lines = counted(len(self._broken), "line")
+            found.append(f"{lines} cannot be used{self._first_broken()}")
         return found
 
     def _told_files(self) -> str:
@@ -204,7 +206,7 @@ class Answers:
         for number, (_, name) in enumerate(self._files):
             answers, failures = self._index.count(number)
             lost = f", {failures} failed" if failures else ""
-            parts.append(f"{one_line(name)} ({answers} answers{lost})")
+            parts.append(f"{one_line(name)} ({counted(answers, 'answer')}{lost})")
         return ", ".join(parts)
 
     def _first_broken(self) -> str:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from pytest_quantguard import _budgets, stats
 from pytest_quantguard._budgets import Census, Leaf
+from pytest_quantguard._plural import counted
 from pytest_quantguard.verdicts import Budget, Group
 
 POWER = 0.95
@@ -120,4 +121,4 @@ def _leaves_of(group: Group, census: Census) -> frozenset[Leaf]:
 
 def _too_few(group: Group, cases: int, budget: float) -> str:
     could = f"a budget of {100 * budget:g} pt" if budget < 1 else "no budget at all"
-    return f"{_budgets.name(group)}: {cases} case{'s' * (cases != 1)} could decide {could}"
+    return f"{_budgets.name(group)}: {counted(cases, 'case')} could decide {could}"

@@ -8,6 +8,7 @@ from typing import Self
 
 from pytest_quantguard import stats
 from pytest_quantguard._decide import ALPHA_PASS
+from pytest_quantguard._plural import counted
 from pytest_quantguard._prior import PRIOR_NOISE
 from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.verdicts import Budget, Group, Metric
@@ -184,7 +185,10 @@ def undecidable(
         if budget.metric is not None:
             floor = metrics[budget.metric].floor(_limit(budget)) if metrics else 0
             if cases < floor:
-                found.append(f"{_refused(budget, cases)}; at least {floor} are needed")
+                found.append(
+                    f"{_refused(budget, cases)}; even where nothing differs, at least {floor} are "
+                    "needed"
+                )
             continue
         limit = budget.max_drop or 0.0
         accepted, advised = (
@@ -194,14 +198,15 @@ def undecidable(
         if effective + 1e-6 < accepted:
             found.append(
                 f"{_refused(budget, cases, effective)}; at {100 * PRIOR_NOISE:g} % serving noise "
-                f"{accepted} are accepted, about {advised} are advised"
+                f"{accepted} are accepted, with which an equal candidate passes in half of all "
+                f"runs, and about {advised} are advised, with which it passes in 80 %"
             )
     return found
 
 
 def _refused(budget: Budget, cases: int, effective: float | None = None) -> str:
     place = f"{budget.source}: " if budget.source else ""
-    count = f"{cases} case{'s' * (cases != 1)}" if cases else "none of its cases is selected: 0"
+    count = counted(cases, "case") if cases else "none of its cases is selected: 0"
     if effective is not None and round(effective) < cases:
         count += f", which by their weights count as {effective:.0f},"
     return f"{place}{name(budget.group)}: {count} cannot decide a budget of {allowance(budget)}"

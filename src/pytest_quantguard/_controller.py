@@ -21,6 +21,7 @@ from pytest_quantguard._judges import told
 from pytest_quantguard._looks import LOOKS
 from pytest_quantguard._noise import Noise
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._screen import Screen
 from pytest_quantguard._sequential import LookKeeper
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
@@ -46,7 +47,7 @@ class GateController:
         """Why there is no verdict, once the run has been cut short."""
         self.shard_end: ShardEnd | None = None
         """What is said at the end of a run that asked one shard."""
-        self.written: list[str] = []
+        self.written: dict[str, str] = {}
         self._unkept: list[str] = []
         """Why the history does not have this run."""
         self._tally = _tally.Tally()
@@ -262,9 +263,9 @@ class GateController:
 
         sentence = budget_sentence(row, candidate)
         # The report has them all, and -v shows more: the table should not be out of sight.
-        shown = 10 if self.config.option.verbose > 0 else 3
-        failed = row.verdict is Verdict.FAIL
-        details = budget_details(row, self.texts, shown) if failed else ""
+        verbosity = self.config.option.verbose
+        full = row.verdict is Verdict.FAIL and verbosity >= 0
+        details = budget_details(row, self.texts, 10 if verbosity > 0 else 3) if full else ""
         tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
         before = session.testsfailed
         _rows.emit(
@@ -273,6 +274,7 @@ class GateController:
             row,
             f"{sentence}\n{details}" if details else sentence,
             tolerated=tolerated,
+            brief=verbosity < 0,
         )
         if row.verdict is Verdict.INCONCLUSIVE:
             self._only_inconclusive += session.testsfailed - before
@@ -358,17 +360,15 @@ class GateController:
         lines = _publish.terminal_lines(
             self.report,
             self.texts,
-            width=writer.fullwidth,
-            colour=writer.hasmarkup,
+            Screen.like(writer.fullwidth, writer.hasmarkup),
             verbosity=self.config.option.verbose,
             auto=self.settings.budgets is None,
+            notices=self._unkept,
+            written=self.written,
         )
         faults = self.session.asking.server_faults()
-        said = [line for fault in faults for line in fault.split("\n")]
-        for line in (*said, *lines, *self._unkept):
+        for line in (*(line for fault in faults for line in fault.split("\n")), *lines):
             terminalreporter.line(line)
-        for path in self.written:
-            terminalreporter.line(f"Written: {path}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

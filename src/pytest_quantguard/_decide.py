@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pytest_quantguard import stats
+from pytest_quantguard._plural import counted
 from pytest_quantguard.verdicts import Budget, Delta, Group, Verdict
 
 ALPHA_PASS = 0.05
@@ -171,7 +172,8 @@ def _verdict(
         )
     return (
         Verdict.INCONCLUSIVE,
-        f"needs about {max(1, more)} more cases, or a budget of {enough:.1f} pt",
+        f"needs about {counted(max(1, more), 'more case')} like these, or a budget of "
+        f"{enough:.1f} pt",
     )
 
 
@@ -196,7 +198,7 @@ def _open(group: Group, cases: Mapping[Group, Cases], family: Family) -> str:
     if stretch is None:
         return f"{text}: nearly as many cases got better as worse"
     more = math.ceil((stretch - 1) * len(cases[group].differences))
-    return f"{text}: needs about {max(1, more)} more cases"
+    return f"{text}: needs about {counted(max(1, more), 'more case')} like these"
 
 
 def _signs(differences: Sequence[float]) -> tuple[int, int]:

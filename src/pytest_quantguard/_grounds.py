@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from pytest_quantguard import stats
 from pytest_quantguard._comparability import places
+from pytest_quantguard._plural import counted
 from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import EMPTY
 from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
@@ -51,7 +52,7 @@ def evidence_row(
     if broken:
         first = broken[0]
         faults.append(
-            f"{len(broken)} checks crashed, first {first.check} on {first.case} "
+            f"{counted(len(broken), 'check')} crashed, first {first.check} on {first.case} "
             f"({first.source}): {first.message}"
         )
     faults += _unanswered(mishaps, planned, max_errors, error_groups)
@@ -85,7 +86,7 @@ def _unanswered(
         return []
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(m.kind for m in failed).items())
     return [
-        f"{len(checks)} of {planned} checks had no answer to judge ({kinds}; "
+        f"{len(checks)} of {counted(planned, 'check')} had no answer to judge ({kinds}; "
         f"{100 * max_errors:g} % are allowed), first: {failed[0].message}"
     ]
 
@@ -135,7 +136,8 @@ def comparability_rows(
     if found:
         total = len({o.case for o in outcomes} | {m.case for m in mishaps})
         said.append(
-            f"in {len(cases)} of {total} cases, {places(list(cases), cases)}: {found[0].message}"
+            f"in {len(cases)} of {counted(total, 'case')}, {places(list(cases), cases)}: "
+            f"{found[0].message}"
         )
     if not said:
         return []

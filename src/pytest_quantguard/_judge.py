@@ -41,6 +41,7 @@ from pytest_quantguard._grounds import (
 from pytest_quantguard._layers import layer_readings, layered
 from pytest_quantguard._measures import LatencyRule, Times, metric_rows, readings
 from pytest_quantguard._noise import Noise
+from pytest_quantguard._plural import counted
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.pairs import (
     Mishap,
@@ -382,7 +383,8 @@ def _notes(
         return ()
     worse, better = sum(o.regressed for o in outcomes), sum(o.improved for o in outcomes)
     share = 100 * (worse + better) / len(outcomes)
-    text = f"{worse} of {len(outcomes)} checks got worse and {better} better: {share:.1f} % differ"
+    total = counted(len(outcomes), "check")
+    text = f"{worse} of {total} got worse and {better} better: {share:.1f} % differ"
     suite = cases[Group()]
     counts = stats.paired_counts(suite.differences, suite.weights)
     if counts.psi:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +11,7 @@ from pytest_quantguard import _tally
 from pytest_quantguard._auto import yaml_lines
 from pytest_quantguard._registry import Names
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.documents.labels import label_problem
 from pytest_quantguard.errors import ConfigError, QuantGuardError
 from pytest_quantguard.reporters import REPORTERS
@@ -90,8 +90,8 @@ def write(
     reporters: Names,
     texts: Texts,
     start: Path,
-) -> list[str]:
-    """Write the reports; return their names, relative to ``start`` where they are below it.
+) -> dict[str, str]:
+    """Write the reports; return the path of each, relative to ``start`` where it is below.
 
     All are given the texts that report.json keeps, and no others: so a report that is rendered
     again from it is the same.
@@ -107,7 +107,7 @@ def write(
             reporters.get(name)(report, path, kept)
         else:
             _call(name, reporters.get(name), report, path, kept)
-    return [relative(path, start) for path in files.values()]
+    return {name: relative(path, start) for name, path in files.items()}
 
 
 def _call(name: str, reporter: Any, report: GateReport, path: Path, texts: Texts) -> None:
@@ -132,25 +132,25 @@ def relative(path: Path, folder: Path) -> str:
 def terminal_lines(
     report: GateReport,
     texts: Texts,
+    screen: Screen,
     *,
-    width: int,
-    colour: bool,
     verbosity: int,
-    auto: bool,
+    auto: bool = False,
+    notices: Sequence[str] = (),
+    written: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Return what the terminal shows of a report; ``auto``: its budgets chose themselves."""
+    """Return what the terminal shows of a report; ``auto``: its budgets chose themselves.
+
+    ``notices`` come after it, and last where to read on, in the files that `write` has ``written``;
+    with a ``verbosity`` below 0 the first line of that alone.
+    """
     from pytest_quantguard.reporters import terminal
 
-    lines = terminal.render(
-        report,
-        width=width,
-        colour=colour,
-        unicode=_speaks_unicode(),
-        verbosity=verbosity,
-        texts=texts,
-    )
+    lines = terminal.render(report, screen, verbosity=verbosity, texts=texts)
     remarks = [f"Note: {one_line(r, 500)}" for r in report.provenance.get("remarks", ())]
-    return [*(auto_lines(report) if auto else []), *lines, *remarks]
+    last = terminal.reading_lines(report, written or {}, screen)
+    last = last[:1] if verbosity < 0 else last
+    return [*(auto_lines(report) if auto else []), *lines, *remarks, *notices, *last]
 
 
 def remember(report: GateReport, history: Path | None) -> tuple[GateReport, list[str]]:
@@ -182,7 +182,3 @@ def exit_code(report: GateReport, inconclusive: Literal["fail", "warn"]) -> int:
     if found <= {Verdict.PASS, Verdict.INCONCLUSIVE}:
         return 10 if inconclusive == "fail" else 0
     return 1
-
-
-def _speaks_unicode() -> bool:
-    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"

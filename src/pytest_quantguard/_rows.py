@@ -22,12 +22,19 @@ def node_id(candidate: str, row: BudgetVerdict) -> str:
 
 
 def emit(
-    session: pytest.Session, candidate: str, row: BudgetVerdict, message: str, *, tolerated: bool
+    session: pytest.Session,
+    candidate: str,
+    row: BudgetVerdict,
+    message: str,
+    *,
+    tolerated: bool,
+    brief: bool = False,
 ) -> None:
     """Report one verdict through pytest's own protocol.
 
     ``message`` becomes the failure text; its first line is the one that summaries show.
-    ``tolerated`` lets an inconclusive row pass.
+    ``tolerated`` lets an inconclusive row pass. ``brief`` keeps it out of pytest's sections ERRORS
+    and FAILURES; it stands in the short summary, and in what every other plugin makes of it.
     """
     nodeid = node_id(candidate, row)
     location = ("quantguard", 0, nodeid)
@@ -50,6 +57,8 @@ def emit(
             when=when,
         )
         report.quantguard_verdict = str(row.verdict)  # type: ignore[attr-defined]
+        if brief:
+            report._pdbshown = True  # type: ignore[attr-defined]  # as one seen in the debugger
         hook.pytest_runtest_logreport(report=report)
     hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 
@@ -57,10 +66,14 @@ def emit(
 def _longrepr(verdict: Verdict, message: str) -> Any:
     """Wrap the message as a failure without traceback; summaries show its first line.
 
-    pytest puts the name of the exception's class before the message: here it is the verdict.
+    pytest puts the name of the exception's class before the message, but not in the text of a
+    failure without traceback, where only the heading "ERROR at setup" would tell the verdict.
     """
     finding = type(verdict.word, (pytest.fail.Exception,), {"__module__": "builtins"})
     try:
         raise finding(message, pytrace=False)
     except pytest.fail.Exception:
-        return pytest.ExceptionInfo.from_current().getrepr(style="value")
+        found = pytest.ExceptionInfo.from_current().getrepr(style="value")
+    for entry in found.reprtraceback.reprentries[-1:]:
+        entry.lines[0] = f"{verdict.word}: {entry.lines[0]}"  # type: ignore[index]
+    return found

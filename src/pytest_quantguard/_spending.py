@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_quantguard._evidence import further_jobs, jobs_of
+from pytest_quantguard._plural import counted
 from pytest_quantguard.engine.limits import (
     Limits,
     answer_tokens,
@@ -129,7 +130,7 @@ class Spending:
         rows = [row for row in self.rows.values() if row.requests]
         lines = [f"plan: {self._line(row)}" for row in rows]
         if len(rows) > 1:
-            total = f"at most {self.requests} requests"
+            total = f"at most {counted(self.requests, 'request')}"
             if all(row.variant.price for row in rows) and not self._unbounded:
                 total += f", cost at most {self.cost:.4g}"
             lines.append(f"plan: in all {total}, further attempts not counted")
@@ -165,9 +166,9 @@ class Spending:
         if most is not None and self.requests > most:
             named = ", ".join(f"{n} {row.requests}" for n, row in self.rows.items() if row.requests)
             yield (
-                f"the run may need {self.requests} requests ({named}), and may make {most} "
-                "(--quant-max-requests, or limits.requests): nothing was sent; allow more, or "
-                "select fewer cases with -k, -m or a path: answers are kept, and the next run "
+                f"the run may need {counted(self.requests, 'request')} ({named}), and may make "
+                f"{most} (--quant-max-requests, or limits.requests): nothing was sent; allow more, "
+                "or select fewer cases with -k, -m or a path: answers are kept, and the next run "
                 "goes on"
             )
 

@@ -11,6 +11,7 @@ from pytest_quantguard import _budgets
 from pytest_quantguard._auto import propose
 from pytest_quantguard._golden import content_hash_parts
 from pytest_quantguard._items import CASE, checks_of
+from pytest_quantguard._plural import counted
 from pytest_quantguard._prior import largest_psi
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import ConfigError
@@ -111,8 +112,8 @@ class Survey:
             for text in _budgets.uncovered(self.budgets, self.census)
         ]
         if not self.budgets:
-            cases = len(self.cases)
-            self.problems.append(f"budgets: auto finds nothing that {cases} cases could decide")
+            cases = counted(len(self.cases), "case")
+            self.problems.append(f"budgets: auto finds nothing that {cases} could decide")
 
     def plan(self) -> Json:
         """Return plain JSON types that travel from a worker to the controller."""

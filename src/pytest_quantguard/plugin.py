@@ -6,6 +6,7 @@ only when a candidate is given.
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -129,12 +130,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _more_than_nothing(kind: type[float]) -> Any:
     """Return a reader of numbers that are positive and finite."""
 
+    allowed = (
+        "number above 0, such as 2.5" if kind is float else "whole number above 0, such as 500"
+    )
+
     def number(text: str) -> float:
-        if not 0 < (value := kind(text)) < float("inf"):
-            raise ValueError(text)
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            raise ArgumentTypeError(f"{text!r:.40} is no {allowed}")
         return value
 
-    number.__name__ = "number above 0" if kind is float else "whole number above 0"
     return number
 
 
@@ -158,7 +166,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GateSession.configured(config), GATE)
     elif given := [name for name in _NEED_A_CANDIDATE if config.getoption(name)]:
         option = given[0].replace("_", "-")
-        raise pytest.UsageError(f"quantguard: --{option} needs --quant-candidate=NAME or --quant-null")
+        raise pytest.UsageError(
+            f"quantguard: --{option} needs --quant-candidate=NAME or --quant-null"
+        )
 
 
 def _gate(request: pytest.FixtureRequest) -> Any:

@@ -318,15 +318,17 @@ def test_reports_of_other_machines_are_added_once(quantguard, tmp_path):
 
 def test_what_a_run_remembers_and_what_its_report_tells_is_one(quantguard, tmp_path):
     """A report that is imported is the run that was remembered: nothing is added, nothing lost."""
-    report = run(0, SOON, LATE, cases=("a", "b"))
-    saved(report, tmp_path / "report.json")
-    remember(report, tmp_path / "own.sqlite")
-    quantguard("import", "report.json", "--file", "imported.sqlite")
+    for number, cases in enumerate((("a", "b"), ("b", "c", "d"))):
+        report = run(number, SOON, LATE, cases=cases, golden_hash=str(number))
+        saved(report, tmp_path / f"{number}.json")
+        remember(report, tmp_path / "own.sqlite")
+    quantguard("import", "0.json", "1.json", "--file", "imported.sqlite")
     own, imported = (
         quantguard("--json", "--file", name)[1] for name in ("own.sqlite", "imported.sqlite")
     )
 
     assert own == imported
+    assert "golden cases changed: 2 added, 1 removed" in own
 
 
 def test_damaged_reports_are_named_and_the_others_are_added(quantguard, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.reporters import terminal
 from pytest_quantguard.reporters._texts import Texts
 
@@ -11,9 +12,7 @@ NOTHING = Texts(lambda key: None)
 
 
 def shown(report, *, width=160, verbosity=0):
-    lines = terminal.render(
-        report, width=width, colour=False, unicode=True, verbosity=verbosity, texts=NOTHING
-    )
+    lines = terminal.render(report, Screen(width=width), verbosity=verbosity, texts=NOTHING)
     return "\n".join(lines)
 
 

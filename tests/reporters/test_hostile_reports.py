@@ -17,6 +17,7 @@ from hostile_texts import hostile
 from html_pages import lexed, live
 from pytest_quantguard._github import Job
 from pytest_quantguard._registry import Registry
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.reporters import REPORTERS, terminal
 from pytest_quantguard.reporters import json as report_json
@@ -167,7 +168,8 @@ class Fuzz:
             if own.draw.random() < 0.1:
                 return None
             calls = tuple(
-                ToolCall(name=own.text(2), arguments_text=own.text()) for _ in range(own.draw.randrange(3))
+                ToolCall(name=own.text(2), arguments_text=own.text())
+                for _ in range(own.draw.randrange(3))
             )
             return Completion(
                 text=own.text(20), tool_calls=calls, finish_reason=own.text(2), refusal=own.text(4),
@@ -286,8 +288,12 @@ def test_no_line_of_the_terminal_is_obeyed(make, first):
         fuzz = Fuzz(seed)
         report, texts = fuzz.report(), fuzz.spoken()
         for width, verbosity in ((40, 1), (80, 0), (160, 1), (80, -1)):
-            lines = terminal.render(report, width=width, colour=bool(seed % 3), texts=texts,
-                                    unicode=bool(seed % 2), verbosity=verbosity)  # fmt: skip
+            encoding = "utf-8" if seed % 2 else "ascii"
+            screen = Screen(width=width, colour=bool(seed % 3), encoding=encoding)
+            screen = Screen(
+                width=width, colour=bool(seed % 3), encoding=("utf-8", "ascii")[seed % 2]
+            )
+            lines = terminal.render(report, screen, verbosity=verbosity, texts=texts)
             lines = [COLOUR.sub("", line) for line in lines]
             assert not any(make.UNPRINTABLE.search(line) for line in lines)
             assert not COMMAND.search("\n".join(lines))
@@ -305,6 +311,30 @@ def test_annotations_are_ours(tmp_path, make):
             assert not make.UNPRINTABLE.search(line)
             assert len(line) < 4096
             assert KEY not in line
+
+
+@pytest.mark.parametrize(
+    "live_text",
+    ["[x](y)", "![a](b)", "@octocat", "see org/repo#12", "GH-12", "<http://a.b>", "https://a.bc/d",
+     "www.a.com", "a@b.cd", "<b>x</b>", "<!-- x -->",
+     "<details>\n<summary>@team</summary></details>", "    code", "$x^2$", "a :tada: b", "deadbeefdeadbeef", "- [ ] t", "a[^1]"],
+)  # fmt: skip
+def test_live_markdown_is_noticed(live_text):
+    """A control: what must not come of hostile text is seen where it is; in code it is none."""
+    assert [] != dangers(live_text)
+    assert [] == dangers(f"```text\n{live_text}\n```\n<code>@x</code> `#1`\n")
+
+
+@pytest.mark.parametrize(
+    "live_text",
+    ["<img>", "<b onclick=\"x\">x</b>", "<p style=\"x\">x</p>", "<a href=\"//x\">x</a>", "<b>x",
+     "x</p>", "<a href=x>x</a>", "a < b", "a > b", "<!-- x -->", "<a href=\"javascript:x\">x</a>"],
+)  # fmt: skip
+def test_live_markup_is_noticed(live_text):
+    """A control: anything but the elements of the report, written as the report writes them."""
+    page = "<!doctype html>\n<html><body><main><h1>x</h1>{}</main></body></html>"
+    assert [] == live(lexed(page.format('<a href="a.html#b">x</a> &lt;b&gt;')))
+    assert [] != live(lexed(page.format(live_text)))
 
 
 def test_every_reporter_is_fuzzed():

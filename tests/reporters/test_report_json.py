@@ -10,6 +10,7 @@ from importlib.resources import files
 import pytest
 from jsonschema import Draft202012Validator
 
+from pytest_quantguard.documents import document as _document
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.reporters import _texts
 from pytest_quantguard.reporters import json as report_json
@@ -290,6 +291,14 @@ def test_a_report_that_is_read_and_written_again_has_the_same_bytes(tmp_path, ma
 def again(path, other):
     report, texts = report_json.both(json.loads(path.read_bytes()), "one.json")
     return report, other, texts
+
+
+def test_a_whole_report_is_accepted_without_the_slow_validator(make, monkeypatch):
+    """100,000 outcomes are read in seconds: sentences are made for what is wrong alone."""
+    monkeypatch.setattr(_document, "_validator", lambda *of: pytest.fail("the slow one was asked"))
+
+    for report in (make.realistic(), make.measured(), make.hostile("x")):
+        assert report == report_json.from_json(report_json.to_json(report))
 
 
 def test_every_part_of_the_schema_is_described(written, make):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.reporters import terminal
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.types import Completion
@@ -18,15 +19,9 @@ COMMAND = re.compile(r"^\s*(::|##)|##\w*\[", re.MULTILINE)
 NOTHING = Texts(lambda key: None)
 
 
-def shown(report, *, width=160, colour=False, unicode=True, verbosity=0, texts=NOTHING):
-    lines = terminal.render(
-        report,
-        width=width,
-        colour=colour,
-        unicode=unicode,
-        verbosity=verbosity,
-        texts=texts,
-    )
+def shown(report, *, verbosity=0, texts=NOTHING, **screen):
+    on = Screen(**{"width": 160, **screen})
+    lines = terminal.render(report, on, verbosity=verbosity, texts=texts)
     assert not any("\n" in line for line in lines)
     return "\n".join(lines)
 
@@ -242,7 +237,7 @@ def test_a_terminal_without_unicode_gets_ascii(make):
     report = make.hostile("caf\u00e9 \u4f60\u597d")
 
     assert "caf\\xe9 \\u4f60\\u597d" in shown(report, unicode=False)
-    assert shown(report, unicode=False, verbosity=2).isascii()
+    assert shown(report, encoding="ascii", verbosity=2).isascii()
     assert "caf\u00e9 \u4f60\u597d" in shown(report)
 
 

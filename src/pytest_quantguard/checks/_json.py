@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard.checks._text import digit_note, quote, show
 from pytest_quantguard.types import Completion
 
@@ -202,7 +203,7 @@ def differences(expected: Any, got: Any, path: str = "$") -> Iterator[str]:
                 yield f"{clip(path + step(key))} was not asked for: {show(got[key])}"
     elif isinstance(expected, list | tuple) and isinstance(got, list | tuple):
         if len(expected) != len(got):
-            yield f"{clip(path)} has {len(got)} items, expected {len(expected)}"
+            yield f"{clip(path)} has {counted(len(got), 'item')}, expected {len(expected)}"
         for index, (one, other) in enumerate(zip(expected, got, strict=False)):
             yield from differences(one, other, f"{path}[{index}]")
     elif kind(expected) != kind(got):

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard.checks import _returned
 from pytest_quantguard.checks._inside import program
 from pytest_quantguard.checks._python_cases import Asserts, CallCase, ProgramCase
@@ -210,11 +211,10 @@ def unlike_text(expected: str, given: str) -> str:
             return f"printed {quote(other)} in line {number}, expected {quote(one)}"
     if not got:
         return f"printed nothing, expected {quote(expected.rstrip())}"
+    said = f"printed {counted(len(got), 'line')}, expected {len(wanted)}"
     if len(got) < len(wanted):
-        return (
-            f"printed {len(got)} lines, expected {len(wanted)}; missing: {quote(wanted[len(got)])}"
-        )
-    return f"printed {len(got)} lines, expected {len(wanted)}; too much: {quote(got[len(wanted)])}"
+        return f"{said}; missing: {quote(wanted[len(got)])}"
+    return f"{said}; too much: {quote(got[len(wanted)])}"
 
 
 def _lines(text: str) -> list[str]:

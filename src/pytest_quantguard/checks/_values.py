@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, islice
 from typing import Any, Protocol
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard.checks import _forms, _json
 from pytest_quantguard.checks._text import MOST, show
 
@@ -185,7 +186,7 @@ class Items:
             yield unlike(self, got, path, "array")
             return
         if len(got) != len(self.items):
-            yield f"{_json.clip(path)} has {len(got)} items, expected {len(self.items)}"
+            yield f"{_json.clip(path)} has {counted(len(got), 'item')}, expected {len(self.items)}"
         for index, (node, item) in enumerate(zip(self.items, got, strict=False)):
             yield from node.differences(item, f"{path}[{index}]")
 

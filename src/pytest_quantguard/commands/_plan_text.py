@@ -9,6 +9,7 @@ from textwrap import wrap
 from pytest_quantguard import _budgets
 from pytest_quantguard._auto import yaml_lines
 from pytest_quantguard._plan import Plan, PlannedArm, PlannedCandidate, PlanRow
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 
 Cells = Mapping[str, str]
@@ -31,7 +32,7 @@ _SHOWN = 5
 def render(plan: Plan, width: int) -> list[str]:
     """Return the lines of a whole plan, none longer than ``width`` where names allow it."""
     width = max(width, 40)
-    head = f"quantguard plan: {_count(plan.cases, 'case')} in {_count(plan.cohorts, 'cohort')}"
+    head = f"quantguard plan: {counted(plan.cases, 'case')} in {counted(plan.cohorts, 'cohort')}"
     lines = wrap(f"{head} ({one_line(plan.file)})" if plan.file else head, width)
     for same in _alike(plan.candidates):
         lines += ["", *_candidate(same, plan, width)]
@@ -68,7 +69,7 @@ def _legend(plan: Plan, width: int) -> list[str]:
     lines = wrap(text, width)
     if plan.undecidable:
         text = (
-            f"{_count(len(plan.undecidable), 'budget')} UNDECIDABLE: a run is refused, unless "
+            f"{counted(len(plan.undecidable), 'budget')} UNDECIDABLE: a run is refused, unless "
             "--quant-underpowered=allow accepts it."
         )
         lines += ["", *wrap(text, width)]
@@ -219,7 +220,3 @@ def _points(share: float | None) -> str:
 
 def _number(number: int | None) -> str:
     return "?" if number is None else str(number)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

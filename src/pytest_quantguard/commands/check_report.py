@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_quantguard import _publish
+from pytest_quantguard._plural import counted
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.errors import InputError, did_you_mean
@@ -160,4 +161,5 @@ def _elsewhere(report: GateReport, commit: str | None) -> Iterator[str]:
 
 def _size(candidate: CandidateReport) -> str:
     cases = len({(outcome.cohort, outcome.case) for outcome in candidate.outcomes})
-    return f"{cases} cases in {len({outcome.cohort for outcome in candidate.outcomes})} cohorts"
+    cohorts = len({outcome.cohort for outcome in candidate.outcomes})
+    return f"{counted(cases, 'case')} in {counted(cohorts, 'cohort')}"

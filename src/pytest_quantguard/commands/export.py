@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
@@ -215,7 +216,7 @@ def _tell(exported: _Exported, options: Namespace) -> None:
         }
         tell(json.dumps(told, indent=2))
         return
-    lines = [f"quantguard export: {exported.cases} cases"]
+    lines = [f"quantguard export: {counted(exported.cases, 'case')}"]
     for batch in exported.batches:
         lines.append(f"  {batch.file or f'{batch.variant}: no file'}: {_counts(batch)}")
         if batch.requests > _MOST:
@@ -228,7 +229,7 @@ def _tell(exported: _Exported, options: Namespace) -> None:
 
 
 def _counts(batch: Batch) -> str:
-    parts = [f"{batch.requests} requests for {batch.model}"]
+    parts = [f"{counted(batch.requests, 'request')} for {batch.model}"]
     if batch.further:
         parts.append(f"{batch.further} of them should a critical case seem to regress")
     if batch.cached:

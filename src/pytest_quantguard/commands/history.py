@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
@@ -12,14 +10,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from pytest_quantguard import _config
+from pytest_quantguard import _config, _screen
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
 from pytest_quantguard.history import keeping
 from pytest_quantguard.history.changes import Change, changes
-from pytest_quantguard.history.shown import Screen, text
+from pytest_quantguard.history.shown import SHAPES, Screen, text
 from pytest_quantguard.history.store import opened
 from pytest_quantguard.history.view import Wanted, views
 from pytest_quantguard.verdicts import Group
@@ -64,17 +62,16 @@ def _show(arguments: Sequence[str]) -> int:
 
         tell(json.dumps(to_json(found), allow_nan=False))
     elif not options.html:
-        tell("\n".join(text(found, _screen(tables=options.verbose or any(group)))))
+        tell("\n".join(text(found, _output(tables=options.verbose or any(group)))))
     return 0
 
 
-def _screen(*, tables: bool) -> Screen:
-    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+def _output(*, tables: bool) -> Screen:
+    found = _screen.Screen.of()
     return Screen(
-        width=shutil.get_terminal_size((80, 24)).columns,
-        colour=bool(sys.stdout and sys.stdout.isatty() and not plain),
-        unicode=encoding == "utf8",
+        width=found.width,
+        colour=found.colour,
+        unicode=_screen.shown(SHAPES, found.encoding) == SHAPES,
         tables=tables,
     )
 

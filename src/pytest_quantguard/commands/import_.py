@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_quantguard import _golden
+from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry
 from pytest_quantguard._sanitize import clean, one_line
 from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
@@ -230,7 +231,8 @@ def _chosen(drafts: Iterable[Draft], options: Namespace, losses: Losses) -> Iter
         for number, draft in enumerate(drafts):
             if number >= options.limit:
                 why = "there are more; --limit N takes more, --sample N draws from all"
-                losses.add(Loss(place=draft.place, what=f"all after {number} cases", why=why))
+                what = f"all after {counted(number, 'case')}"
+                losses.add(Loss(place=draft.place, what=what, why=why))
                 return
             yield draft
         return

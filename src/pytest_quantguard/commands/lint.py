@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
@@ -136,4 +137,4 @@ def _tell(findings: Sequence[Finding], outset: Outset, options: Namespace) -> No
         if count > SHOWN:
             tell(f"... and {count - SHOWN} more of {rule}; --json has all")
     kinds = ", ".join(f"{count} {rule}" for rule, count in told.items())
-    tell(f"{len(outset.cases)} cases: {kinds or 'nothing found'}")
+    tell(f"{counted(len(outset.cases), 'case')}: {kinds or 'nothing found'}")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_quantguard import _config, _github, _publish
+from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry, metrics_of
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import OFF, refuse
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
@@ -173,21 +173,22 @@ def _show(
     report: GateReport,
     shards: Sequence[ShardFile],
     options: Namespace,
-    written: Sequence[str],
+    written: Mapping[str, str],
     unkept: Sequence[str],
 ) -> None:
-    cases = report.provenance["cases"]
-    tell(f"quantguard: {len(shards)} shards, {cases} cases\n")
+    parts = counted(len(shards), "shard"), counted(report.provenance["cases"], "case")
+    tell(f"quantguard: {', '.join(parts)}\n")
+    failed = [(one.shard, one.data["failed_tests"]) for one in shards]
     lines = _publish.terminal_lines(
         report,
         texts(shards),
-        width=shutil.get_terminal_size().columns,
-        colour=sys.stdout.isatty(),
+        Screen.of(),
         verbosity=-1 if options.quiet else options.verbose,
         auto=shards[0].data["terms"]["auto"],
+        notices=[
+            *(f"Shard {one}: failed tests that are no golden cases: {n}" for one, n in failed if n),
+            *unkept,
+        ],
+        written=written,
     )
-    failed = [(one.shard, one.data["failed_tests"]) for one in shards]
-    lines += [
-        f"Shard {shard}: failed tests that are no golden cases: {n}" for shard, n in failed if n
-    ]
-    tell("\n".join([*lines, *unkept, *(f"Written: {path}" for path in written)]))
+    tell("\n".join(lines))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from pytest_quantguard import _publish
 from pytest_quantguard._github import Job
 from pytest_quantguard._github import show as show_github
 from pytest_quantguard._registry import Registry
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.errors import InputError, QuantGuardError
@@ -31,7 +30,7 @@ def report(arguments: Sequence[str]) -> int:
         targets = _targets(options)
         found, texts = report_json.both(read(Path(options.file), options.file), options.file)
         if targets:
-            for path in _write(found, texts, targets):
+            for path in _write(found, texts, targets).values():
                 tell(f"Written: {path}")
         else:
             _show(found, texts, options)
@@ -106,7 +105,7 @@ def _place(path: Path) -> str:
     return os.path.normcase(os.path.realpath(path))
 
 
-def _write(found: GateReport, texts: Texts, targets: dict[str, Path]) -> list[str]:
+def _write(found: GateReport, texts: Texts, targets: dict[str, Path]) -> dict[str, str]:
     """Write all targets, as a run does.
 
     Raises:
@@ -119,9 +118,7 @@ def _show(found: GateReport, texts: Texts, options: Namespace) -> None:
     lines = _publish.terminal_lines(
         found,
         texts,
-        width=shutil.get_terminal_size().columns,
-        colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+        Screen.of(),
         verbosity=-1 if options.quiet else options.verbose,
-        auto=False,
     )
     tell("\n".join(lines))

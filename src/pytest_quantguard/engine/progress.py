@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard._whole import write_whole
 
 _SPAN_S = 30.0
@@ -128,7 +129,7 @@ class Rate:
 
 def line(found: Snapshot, per_s: float) -> str:
     """Return one line in plain ASCII: done, rate, time left, cost and errors."""
-    parts = [f"quantguard: {found.done} of {found.planned} answers"]
+    parts = [f"quantguard: {found.done} of {counted(found.planned, 'answer')}"]
     left = found.planned - found.done
     if per_s > 0 and not found.waits:  # what came before a wait says nothing about what comes after
         parts.append(f"{per_s:.3g} a second")

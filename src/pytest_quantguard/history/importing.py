@@ -9,12 +9,14 @@ from __future__ import annotations
 import stat
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.documents.strict_json import NotStrict, loads
 from pytest_quantguard.errors import InputError
-from pytest_quantguard.history.records import KeptRun, of_report
+from pytest_quantguard.history.records import KeptRun, case_digests, of_report
 from pytest_quantguard.reporters.json import from_json
 
 REPORT = "report.json"
@@ -96,7 +98,9 @@ def _run(data: bytes, name: str) -> KeptRun:
         raise InputError(f"{name}: larger than {MAX_BYTES // 2**20} MB")
     try:
         document = loads(data.decode("utf-8-sig"), halves=True)
-        return of_report(from_json(document))
+        cases = _cases(document)
+        run = of_report(from_json(_without_cases(document)))
+        return replace(run, cases=case_digests(cases, run.facts.get("cases")))
     except UnicodeDecodeError:
         raise InputError(f"{name}: not UTF-8 text") from None
     except NotStrict as error:
@@ -106,3 +110,55 @@ def _run(data: bytes, name: str) -> KeptRun:
         raise InputError(f"{name}: {error.problems[0]}{more}") from None
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{name}: no report of a run: {one_line(str(error))}") from None
+
+
+# --- without its cases ---------------------------------------------------------------------
+
+# Checking each case of a report against its schema takes most of the time, and the history wants
+# to know nothing about a case but that it is there.
+
+_PER_CASE = ("measurements", "layers", "readings", "routes")
+
+
+def _cases(document: Any) -> set[tuple[str, str]]:
+    """Return cohort and id of each case that is told of."""
+    found = [_dict(_dict(test).get("extra")) for test in _list(_results(document), "tests")]
+    told = [_dict(extra.get(kind)) for extra in found for kind in ("outcome", "mishap")]
+    for candidate in _list(_ours(document), "candidates"):
+        told += map(_dict, _list(_dict(candidate), "measurements"))
+    pairs = {(one.get("cohort"), one.get("case")) for one in told}
+    return {(str(cohort), str(case)) for cohort, case in pairs if cohort and case}
+
+
+def _without_cases(document: Any) -> Any:
+    """Empty the parts that are about single cases; whatever has another shape stays as it is."""
+    tests, summary = _results(document).get("tests"), _dict(_results(document).get("summary"))
+    if not isinstance(tests, list) or summary.get("tests") != len(tests):
+        return document  # a part is missing: reading it says so
+    _results(document)["tests"] = []
+    summary["tests"] = 0
+    ours = _ours(document)
+    ours |= {key: {} for key in ("completions", "requests") if isinstance(ours.get(key), dict)}
+    for candidate in map(_dict, _list(ours, "candidates")):
+        candidate |= {key: [] for key in _PER_CASE if isinstance(candidate.get(key), list)}
+        for budget in map(_dict, _list(candidate, "budgets")):
+            if isinstance(budget.get("regressed"), list):
+                budget["regressed"] = []
+    return document
+
+
+def _results(document: Any) -> dict[str, Any]:
+    return _dict(_dict(document).get("results"))
+
+
+def _ours(document: Any) -> dict[str, Any]:
+    return _dict(_dict(_results(document).get("extra")).get("quantguard"))
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: dict[str, Any], key: str) -> list[Any]:
+    found = value.get(key)
+    return found if isinstance(found, list) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
@@ -208,7 +208,12 @@ def _cases(report: GateReport) -> frozenset[str] | None:
         for kind in (candidate.outcomes, candidate.mishaps, candidate.measurements)
         for one in kind
     }
-    if not found or len({case for _, case in found}) != report.provenance.get("cases"):
+    return case_digests(found, report.provenance.get("cases"))
+
+
+def case_digests(found: Collection[tuple[str, str]], expected: Any) -> frozenset[str] | None:
+    """Return a digest of each cohort and case id; None where these are not all that there are."""
+    if not found or len({case for _, case in found}) != expected:
         return None
     return frozenset(_digest(list(pair)) for pair in found)
 

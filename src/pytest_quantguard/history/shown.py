@@ -26,6 +26,8 @@ _COLOURS = {Verdict.PASS: "32", Verdict.INCONCLUSIVE: "33"}
 _RED = "31;1"
 _LEVELS = {True: "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588", False: "_.-:=+*#"}
 _NOTHING = {True: "\u00b7", False: "x"}
+SHAPES = _LEVELS[True] + _NOTHING[True]
+"""What an output must be able to show; ASCII is used where it cannot."""
 _SPARK = 16
 """Runs that a sparkline shows at most, in 80 columns."""
 _NARROW = 60

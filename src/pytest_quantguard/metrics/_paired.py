@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
 from pytest_quantguard.verdicts import Delta, Group, Reading, Unit
 
@@ -196,7 +197,7 @@ def left_out(asked: int, used: int, needs: str) -> str:
         return ""
     if not used:
         return f"no case has {needs} in both arms"
-    return f"{asked - used} of {asked} cases left out: an arm lacks {needs}"
+    return f"{asked - used} of {counted(asked, 'case')} left out: an arm lacks {needs}"
 
 
 def sentences(*parts: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pytest_quantguard import stats
+from pytest_quantguard._plural import counted
 from pytest_quantguard.metrics._paired import Found, Pair
 from pytest_quantguard.metrics._points import Score
 from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
@@ -41,7 +42,8 @@ class Instability(Score):
         if cases and not pairs:
             return Found((), "no case has samples > 1")
         left = len(cases) - len(pairs)
-        return Found(pairs, f"{left} of {len(cases)} cases left out: one sample" if left else "")
+        note = f"{left} of {counted(len(cases), 'case')} left out: one sample"
+        return Found(pairs, note if left else "")
 
 
 def _disagreement(outcome: Outcome) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pytest_quantguard import stats
+from pytest_quantguard._plural import counted
 from pytest_quantguard.metrics._paired import ALPHA, NOTHING, sentences
 from pytest_quantguard.metrics._ratios import ratio_delta
 from pytest_quantguard.metrics._windows import Window, both_windows, why_apart
@@ -54,7 +55,7 @@ class Throughput:
             note = "no case was asked of both arms in this run"
             return Reading(group=group, unit=self.unit, note=note)
         cached = len(measurements) - len(live)
-        part = f"{cached} of {len(measurements)} cases left out: not asked in this run"
+        part = f"{cached} of {counted(len(measurements), 'case')} left out: not asked in this run"
         note = why_apart(live)
         delta = None if note else _delta(live, windows)
         if delta is None and not note:

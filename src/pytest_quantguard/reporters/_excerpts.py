@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from unicodedata import combining, east_asian_width
-
 from pytest_quantguard._sanitize import quoted_block
 from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.reporters._texts import Texts, spoken
 from pytest_quantguard.reporters._views import worst_first
-from pytest_quantguard.reporters._words import MESSAGE_LIMIT, label, sentence
+from pytest_quantguard.reporters._words import MESSAGE_LIMIT, columns, label, sentence
 from pytest_quantguard.types import Completion
 from pytest_quantguard.verdicts import BudgetVerdict
 
@@ -146,11 +144,11 @@ def _folded(line: str, room: int, caret: int | None) -> list[str]:
     pieces: list[str] = []
     start = used = 0
     for i, char in enumerate(line):
-        columns = _columns(char)
-        if used + columns > room:
+        taken = columns(char)
+        if used + taken > room:
             pieces.append(line[start:i])
             start, used = i, 0
-        used += columns
+        used += taken
     pieces.append(line[start:])
     shown: list[str] = []
     seen = 0
@@ -158,15 +156,8 @@ def _folded(line: str, room: int, caret: int | None) -> list[str]:
         shown.append(f"{_PREFIX}{piece}")
         last = number == len(pieces) - 1
         if caret is not None and (caret < seen + len(piece) or last):
-            blank = sum(map(_columns, piece[: caret - seen]))
+            blank = sum(map(columns, piece[: caret - seen]))
             shown.append(f"{_PREFIX}{' ' * blank}^")
             caret = None
         seen += len(piece)
     return shown
-
-
-def _columns(char: str) -> int:
-    """Return how many terminal columns a character takes."""
-    if combining(char):
-        return 0
-    return 2 if east_asian_width(char) in "WF" else 1

@@ -25,6 +25,9 @@ Target = Literal["candidate", "baseline", "mirror-only"]
 """``mirror-only``: the baseline serves, and the candidate gets copies until it is settled."""
 Advice = Literal["promote", "promote-cohorts", "keep-mirrored", "roll-back"]
 
+UNBUDGETED = ("no budget of its own", "no budget on the checks of the whole cohort")
+"""Reasons for which nothing was lost, and yet nothing was asked: without any, and without the one
+budget that counts."""
 NAMED = 6
 """Most names in one list of a sentence."""
 SETTLED_BY = 3
@@ -149,7 +152,7 @@ def _route(
         return Route(cohort=cohort, to="mirror-only", reason="not shown to be safe", settle=settle)
     if any(row.metric is None and row.tag is None for row in rows):
         return Route(cohort=cohort, to="candidate")
-    reason = "no budget on the checks of the whole cohort" if rows else "no budget of its own"
+    reason = UNBUDGETED[1] if rows else UNBUDGETED[0]
     settle = f"a budget of {label(cohort)} on its checks: {{cohort: ..., max_drop: ...}}"
     return Route(cohort=cohort, to="mirror-only", reason=reason, settle=settle)
 
@@ -288,8 +291,7 @@ def _sentence(advice: Advice, chosen: Sequence[CohortRoute], found: _Found) -> s
         text += f"; keep {_list(rest)} with {baseline}" if rest else ""
         text += "" if rest else f", although {weak} did not pass as a whole"
     elif advice == "keep-mirrored":
-        why = "the run ended in an error" if found.stopped else "no cohort is shown to be safe"
-        text = f"Keep {baseline} serving, with copies to {_list(_mirrored(chosen))}: {why}"
+        text = f"Keep {baseline} serving, with copies to {_list(_mirrored(chosen))}: {_kept(found)}"
     else:
         words = (f"{label(c.variant.name)} {_GIST[_worst(c)]}" for c in found.order.candidates)
         text = f"Roll back to {baseline}: {'; '.join([*words][:NAMED])}"
@@ -297,6 +299,16 @@ def _sentence(advice: Advice, chosen: Sequence[CohortRoute], found: _Found) -> s
     if len(found.routes) > 1 and advice.startswith("promote"):
         text += f" (cheapest first, by {found.order.by})"
     return sentence(f"{text}.")
+
+
+def _kept(found: _Found) -> str:
+    """Say why nothing is promoted: to have no budget is no finding against a candidate."""
+    if found.stopped:
+        return "the run ended in an error"
+    every = [route for mine in found.routes.values() for route in mine.values()]
+    if all(route.reason in UNBUDGETED for route in every):
+        return "no cohort has a budget of its own, which it needs to be routed"
+    return "no cohort is shown to be safe"
 
 
 _GIST = {

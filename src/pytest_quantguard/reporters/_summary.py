@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard.reporters._layers import layer_sentences
 from pytest_quantguard.reporters._views import unanswered
 from pytest_quantguard.reporters._words import (
@@ -128,6 +129,16 @@ def also_measured(candidate: CandidateReport) -> list[str]:
 
     Metrics that show nothing, and those on which the arms are exactly equal, are left out.
     """
+    return [_few_words(reading, delta) for reading, delta in _unbudgeted(candidate)]
+
+
+def measured_to_differ(candidate: CandidateReport) -> list[str]:
+    """Return those of `also_measured` in which the candidate is shown to be worse, or better."""
+    found = _unbudgeted(candidate)
+    return [_few_words(reading, delta) for reading, delta in found if _rank(delta) < 2]
+
+
+def _unbudgeted(candidate: CandidateReport) -> list[tuple[Reading, Delta]]:
     budgeted = {(row.cohort, row.tag, row.metric) for row in candidate.budgets}
     warned = bool(early_warning(candidate))
     kept = [
@@ -138,8 +149,7 @@ def also_measured(candidate: CandidateReport) -> list[str]:
         and not (warned and reading.group.metric == _SURE)
     ]
     told = [(reading, delta) for reading, delta in kept if delta and not _equal(reading, delta)]
-    told.sort(key=lambda found: _rank(found[1]))
-    return [_few_words(reading, delta) for reading, delta in told]
+    return sorted(told, key=lambda found: _rank(found[1]))
 
 
 def every_reading(candidate: CandidateReport) -> list[str]:
@@ -195,7 +205,7 @@ def _all_words(reading: Reading) -> str:
     parts = (
         f"{change(delta)} {interval(delta)}" if delta else "",
         f"from {both[0]} to {both[1]}" if all(both) else "",
-        f"{reading.cases} cases",
+        f"{counted(reading.cases, 'case')}",
     )
     text = f"{_name(reading)}: {', '.join(part for part in parts if part)}"
     return f"{text}; {sentence(reading.note)}" if reading.note else text

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from textwrap import wrap
+from unicodedata import combining, east_asian_width
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import neutral, one_line
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._views import unconfirmed
@@ -18,9 +20,13 @@ LABEL_LIMIT = 100
 NO_CANDIDATE = "no candidate was judged"
 STRONG_EVIDENCE = math.log(100)
 """Natural logarithm of the odds that a FAIL takes."""
-_TOGETHER = re.compile(r"(?<=\d) (?=(?:pt|%|ms|s)(?!\w))|(?<=\d,) (?=[-.\dinf]+\])")
-"""Blanks inside a number with its unit, or inside an interval."""
+_TOGETHER = re.compile(
+    r"(?<=\d) (?=(?:pt|%|ms|s)(?!\w))|(?<=\d,) (?=[-.\dinf]+\])|(?<=\d) (?=: 1\b)|(?<=\d :) (?=1\b)"
+)
+"""Blanks inside a number with its unit, inside an interval, or inside odds."""
 _UNBROKEN = "\N{NO-BREAK SPACE}"
+_FILLER = "\uffff"
+"""Stands for the second column of a wide character; clean text has none."""
 
 
 def sentence(text: str, limit: int = MESSAGE_LIMIT) -> str:
@@ -41,8 +47,17 @@ def folded(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
     beginning of one: such a line is a character longer.
     """
     kept = _TOGETHER.sub(_UNBROKEN, text)
+    if not kept.isascii():
+        kept = "".join(char + _FILLER * (columns(char) - 1) for char in kept)
     lines = wrap(kept, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    return [neutral(line.replace(_UNBROKEN, " ")) for line in lines]
+    return [neutral(line.replace(_UNBROKEN, " ").replace(_FILLER, "")) for line in lines]
+
+
+def columns(char: str) -> int:
+    """Return how many columns of a terminal a character takes: 0, 1 or 2."""
+    if combining(char):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
 
 
 def percent(share: float | None) -> str:
@@ -200,7 +215,7 @@ def _metric_sentence(row: BudgetVerdict) -> str:
     """Levels, budget, and the judge's own words, which hold the delta."""
     both = row_levels(row)
     parts = (
-        f"from {both[0]} to {both[1]} in {row.cases} cases" if all(both) else "",
+        f"from {both[0]} to {both[1]} in {counted(row.cases, 'case')}" if all(both) else "",
         f"budget {budget_of(row)}" if budget_of(row) else "",
         row.reason or row.verdict.value,
     )
@@ -214,7 +229,7 @@ def counts(verdict: BudgetVerdict, candidate: CandidateReport | None) -> str:
         group = Group(verdict.cohort, verdict.check, verdict.tag)
         pairs = sum(map(group.takes, candidate.outcomes))
         if pairs > verdict.cases:
-            total = f"{pairs} checks"
+            total = f"{counted(pairs, 'check')}"
     return f"{len(verdict.regressed)} of {total} regressed, {verdict.improved} improved"
 
 

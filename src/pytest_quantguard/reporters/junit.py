@@ -261,8 +261,8 @@ class _Writer:
         variant = cohort.candidate.variant.name
         case = self.case(f"quant.{label(variant)}.{cohort.name}", _MORE[kind], variant)
         message = (
-            f"{len(rest)} {_MORE[kind]}: not listed here, as this file would be too large for its "
-            "readers; report.json has them all"
+            f"{_MORE[kind]}, not listed here: {len(rest)}; this file would be too large for its "
+            "readers, and report.json has them all"
         )
         case.elapsed_sec = math.fsum(entry.seconds for entry in rest)
         if kind == "failure":

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Self
 
+from pytest_quantguard import _screen
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import neutral
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.pairs import Mishap, PairedOutcome
+from pytest_quantguard.reporters._closing import advice_sentences, reading_sentences
 from pytest_quantguard.reporters._excerpts import (
     budget_details,
     case_line,
@@ -15,12 +20,12 @@ from pytest_quantguard.reporters._excerpts import (
 )
 from pytest_quantguard.reporters._judged import judge_sentences
 from pytest_quantguard.reporters._layers import layer_sentences
-from pytest_quantguard.reporters._routing import routes
 from pytest_quantguard.reporters._summary import (
     also_measured,
     every_reading,
     facts,
     in_cohorts,
+    measured_to_differ,
     sequential,
     servers_say,
 )
@@ -51,8 +56,8 @@ CASES_SHOWN = 10
 """Regressed cases named per failed budget."""
 MISHAPS_SHOWN = 5
 """Mishaps named per kind."""
-MEASURED_LINES = 3
-"""Most lines of what was measured without a budget."""
+SUMMARY_LINES = 12
+"""Most lines between table and cases, in 80 columns and more; without -v."""
 _COLOURS = {"PASS": "32", "INCONCLUSIVE": "33"} | dict.fromkeys(
     ("FAIL", "NOT COMPARABLE", "ERROR"), "31;1"
 )
@@ -64,7 +69,11 @@ class _Style:
 
     width: int
     colour: bool
-    unicode: bool
+    encoding: str
+
+    @classmethod
+    def of(cls, screen: Screen) -> Self:
+        return cls(max(screen.width, _screen.LEAST), screen.colour, screen.encoding)
 
     def paint(self, text: str, word: str) -> str:
         """Colour ``text`` as the verdict ``word``."""
@@ -77,25 +86,16 @@ class _Style:
 
     def finish(self, line: str) -> str:
         """Make sure that no line commands a CI system and that the terminal can encode it."""
-        line = neutral(line).rstrip()
-        return line if self.unicode else line.encode("ascii", "backslashreplace").decode()
+        return _screen.shown(neutral(line).rstrip(), self.encoding)
 
 
-def render(
-    report: GateReport,
-    *,
-    width: int,
-    colour: bool,
-    unicode: bool,
-    verbosity: int,
-    texts: Texts,
-) -> list[str]:
+def render(report: GateReport, screen: Screen, *, verbosity: int, texts: Texts) -> list[str]:
     """Return the lines of the report, without line ends.
 
     ``verbosity`` is pytest's: below 0 one line per budget that did not pass, from 1 on with the
     two texts of each regressed case.
     """
-    style = _Style(max(width, 40), colour, unicode)
+    style = _Style.of(screen)
     lines: list[str] = []
     if not report.candidates:
         lines.append(f"quantguard: {style.paint('ERROR', 'ERROR')}: {NO_CANDIDATE}")
@@ -105,10 +105,19 @@ def render(
         else:
             lines += [""] if lines else []
             lines += candidate_lines(candidate, report, style, texts if verbosity >= 1 else None)
-    run = [sequential(report.provenance), *judge_sentences(report.provenance)]
-    told = [line for text in run if text and verbosity >= 0 for line in style.hang(text, 0)]
-    lines += ["", *told] if told else []
+    if verbosity >= 0:
+        run = [sequential(report.provenance), *judge_sentences(report.provenance)]
+        for part in (filter(None, run), advice_sentences(report)):
+            told = [line for text in part for line in style.hang(text, 0)]
+            lines += ["", *told] if told else []
     return [style.finish(line) for line in lines]
+
+
+def reading_lines(report: GateReport, written: Mapping[str, str], screen: Screen) -> list[str]:
+    """Say where to read on; ``written`` is the path of each file, by the name of its reporter."""
+    style = _Style.of(screen)
+    said = reading_sentences(report, written)
+    return [style.finish(line) for text in said for line in style.hang(text, 0)]
 
 
 def brief_lines(candidate: CandidateReport, style: _Style) -> list[str]:
@@ -128,7 +137,7 @@ def brief_lines(candidate: CandidateReport, style: _Style) -> list[str]:
 def candidate_lines(
     candidate: CandidateReport, report: GateReport, style: _Style, texts: Texts | None
 ) -> list[str]:
-    """Return everything about one candidate: table, evidence, mishaps, cases, route."""
+    """Return everything about one candidate: table, evidence, mishaps, cases."""
     baseline = report.baseline.name
     word = candidate.verdict.word
     title = f" quantguard: {label(candidate.variant.name)} against {label(baseline)} "
@@ -139,15 +148,40 @@ def candidate_lines(
         for line in table(candidate, style.width)
     ]
     said = servers_say(report.provenance, baseline, candidate.variant.name)
-    lines += ["", *summary_lines(candidate, style), *(style.hang(said, 0) if said else [])]
-    lines += measured_lines(candidate, style, texts)
+    lines += ["", *summary_lines(candidate, said, style, texts)]
     lines += mishap_lines(candidate.mishaps, style)
-    lines += regressed_lines(candidate, style, texts)
-    return [*lines, *route_lines(candidate, baseline, style)]
+    return lines + regressed_lines(candidate, style, texts)
 
 
-def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
-    """Return the verdict, the evidence of the run, what was found, and what the server says."""
+def summary_lines(
+    candidate: CandidateReport, said: str, style: _Style, texts: Texts | None
+) -> list[str]:
+    """Return the verdict, what was found, what the servers say, and what was also measured.
+
+    Where texts are not shown, this is `SUMMARY_LINES` at most: what matters least is left out,
+    and counted.
+    """
+    verdict = verdict_lines(candidate, style)
+    measured = measured_lines(candidate, style, texts)
+    parts = facts(candidate)
+    layers = [text for text in layer_sentences(candidate) if text in parts]
+    if candidate.quantization_note:
+        parts.append(f"Quantization: {sentence(candidate.quantization_note)}")
+    parts += [said] if said else []
+    droppable = [*layers, *(text for text in reversed(parts) if text not in layers)]
+    room = SUMMARY_LINES * -(-80 // style.width) - len(verdict) - len(measured)
+    left_out: list[str] = []
+    while True:
+        kept = [text for text in parts if text not in left_out]
+        rest = [f"... and {counted(len(left_out), 'more finding')} with -v"] if left_out else []
+        lines = [line for text in kept for line in style.hang(text, 0)]
+        if texts is not None or not kept or len(lines) + len(rest) <= room:
+            return [*verdict, *lines, *rest, *measured]
+        left_out.append(droppable[len(left_out)])
+
+
+def verdict_lines(candidate: CandidateReport, style: _Style) -> list[str]:
+    """Return the verdict and the evidence of the whole run."""
     word = candidate.verdict.word
     if candidate.verdict is Verdict.NOT_COMPARABLE:
         found = "no delta is quoted where the two were not asked the same"
@@ -163,31 +197,37 @@ def summary_lines(candidate: CandidateReport, style: _Style) -> list[str]:
         found = "nothing was compared"
     lines = style.hang(f"{word}  {label(candidate.variant.name)}: {found}", 0)
     lines[0] = style.paint(word, word) + lines[0].removeprefix(word)
-    for text in facts(candidate):
-        lines += style.hang(text, 0)
-    if candidate.quantization_note:
-        lines += style.hang(f"Quantization: {sentence(candidate.quantization_note)}", 0)
     return lines
 
 
 def measured_lines(candidate: CandidateReport, style: _Style, texts: Texts | None) -> list[str]:
-    """Return in few lines what no budget asked about; all of it where texts are shown too."""
+    """Return in one line what no budget asked about; all of it where texts are shown too."""
     if texts is not None:
-        told = [line for text in every_reading(candidate) for line in style.hang(text, 2)]
-        known = facts(candidate)
-        layers = [text for text in layer_sentences(candidate, every=True) if text not in known]
-        parts = [line for text in layers for line in style.hang(text, 0)]
-        apart = [line for text in in_cohorts(candidate) for line in style.hang(text, 2)]
-        whole = ["Measured over all cases:", *told] if told else []
-        return [*parts, *whole, *(["Other than the baseline in:", *apart] if apart else [])]
-    parts = also_measured(candidate)
+        return _every_measured(candidate, style)
+    differ, every = measured_to_differ(candidate), len(also_measured(candidate))
+    if not every:
+        return []
+    metrics = counted(every, "metric")
+    nothing = f"nothing shown to be worse or better ({metrics} with -v)"
+    last = f"{metrics}, see -v" if differ else nothing
     lines: list[str] = []
-    for shown in range(len(parts), 0, -1):
-        rest = [f"{len(parts) - shown} more with -v"] if shown < len(parts) else []
-        lines = style.hang(f"Also measured: {'; '.join([*parts[:shown], *rest])}", 0)
-        if len(lines) <= MEASURED_LINES:
+    for shown in range(len(differ), -1, -1):
+        rest = [f"{every - shown} more with -v"] if shown < every else []
+        parts = [*differ[:shown], *rest] if shown else [last]
+        lines = style.hang(f"Also measured: {'; '.join(parts)}", 0)
+        if len(lines) == 1:
             break
     return lines
+
+
+def _every_measured(candidate: CandidateReport, style: _Style) -> list[str]:
+    told = [line for text in every_reading(candidate) for line in style.hang(text, 2)]
+    known = facts(candidate)
+    layers = [text for text in layer_sentences(candidate, every=True) if text not in known]
+    parts = [line for text in layers for line in style.hang(text, 0)]
+    apart = [line for text in in_cohorts(candidate) for line in style.hang(text, 2)]
+    whole = ["Measured over all cases:", *told] if told else []
+    return [*parts, *whole, *(["Other than the baseline in:", *apart] if apart else [])]
 
 
 def mishap_lines(mishaps: Sequence[Mishap], style: _Style) -> list[str]:
@@ -283,17 +323,3 @@ def _text_lines(outcome: PairedOutcome, style: _Style, texts: Texts | None) -> l
 
 def _more(number: int, indent: int) -> list[str]:
     return [f"{' ' * indent}... and {number} more"] if number > 0 else []
-
-
-def route_lines(candidate: CandidateReport, baseline: str, style: _Style) -> list[str]:
-    """Say per cohort which variant should serve it."""
-    places: dict[str, list[str]] = {}
-    for route in sorted(routes(candidate), key=lambda r: r.to != "candidate"):
-        if route.to == "candidate":
-            place = label(candidate.variant.name)
-        else:
-            copies = "mirror only: " if route.to == "mirror-only" else ""
-            place = f"{label(baseline)} ({copies}{route.reason})"
-        places.setdefault(place, []).append(label(route.cohort))
-    text = "; ".join(f"{', '.join(names)} -> {place}" for place, names in places.items())
-    return ["", *style.hang(f"Route: {text}", 0)] if text else []

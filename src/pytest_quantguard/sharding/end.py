@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_quantguard import _noise, _publish
 from pytest_quantguard._judgement import Terms
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._tally import Tally
 from pytest_quantguard.errors import ProviderError
@@ -133,8 +134,8 @@ def _unanswered(gate: GateSession, tally: Tally, plan: Json) -> list[str]:
         checks = {(m.case, m.check) for m in failed}
         if len(checks) > gate.settings.max_errors * plan["checks"]:
             found.append(
-                f"{len(checks)} checks of this shard had no answer to judge, more than the whole "
-                f"run may have ({100 * gate.settings.max_errors:g} % of {plan['checks']}), first: "
-                f"{failed[0].message}; run this shard again"
+                f"{counted(len(checks), 'check')} of this shard had no answer to judge, more than "
+                f"the whole run may have ({100 * gate.settings.max_errors:g} % of "
+                f"{plan['checks']}), first: {failed[0].message}; run this shard again"
             )
     return list(dict.fromkeys(found))

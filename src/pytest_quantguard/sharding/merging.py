@@ -12,6 +12,7 @@ from pytest_quantguard import _noise as _noises
 from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._judgement import Terms, all_fingerprints, candidate_reports, provenance
 from pytest_quantguard._noise import Noise
+from pytest_quantguard._plural import counted
 from pytest_quantguard._tally import Tally
 from pytest_quantguard._tally import merged as merged_plans
 from pytest_quantguard.errors import InputError, did_you_mean
@@ -246,13 +247,13 @@ def _overlap(shards: Sequence[ShardFile], *, complete: bool) -> Iterator[str]:
         if twice:
             case = min(twice)
             yield (
-                f"{one.name}: it has {len(set(twice))} cases of other shards, such as {case!r}, "
-                f"which is in {owner[case].name}"
+                f"{one.name}: it has {counted(len(set(twice)), 'case')} of other shards, such as "
+                f"{case!r}, which is in {owner[case].name}"
             )
     planned = {pair for one in shards for pair in one.planned}
     if complete and selection_hash(planned) != shards[0].data["selection"]:
         yield (
-            f"the shards together have {len(planned)} checks, which are not the "
+            f"the shards together have {counted(len(planned), 'check')}, which are not the "
             f"{shards[0].data['whole']['checks']} that were selected"
         )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_quantguard._items import CASE, checks_of
+from pytest_quantguard._plural import counted
 from pytest_quantguard.errors import ConfigError, ProviderError
 from pytest_quantguard.sharding.shards import Shard, selection_hash, shard_of_cases
 from pytest_quantguard.types import Json
@@ -96,8 +97,9 @@ class ShardCut:
         if not lost:
             return []
         return [
-            f"--quant-shard: a plugin deselected {len(lost)} tests after the shards were drawn, "
-            f"first {lost[0].nodeid}; nobody would ask them: select with -k, -m or paths"
+            f"--quant-shard: a plugin deselected {counted(len(lost), 'test')} after the shards "
+            f"were drawn, first {lost[0].nodeid}; nobody would ask them: select with -k, -m or "
+            "paths"
         ]
 
 

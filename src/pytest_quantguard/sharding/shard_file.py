@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_quantguard._evidence import Evidence
+from pytest_quantguard._plural import counted
 from pytest_quantguard._tally import Tally
 from pytest_quantguard.documents.document import Document, problems
 from pytest_quantguard.documents.strict_json import NotStrict, loads
@@ -195,7 +196,8 @@ def _misfits(data: Json) -> Iterator[str]:
     if len({variant["name"] for variant in candidates}) < len(candidates):
         yield "it names a candidate twice"
     if len(data["evidence"]) != len(candidates):
-        yield f"it has evidence for {len(data['evidence'])} of {len(candidates)} candidates"
+        asked = counted(len(candidates), "candidate")
+        yield f"it has evidence for {len(data['evidence'])} of {asked}"
         return
     if not _measured(data):
         yield f"it holds a number above {_LARGEST:g}, which nothing that is measured can be"
@@ -218,11 +220,13 @@ def _unlikely(
     if len(set(places)) < len(places) or len(set(measured)) < len(measured):
         yield f"it judges a check of {name!r} twice"
     if more := seen - planned:
-        yield f"it judges {len(more)} checks that it did not plan, such as {min(more)}"
+        yield f"it judges {counted(len(more), 'check')} that it did not plan, such as {min(more)}"
     if more := set(measured) - cases:
-        yield f"it measures {len(more)} cases that it did not plan, such as {min(more)!r}"
+        cases_more = counted(len(more), "case")
+        yield f"it measures {cases_more} that it did not plan, such as {min(more)!r}"
     if sound and (less := planned - seen):
-        yield f"it lacks evidence on {len(less)} checks that it planned, such as {min(less)}"
+        lacking = counted(len(less), "check")
+        yield f"it lacks evidence on {lacking} that it planned, such as {min(less)}"
     if not all(0 <= o[arm]["value"] <= 1 for o in found["outcomes"] for arm in _ARMS):
         yield f"an outcome of {name!r} is no number from 0 to 1"
     if not all(one.get("weight", 1) > 0 for one in (*found["outcomes"], *found["measurements"])):

@@ -129,7 +129,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def violations(page: Page, rules: list[str] | None = None) -> list[str]:
-    """Return what axe finds against the levels A and AA, or these rules: a line for each element."""
+    """Return what axe finds against levels A and AA, or these rules: a line for each element."""
     page.evaluate(AXE_SCRIPT)
     found = page.evaluate(
         "runOnly => axe.run(document, {runOnly, resultTypes: ['violations']})", rules or LEVELS
@@ -149,8 +149,7 @@ def too_wide(page: Page) -> list[str]:
         if (document.documentElement.scrollWidth <= wide) return [];
         return [...document.body.querySelectorAll("*")]
             .filter(e => e.getBoundingClientRect().right > wide + 1)
-            .map(e => `${e.tagName}.${e.getAttribute("class")} ` +
-                      `${Math.round(e.getBoundingClientRect().right)} ${e.textContent.slice(0, 40)}`)
+            .map(e => `${e.tagName}.${e.getAttribute("class")}: ${e.textContent.slice(0, 40)}`)
             .slice(0, 5)
             .concat([`${document.documentElement.scrollWidth} px of ${wide}`]);
         }"""

@@ -11,7 +11,6 @@ from chromium import served, started, tab_of, too_wide, violations
 
 import many_cases
 from html_pages import ELEMENTS
-
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.reporters import html
 
@@ -158,7 +157,9 @@ def test_pages_load_in_silence_from_jenkins_and_from_a_folder(tab, server, writt
     for address in addresses(report, server, "jenkins")[:2]:
         page = tab.visit(address)
         assert_silent(tab, f"{server}/jenkins/{name}", server, BLOCKED)
-        assert "rgb(0, 0, 0)" != page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+        assert "rgb(0, 0, 0)" != page.evaluate(
+            "getComputedStyle(document.querySelector('h1')).color"
+        )
 
 
 def test_hostile_text_is_text(tab, server, written):

@@ -1,8 +1,8 @@
 """Where two texts part, word by word; the cost is bounded by sizes, never by a clock.
 
-Words are aligned by their longest common subsequence; where words repeat so often that this would
-take long, by those that occur once on both sides first. What cannot be aligned within the bounds
-is marked as a whole.
+Words are aligned by their longest common subsequence: by the fewest edits where these are few,
+else over all pairs of equal words where these are few; where both would take long, by words that
+occur once on both sides first. What cannot be aligned within the bounds is marked as a whole.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _SCRIPTS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts that are written without blanks: a character is a word."""
 _WORD = re.compile(rf"([^\s\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f{_SCRIPTS}]+|\S)(\s*)")
 _BLANKS = re.compile(r"\s*")
+_EDITS = 40
+"""Most words that are in one side only, of two ranges that are aligned by their fewest edits."""
 _PAIRS = 2500
 """Most pairs of equal words of which the longest common subsequence is looked for."""
 _DEPTH = 8
@@ -65,9 +67,9 @@ class _Words(NamedTuple):
     def of(cls, text: str) -> _Words:
         lead = _BLANKS.match(text)
         words, gaps = ([""], [lead[0]]) if lead and lead[0] else ([], [])
-        for word, gap in _WORD.findall(text):
-            words.append(word)
-            gaps.append(gap)
+        found = _WORD.findall(text)
+        words += [word for word, _ in found]
+        gaps += [gap for _, gap in found]
         return cls(words, gaps)
 
     def text(self, start: int, end: int) -> str:
@@ -107,8 +109,9 @@ def aligned(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
             found.append((i2, j2))
         if i1 == i2 or j1 == j2:
             continue
-        pairs = _pairs(one, other, (i1, i2), (j1, j2))
-        if pairs is not None:
+        if (same := _few_edits(one, other, (i1, i2), (j1, j2))) is not None:
+            found += same
+        elif (pairs := _pairs(one, other, (i1, i2), (j1, j2))) is not None:
             found += _rising(pairs)
         elif depth < _DEPTH and (anchors := _anchors(one, other, (i1, i2), (j1, j2))):
             ends = [*anchors, (i2, j2)]
@@ -116,6 +119,52 @@ def aligned(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
                 todo.append((i, up_to_i, j, up_to_j, depth + 1))
             todo.append((i1, anchors[0][0], j1, anchors[0][1], depth + 1))
     return sorted(found)
+
+
+class _Chain(NamedTuple):
+    """``count`` equal items at ``i`` and ``j``, and those before them."""
+
+    i: int
+    j: int
+    count: int
+    before: _Chain | None
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Return the indices of all items, in their order."""
+        runs, last = [self], self.before
+        while last is not None:
+            runs.append(last)
+            last = last.before
+        return [(run.i + k, run.j + k) for run in reversed(runs) for k in range(run.count)]
+
+
+def _few_edits(
+    one: Sequence[str], other: Sequence[str], here: tuple[int, int], there: tuple[int, int]
+) -> list[tuple[int, int]] | None:
+    """Align two ranges by their fewest edits, or return None when these are more than `_EDITS`.
+
+    Greedy, after E. Myers (1986): for each number of edits, how far one comes on each diagonal. It
+    costs the edits, squared, and the length of what is the same.
+    """
+    (i1, i2), (j1, j2) = here, there
+    end = (i2 - i1) - (j2 - j1)
+    if abs(end) > _EDITS:
+        return None
+    reach: dict[int, tuple[int, _Chain | None]] = {1: (i1, None)}
+    for edits in range(_EDITS + 1):
+        for way in range(-edits, edits + 1, 2):
+            added = way == -edits or (way != edits and reach[way - 1][0] < reach[way + 1][0])
+            i, chain = reach[way + 1] if added else reach[way - 1]
+            i += not added
+            start, shift = i, j1 - i1 - way
+            while i < i2 and i + shift < j2 and one[i] == other[i + shift]:
+                i += 1
+            if i > start:
+                chain = _Chain(start, start + shift, i - start, chain)
+            if way == end and i >= i2:
+                return chain.pairs() if chain else []
+            reach[way] = (i, chain)
+    return None
 
 
 def _anchors(
@@ -175,17 +224,18 @@ def _pairs(
 def _runs(one: Sequence[str], other: Sequence[str]) -> Iterator[_Run]:
     """Yield equal and unequal runs in turn, over the whole of both sides."""
     i = j = 0
-    start: tuple[int, int] | None = None
-    for at_i, at_j in [*aligned(one, other), (len(one), len(other))]:
-        if (at_i, at_j) != (i, j) or at_i == len(one) or at_j == len(other):
-            if start is not None:
-                yield _Run(True, start[0], i, start[1], j)
-            start = None
-            if (at_i, at_j) != (i, j):
-                yield _Run(False, i, at_i, j, at_j)
-        if start is None:
-            start = (at_i, at_j)
-        i, j = at_i + 1, at_j + 1
+    pairs = aligned(one, other)
+    place = 0
+    while place < len(pairs):
+        first_i, first_j = pairs[place]
+        if (first_i, first_j) != (i, j):
+            yield _Run(False, i, first_i, j, first_j)
+        i, j = first_i, first_j
+        while place < len(pairs) and pairs[place] == (i, j):
+            place, i, j = place + 1, i + 1, j + 1
+        yield _Run(True, first_i, i, first_j, j)
+    if (i, j) != (len(one), len(other)):
+        yield _Run(False, i, len(one), j, len(other))
 
 
 def _calm(runs: Iterator[_Run], left: _Words, right: _Words) -> list[_Run]:
@@ -222,11 +272,12 @@ def _long(run: _Run) -> bool:
 def _equal(run: _Run, left: _Words, right: _Words, sides: tuple[list[Piece], list[Piece]]) -> None:
     """Words that both sides have; the blanks after them may still differ."""
     start = run.i1
-    for i, j in zip(range(run.i1, run.i2), range(run.j1, run.j2), strict=True):
-        if left.gaps[i] == right.gaps[j]:
+    gaps = zip(left.gaps[run.i1 : run.i2], right.gaps[run.j1 : run.j2], strict=True)
+    for i, both in enumerate(gaps, start):
+        if both[0] == both[1]:
             continue
         text = left.text(start, i + 1)
-        for side, gap in zip(sides, (left.gaps[i], right.gaps[j]), strict=True):
+        for side, gap in zip(sides, both, strict=True):
             side.extend((Piece(text), Piece(gap, CHANGED)))
         start = i + 1
     if start < run.i2:

@@ -42,17 +42,21 @@ def tag(name: str, /, *children: Child, **attributes: Attribute) -> Markup:
         ValueError: a name that is none, an attribute that runs something, or an address that does
             not lead to a file of the report: mistakes of ours, whatever the text says.
     """
-    head = "".join([_attribute(key, value) for key, value in attributes.items()])
+    head = "".join([_attribute(*pair) for pair in attributes.items()]) if attributes else ""
     if not _is_name(name) or (name in ("script", "style") and children):
         raise ValueError(f"no element of a report: <{name}>")
     if name in _VOID:
         return Markup(f"<{name}{head}>")
-    return Markup(f"<{name}{head}>{join(children)}</{name}>")
+    return Markup(f"<{name}{head}>{_text(children)}</{name}>")
 
 
 def join(children: Iterable[Child]) -> Markup:
     """Put pieces one after the other; what is text is escaped."""
-    return Markup("".join(map(_piece, children)))
+    return Markup(_text(children))
+
+
+def _text(children: Iterable[Child]) -> str:
+    return "".join(map(_piece, children))
 
 
 def _piece(child: Child) -> str:
@@ -60,7 +64,7 @@ def _piece(child: Child) -> str:
         return child
     if isinstance(child, str):
         return html(child)
-    return "" if child is None else join(child)
+    return "" if child is None else _text(child)
 
 
 def _attribute(key: str, value: Attribute) -> str:

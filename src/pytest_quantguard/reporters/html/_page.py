@@ -33,9 +33,22 @@ def page(
         styles: style sheets beside style.css.
         script: whether filter.js is asked for.
     """
+    content = tag(
+        "body",
+        tag("a", "Skip to the content", class_="skip", href="#content"),
+        _header(root, trail),
+        tag("main", *body, id="content", tabindex=-1),
+        tag("footer", tag("p", "Made by pytest-quantguard. All of it is also in report.json.")),
+    )
+    return (
+        f"<!doctype html>\n{tag('html', _head(title, root, styles, script), content, lang='en')}\n"
+    )
+
+
+def _head(title: str, root: str, styles: Sequence[str], script: bool) -> Markup:
     assets = f"{root}{FOLDER}/"
     sheets = ("style.css", *styles)
-    head = tag(
+    return tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
@@ -48,14 +61,6 @@ def page(
         *(tag("link", rel="stylesheet", href=f"{assets}{sheet}") for sheet in sheets),
         tag("script", src=f"{assets}filter.js", defer=True) if script else None,
     )
-    content = tag(
-        "body",
-        tag("a", "Skip to the content", class_="skip", href="#content"),
-        _header(root, trail),
-        tag("main", *body, id="content", tabindex=-1),
-        tag("footer", tag("p", "Made by pytest-quantguard. All of it is also in report.json.")),
-    )
-    return f"<!doctype html>\n{tag('html', head, content, lang='en')}\n"
 
 
 def _header(root: str, trail: Sequence[tuple[str, str]]) -> Markup:

@@ -85,4 +85,3 @@ def _whole(record: Json) -> Markup | None:
 
 def _number(value: Any) -> str | None:
     return f"{value:,}" if type(value) is int else None
-
