@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -22,8 +23,15 @@ LIMIT = 60 * 1024
 PAGES = 30
 """Pages of 100 comments or pull requests that are looked at."""
 BOT = "github-actions[bot]"
+FORBIDDEN = 403
+_NOT_ALLOWED = (
+    "this job may not comment. It needs `pull-requests: write`; a run of a fork never has it, "
+    "and quantguard-comment.yml comments after it"
+)
 _MARKER = re.compile(r"<!-- quantguard(?:(?!-->)[ -~]){0,300}-->")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_COMMAND = re.compile(r"^(\s*)/", re.MULTILINE)
+"""What some bots obey when it begins a line of a comment."""
 _FORK = (
     "> Written by a run of the fork's own code, without credentials: read it as the author's "
     "words. Only a run that a maintainer started counts.\n\n"
@@ -60,9 +68,9 @@ def read(folder: Path) -> str | None:
 
 
 def of_fork(text: str) -> str:
-    """Return a text that nobody vouches for: it says so, and calls nobody by name."""
+    """Return a text that nobody vouches for: it says so, calls nobody, and commands no bot."""
     marker, _, rest = text.partition("\n")
-    return f"{marker}\n{_FORK}" + rest.replace("@", "@\u2060")
+    return f"{marker}\n{_FORK}" + _COMMAND.sub("\\1\u2060/", rest.replace("@", "@\u2060"))
 
 
 class GitHub:
@@ -143,11 +151,18 @@ def main(environment: Mapping[str, str]) -> int:
         return 0
     event = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_text("utf-8"))
     github = GitHub(environment)
-    number, fork = pull_request(event, github)
-    if number is None:
-        print("quantguard: no open pull request has this commit as its head; nothing is written")
-        return 0
-    done = publish(of_fork(text) if fork else text, number, github)
+    try:
+        number, fork = pull_request(event, github)
+        if number is None:
+            print("quantguard: no open pull request has this commit as its head; nothing to do")
+            return 0
+        done = publish(of_fork(text) if fork else text, number, github)
+    except OSError as error:
+        if isinstance(error, HTTPError) and error.code == FORBIDDEN:
+            print(f"::warning title=quantguard comment::{_NOT_ALLOWED}")
+            return 0 if "pull_request" in event else 1
+        print(f"::error title=quantguard comment::GitHub cannot be asked: {str(error)!r:.200}")
+        return 1
     print(f"quantguard: comment on pull request {number} {done}")
     return 0
 

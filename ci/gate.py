@@ -9,6 +9,7 @@ GitHub (``GITHUB_OUTPUT``) is one of a few known words, or a text that was check
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -16,131 +17,57 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from inputs import InputError, Inputs
 
 VERDICTS = ("pass", "fail", "inconclusive", "not comparable", "error")
-ERROR, USAGE = 1, 4
+ERROR, USAGE, INCONCLUSIVE = 1, 4, 10
+FILES = ("report.json", "index.html", "summary.md", "comment.md", "route.json")
+"""What the gate leaves in the report folder."""
 SAVING_EVENTS = ("push", "schedule", "workflow_dispatch")
 """Events whose runs may write the cache: all others run what a pull request brings along."""
 _OURS = ("QUANTGUARD_INPUTS", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE")
 """Variables with which a test could speak for this step, and that no test needs."""
-_FREE = ("candidates", "pytest-args", "install", "credentials")
-"""Inputs that may have several lines."""
-
-
-class InputError(Exception):
-    """An input that cannot be meant; the message says which, what is given, what is allowed."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The inputs of the action, checked; paths are relative, as the action describes them."""
-
-    texts: Mapping[str, str]
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Inputs:
-        """Read and check all inputs; raises `InputError`."""
-        given = json.loads(environment["QUANTGUARD_INPUTS"])
-        texts = {name: str(text).strip() for name, text in given.items()}
-        inputs = cls(texts)
-        for name, text in texts.items():
-            allowed = "\n\r\t" if name in _FREE else ""
-            if any((sign < " " and sign not in allowed) or sign == "\x7f" for sign in text):
-                raise InputError(f"{name}: {text!r:.80} has a line break or a control character")
-        inputs.check()
-        return inputs
-
-    def check(self) -> None:
-        """Raise `InputError` where an input is not one of its values."""
-        if not self.candidates:
-            raise InputError("candidates: none is given; name the variants to judge")
-        for name, allowed in {
-            "cache": ("true", "restore", "false"),
-            "upload": ("true", "false"),
-            "inconclusive": ("", "fail", "warn"),
-        }.items():
-            if self[name] not in allowed:
-                words = ", ".join(word or "(empty)" for word in allowed)
-                raise InputError(f"{name}: {self[name]!r:.80} is given; allowed are {words}")
-        if self["shard"] and not re.fullmatch(r"[1-9]\d{0,3}/[1-9]\d{0,3}", self["shard"]):
-            raise InputError(f"shard: {self['shard']!r:.80} is given; write K/N, such as 2/5")
-        if self["shard"] and self["merge"]:
-            raise InputError("shard and merge: a step asks a part, or judges all parts; keep one")
-        for name in ("report-folder", "cache-path", "working-directory"):
-            self._check_folder(name)
-        for name in self.credentials:
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise InputError(f"credentials: {name!r:.80} is no name of an environment variable")
-
-    def _check_folder(self, name: str) -> None:
-        path = PurePosixPath(self[name].replace("\\", "/"))
-        if not self[name] or path.is_absolute() or ".." in path.parts:
-            raise InputError(
-                f"{name}: {self[name]!r:.80} is given; write a folder below the workspace"
-            )
-        if name == "report-folder" and any(part.startswith(".") for part in path.parts or (".",)):
-            raise InputError(f"{name}: {self[name]!r:.80} is hidden, and would not be uploaded")
-
-    def __getitem__(self, name: str) -> str:
-        return self.texts.get(name, "")
-
-    @property
-    def candidates(self) -> list[str]:
-        """The variants to judge."""
-        return self._names("candidates")
-
-    @property
-    def credentials(self) -> list[str]:
-        """Names of environment variables that must not be empty."""
-        return self._names("credentials")
-
-    def _names(self, name: str) -> list[str]:
-        return [text for text in re.split(r"[\s,]+", self[name]) if text]
-
-    def words(self, name: str) -> list[str]:
-        """Split a text as a shell does, without expanding anything."""
-        try:
-            return shlex.split(self[name])
-        except ValueError as error:
-            raise InputError(f"{name}: {self[name]!r:.80} cannot be read: {error}") from None
-
-    @property
-    def reports(self) -> Path:
-        """Folder of the reports, relative to the workspace."""
-        return Path(self["working-directory"]) / self["report-folder"]
-
-    @property
-    def report(self) -> Path:
-        """What the step leaves there: the report, or the file of a shard."""
-        number, _, count = self["shard"].partition("/")
-        return self.reports / (f"shard-{number}-of-{count}.json" if count else "report.json")
-
 
 # --- steps ------------------------------------------------------------------------------
 
 
 def look(inputs: Inputs, environment: Mapping[str, str]) -> int:
-    """Say what the other steps need to know, or that credentials are missing."""
+    """Say what the other steps need to know, or that credentials are missing.
+
+    Reports that were checked out with the project prove nothing: they are removed before anything
+    can fail, so that none is uploaded, or becomes a comment.
+    """
+    _remove(inputs)
     missing = [name for name in inputs.credentials if not environment.get(name, "").strip()]
-    artifact = inputs["artifact-name"] or _artifact_name(inputs, environment)
+    artifact = _slug(inputs["artifact-name"]) or _artifact_name(inputs, environment)
     if missing and not inputs["merge"]:
         _not_run(missing, environment)
         _tell(environment, {"run": "false", "verdict": "not-run", "exit-code": str(ERROR)})
         return 0
+    folder = Path(inputs["working-directory"])
+    if inputs["cache-path"] and _git(folder, "ls-files", "--", inputs["cache-path"]):
+        text = f"{inputs['cache-path']} is committed: this change brings its own answers along"
+        _annotate("quantguard: answers", text, "warning")
     keeps = inputs["cache"] != "false" and not inputs["merge"]
-    saves = keeps and inputs["cache"] == "true" and _may_save(environment)
+    remembers = bool(inputs["history-path"]) and not inputs["shard"]  # a shard has no verdict
+    may_save = _may_save(environment)
     begin = f"{inputs['cache-key']}-{environment.get('RUNNER_OS', 'any')}-"
-    mine = begin + _slug("-".join([*inputs.candidates, inputs["shard"]])) + "-"
+    slug = _slug("-".join([*inputs.candidates, inputs["shard"]]))
+    mine, past = f"{begin}{slug}-", f"{inputs['cache-key']}-history-{slug}-"
     number = "-".join(environment.get(f"GITHUB_{n}", "0") for n in ("RUN_ID", "RUN_ATTEMPT"))
     facts = {
         "run": "true",
         "restore": str(keeps).lower(),
-        "save": str(saves).lower(),
-        "cache-path": (Path(inputs["working-directory"]) / inputs["cache-path"]).as_posix(),
+        "save": str(keeps and may_save and inputs["cache"] == "true").lower(),
+        "cache-path": (folder / inputs["cache-path"]).as_posix(),
         "cache-key": mine + number,  # written once; what is restored is the newest of the same name
         "restore-keys": f"{mine}\n{begin}",
+        "history-path": (folder / inputs["history-path"]).as_posix() if remembers else "",
+        "history-key": past + number,
+        "history-keys": past,
+        "save-history": str(remembers and may_save).lower(),
         "report-folder": inputs.reports.as_posix(),
         "artifact-name": artifact,
     }
@@ -148,42 +75,43 @@ def look(inputs: Inputs, environment: Mapping[str, str]) -> int:
     return 0
 
 
-def install(inputs: Inputs) -> int:
-    """Install what is asked for, or the checkout of this action."""
+def install(inputs: Inputs, environment: Mapping[str, str]) -> int:
+    """Install the checkout of this action, and what else is asked for; nothing of it sees a key."""
     here = str(Path(__file__).resolve().parents[1])
     extras = f"[{inputs['extras']}]" if inputs["extras"] else ""
-    wanted = inputs.words("install") or [here + extras]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return subprocess.run([*pip, *wanted], check=False).returncode
+    options = ["--quiet", "--disable-pip-version-check", *inputs.words("install")]
+    env = {name: text for name, text in environment.items() if name not in inputs.credentials}
+    return _python("pip", "install", here + extras, *options, env=env)
 
 
 def judge(inputs: Inputs, environment: Mapping[str, str]) -> int:
     """Run the gate and check what it left; the exit code is an output, and 0 is returned."""
     folder = Path(inputs["working-directory"])
-    inputs.report.unlink(missing_ok=True)  # such as one that was committed: it proves nothing
     commit = _commit(folder, environment)
     # The report tells which commit was judged: what is checked out, whatever started the run.
     env = {**environment, **({"GITHUB_SHA": commit} if commit else {})}
-    for name in _OURS:
-        env.pop(name, None)
     command = merge_command(inputs, folder) if inputs["merge"] else pytest_command(inputs)
-    shown = shlex.join(command[1:]).replace("\n", " ").replace("##[", "# # [")
-    print(f"$ python {shown}", flush=True)
+    shown = " ".join(shlex.join(command).splitlines()).replace("##[", "# # [")
+    print(f"$ python -m {shown}", flush=True)
     before = _size_of_summary(environment)
-    code = subprocess.run(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, check=False)
-    checked = _check(inputs, commit, env, code.returncode)
-    final = code.returncode or checked
-    verdict = _verdict(inputs) if not (checked and _verdict(inputs) == "pass") else "none"
-    if verdict == "none":
-        told = _size_of_summary(environment) > before  # the gate may have said why, and better
-        _no_verdict(code.returncode, {} if told else environment)
+    code = _python(*command, env=env, folder=folder)
+    checked = _check(inputs, commit, env)
+    final = code or checked
+    verdict = found = _verdict(inputs)
+    if checked not in (0, INCONCLUSIVE) and found in ("pass", "inconclusive", "shard"):
+        verdict = "none"  # of another commit, or without a candidate or cohort
+    if verdict == "none" and (found != "none" or _size_of_summary(environment) == before):
+        _no_verdict(code, environment)  # else the gate itself has said why, and better
+    elif verdict == "pass" and final:
+        text = f"the verdict is a pass, but pytest ended with {code}: another test failed, or it"
+        _annotate("quantguard: the run failed", f"{text} was stopped. The log has it.")
     report = inputs.report.as_posix() if inputs.report.is_file() else ""
     _tell(environment, {"verdict": verdict, "exit-code": str(final), "report": report})
     return 0
 
 
 def pytest_command(inputs: Inputs) -> list[str]:
-    """Return the command line of a run, or of a shard."""
+    """Return the module and the arguments of a run, or of a shard."""
     options = {
         "baseline": inputs["baseline"],
         "config": inputs["config"],
@@ -192,7 +120,7 @@ def pytest_command(inputs: Inputs) -> list[str]:
         "report": inputs["report-folder"],
     }
     return [
-        *(sys.executable, "-m", "pytest"),
+        "pytest",
         *(f"--quant-candidate={name}" for name in inputs.candidates),
         *(f"--quant-{name}={text}" for name, text in options.items() if text),
         *inputs.words("pytest-args"),
@@ -200,30 +128,55 @@ def pytest_command(inputs: Inputs) -> list[str]:
 
 
 def merge_command(inputs: Inputs, folder: Path) -> list[str]:
-    """Return the command line that judges shards; without files it names what it lacks."""
+    """Return what judges shards; without files it names what it lacks.
+
+    Raises `InputError` for files that came with the project: no run of this workflow wrote them.
+    """
     found = sorted(path.relative_to(folder).as_posix() for path in folder.glob(inputs["merge"]))
+    if found and (kept := _git(folder, "ls-files", "--", *found)):
+        raise InputError(f"merge: {kept.splitlines()[0]!r:.80} is committed, and proves nothing")
     policy = inputs["inconclusive"]
     return [
-        *(sys.executable, "-m", "pytest_quantguard", "merge"),
+        *("pytest_quantguard", "merge"),
         f"--quant-report={inputs['report-folder']}",
         *([f"--quant-inconclusive={policy}"] if policy else []),
         *("--", *(found or [inputs["merge"]])),
     ]
 
 
-def _check(inputs: Inputs, commit: str, env: Mapping[str, str], code: int) -> int:
+def _check(inputs: Inputs, commit: str, env: Mapping[str, str]) -> int:
     """Return 0 where the run left what it should: a disabled gate ends with 0, too."""
     if inputs["shard"]:
         return 0 if inputs.report.is_file() else ERROR
-    # Where the run ended well although inconclusive, the configuration says so.
-    policy = inputs["inconclusive"] or ("warn" if code == 0 else "fail")
-    command = [
-        *(sys.executable, "-m", "pytest_quantguard", "check-report", str(inputs.report)),
-        f"--inconclusive={policy}",
+    policy = inputs["inconclusive"]
+    return _python(
+        *("pytest_quantguard", "check-report", str(inputs.report)),
         *(f"--candidate={name}" for name in inputs.candidates),
+        *(f"--require-cohort={name}" for name in inputs.cohorts),
+        *([f"--inconclusive={policy}"] if policy else []),
         *([f"--commit={commit}"] if commit else []),
-    ]
-    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False).returncode
+        env=env,
+    )
+
+
+def _python(*arguments: str, env: Mapping[str, str], folder: Path | None = None) -> int:
+    """Run a module; return an exit code of one byte, which is 0 only for success.
+
+    ``-P``: what is called so is not looked for among the files of the project.
+    """
+    kept = {name: text for name, text in env.items() if name not in _OURS}
+    command = [sys.executable, "-P", "-m", *arguments]
+    done = subprocess.run(command, cwd=folder, env=kept, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode if 0 <= done.returncode < 256 else ERROR
+
+
+def _remove(inputs: Inputs) -> None:
+    for path in (inputs.report, *(inputs.reports / name for name in FILES)):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            why = f"{path.as_posix()!r:.80} cannot be removed: {error.strerror}"
+            raise InputError(f"report-folder: {why}") from None
 
 
 # --- facts ------------------------------------------------------------------------------
@@ -243,18 +196,18 @@ def _verdict(inputs: Inputs) -> str:
 
 def _commit(folder: Path, environment: Mapping[str, str]) -> str:
     """Return the commit that is checked out; where git cannot tell, the one of the run."""
+    return _git(folder, "rev-parse", "--verify", "HEAD") or environment.get("GITHUB_SHA", "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git says; nothing where it cannot tell."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
+            ["git", *arguments], cwd=folder, capture_output=True, encoding="utf-8", check=False
         )
     except OSError:
-        done = None
-    found = done.stdout.strip() if done is not None and done.returncode == 0 else ""
-    return found or environment.get("GITHUB_SHA", "")
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _may_save(environment: Mapping[str, str]) -> bool:
@@ -294,7 +247,7 @@ def _tell(environment: Mapping[str, str], facts: Mapping[str, str]) -> None:
     """Set outputs of the step; the mark that ends each is one that no text can have."""
     mark = f"end-{os.urandom(16).hex()}"
     text = "".join(f"{name}<<{mark}\n{value}\n{mark}\n" for name, value in facts.items())
-    with Path(environment["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as out:
+    with Path(environment["GITHUB_OUTPUT"]).open("a", encoding="utf-8", newline="\n") as out:
         out.write(text)
 
 
@@ -310,11 +263,11 @@ def _not_run(missing: Sequence[str], environment: Mapping[str, str]) -> None:
 
 def _no_verdict(code: int, environment: Mapping[str, str]) -> None:
     text = (
-        f"no verdict: this run left no report that counts (its exit code is {code}). "
+        f"This run left no report that counts (its exit code is {code}). "
         "The log of the step 'Ask and judge' says why. No evidence is never green."
     )
-    _summary(environment, f"## quantguard: no verdict\n\n{text}\n")
-    _annotate("quantguard", text)
+    _summary(environment, f"## ⛔ **no verdict**: quantguard\n\n{text}\n")
+    _annotate("quantguard: no verdict", text)
 
 
 def _summary(environment: Mapping[str, str], text: str) -> None:
@@ -328,21 +281,21 @@ def _size_of_summary(environment: Mapping[str, str]) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _annotate(title: str, text: str) -> None:
-    """Print an error that GitHub shows on the run's page."""
+def _annotate(title: str, text: str, level: str = "error") -> None:
+    """Print what GitHub shows on the run's page."""
     data = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     head = title.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
-    print(f"::error title={head}::{data}", flush=True)
+    print(f"::{level} title={head}::{data}", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one step; returns its exit code."""
     environment = dict(os.environ)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names can be in any script, on Windows too
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         inputs = Inputs.of(environment)
-        if arguments == ["install"]:
-            return install(inputs)
-        return {"look": look, "judge": judge}[arguments[0]](inputs, environment)
+        return {"look": look, "install": install, "judge": judge}[arguments[0]](inputs, environment)
     except InputError as refused:
         _annotate("quantguard: input", str(refused))
         return USAGE

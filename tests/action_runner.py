@@ -27,6 +27,8 @@ BASH = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"]
 
 def program(name: str) -> Any:
     """Return a program of the folder ci/ as a module."""
+    if (folder := str(ROOT / "ci")) not in sys.path:
+        sys.path.append(folder)  # where python looks first when it runs the program
     spec = spec_from_file_location(f"quantguard_ci_{name}", ROOT / "ci" / f"{name}.py")
     assert spec
     assert spec.loader
@@ -46,10 +48,9 @@ class Outcome:
     used: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     """Actions of others that were called, without their version, and what they were given."""
 
-    def given(self, action: str) -> dict[str, str]:
-        """Return what an action was given; it has to be called exactly once."""
-        (found,) = [values for name, values in self.used if name == action]
-        return found
+    def given(self, action: str, number: int = 0) -> dict[str, str]:
+        """Return what an action was given, when it was called for the first time, or a later."""
+        return [values for name, values in self.used if name == action][number]
 
     @property
     def called(self) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from action_runner import ROOT, Runner, program, told
 from gate_project import GateProject, quantized, speaks
+from pytest_quantguard._publish import FILES
 
 CACHE_RESTORE, CACHE_SAVE = "actions/cache/restore", "actions/cache/save"
 UPLOAD = "actions/upload-artifact"
@@ -68,9 +70,13 @@ def test_a_pass_is_green(runner, workspace):
     assert report["results"]["extra"]["quantguard"]["provenance"]["ci"]["commit"] == commit
     assert outcome.given(UPLOAD) == {"name": "mine", "path": "quant-report"}
     assert (workspace.folder / outcome.given(CACHE_RESTORE)["path"] / "cache.db").is_file()
+    history = outcome.given(CACHE_RESTORE, 1)
+    assert (workspace.folder / history["path"]).is_file()
+    assert history["key"] == "quantguard-history-cand-123-1"
+    assert history["restore-keys"] == "quantguard-history-cand-"
     assert CACHE_SAVE not in outcome.called
     assert "PASS" in outcome.summary
-    assert runner.installed[-1] == str(ROOT)
+    assert runner.installed == ["install", str(ROOT), "--quiet", "--disable-pip-version-check"]
 
 
 def test_a_fail_is_red_after_the_upload(runner, workspace):
@@ -125,9 +131,10 @@ def test_without_credentials_nothing_is_run(runner, workspace):
 
 @pytest.mark.parametrize("arguments", ["-p no:quantguard", "--collect-only"])
 def test_a_gate_that_is_switched_off_is_never_green(runner, workspace, arguments):
-    """An old report that passed, left in the folder, does not help either."""
+    """Reports that were committed do not help, and are uploaded nowhere; it is said once."""
     passed = {"results": {"extra": {"quantguard": {"verdict": "pass"}}}}
-    workspace.write("quant-report/report.json", json.dumps(passed))
+    for name in FILES.values():
+        workspace.write(f"quant-report/{name}", json.dumps(passed))
 
     outcome = runner.run(candidates="cand", pytest_args=arguments)
 
@@ -135,6 +142,42 @@ def test_a_gate_that_is_switched_off_is_never_green(runner, workspace, arguments
     assert outcome.outputs["verdict"] == "none"
     assert outcome.outputs["exit-code"] not in ("", "0")
     assert outcome.outputs["report"] == ""
+    assert outcome.summary.count("no verdict") == 1
+    assert outcome.log.count("\n::error ") == 1
+    assert list((workspace.folder / "quant-report").iterdir()) == []
+
+
+def test_modules_of_the_project_are_not_taken_for_the_gate(runner, workspace):
+    """A folder named like what is called is not called."""
+    for name in ("pip", "pytest_quantguard", "json"):
+        workspace.write(f"{name}/__init__.py", "import sys; sys.exit(0)")
+        workspace.write(f"{name}/__main__.py", "")
+
+    outcome = runner.run(candidates="cand, gone", pytest_args="--collect-only")
+
+    assert runner.installed[0] == "install"
+    assert outcome.failed
+    assert outcome.outputs["verdict"] == "none"
+
+
+def test_a_pass_beside_a_failed_test_is_told_apart(runner, workspace):
+    """The models passed, the run did not: it is red, and an annotation says why."""
+    workspace.write("test_other.py", "def test_it():\n    assert False\n")
+
+    outcome = runner.run(candidates="cand")
+
+    assert outcome.failed
+    assert (outcome.outputs["verdict"], outcome.outputs["exit-code"]) == ("pass", "1")
+    assert "\n::error title=quantguard%3A the run failed::the verdict is a pass" in outcome.log
+
+
+def test_a_pass_that_lacks_a_cohort_is_no_verdict(runner, workspace):
+    """The gate says PASS, and the step that it does not count."""
+    outcome = runner.run(candidates="cand", require_cohorts="faq, legal")
+
+    assert outcome.failed
+    assert (outcome.outputs["verdict"], outcome.outputs["exit-code"]) == ("none", "1")
+    assert "the cohort 'legal'" in outcome.log
     assert "no verdict" in outcome.summary
 
 
@@ -151,6 +194,8 @@ def test_hostile_inputs_are_only_texts(runner, workspace):
     assert outcome.outputs["exit-code"] == "4"
     assert list(workspace.folder.rglob("pwned*")) == []
     assert runner.installed[-1] == "; touch pwned"
+    assert outcome.summary.count("no verdict") == 1
+    assert outcome.log.count("\n::error ") == 1
 
 
 @pytest.mark.parametrize(
@@ -163,6 +208,9 @@ def test_hostile_inputs_are_only_texts(runner, workspace):
         ("report_folder", "."),
         ("report_folder", "../up"),
         ("working_directory", "/etc"),
+        ("working_directory", "gone"),
+        ("merge", "/etc/*.json"),
+        ("merge", "../*.json"),
         ("cache_path", "a/../../b"),
         ("cache", "yes"),
         ("upload", "True"),
@@ -192,7 +240,7 @@ def test_a_refused_input_fails_the_action(runner):
     outcome = runner.run(candidates="cand", artifact_name="a\nverdict=pass")
 
     assert outcome.failed
-    assert outcome.outputs["verdict"] == ""
+    assert (outcome.outputs["verdict"], outcome.outputs["exit-code"]) == ("none", "1")
     assert "artifact-name" in outcome.log
 
 
@@ -201,6 +249,7 @@ def test_shards_leave_the_verdict_to_the_merge(runner, workspace):
     for number in (1, 2):
         asked = runner.run(candidates="cand", shard=f"{number}/2", pytest_args="golden")
         assert not asked.failed, asked.log
+        assert asked.called.count(CACHE_RESTORE) == 1  # a shard has no verdict to remember
         assert asked.outputs["verdict"] == "shard"
         assert asked.outputs["report"] == f"quant-report/shard-{number}-of-2.json"
         assert asked.outputs["artifact-name"] == f"quantguard-gate-cand-{number}-of-2"
@@ -209,7 +258,8 @@ def test_shards_leave_the_verdict_to_the_merge(runner, workspace):
 
     assert not merged.failed, merged.log
     assert merged.outputs["verdict"] == "pass"
-    assert CACHE_RESTORE not in merged.called
+    assert merged.given(CACHE_RESTORE)["path"] == ".quantguard/history.sqlite"
+    assert (workspace.folder / ".quantguard/history.sqlite").is_file()
 
 
 def test_a_merge_without_shards_is_red(runner, workspace):
@@ -219,6 +269,53 @@ def test_a_merge_without_shards_is_red(runner, workspace):
     assert outcome.failed
     assert outcome.outputs["verdict"] == "none"
     assert "shards/*.json" in outcome.log
+
+
+def test_shards_that_were_committed_are_refused(gate, workspace):
+    """Whatever they say, no run of this workflow wrote them."""
+    workspace.write("shards/shard-1-of-1.json", "{}")
+    inputs = gate.Inputs({"merge": "shards/*.json", "report-folder": "quant-report"})
+    git(workspace.folder, "init", "--quiet")
+
+    assert gate.merge_command(inputs, workspace.folder)[-1] == "shards/shard-1-of-1.json"
+
+    git(workspace.folder, "add", ".")
+    with pytest.raises(gate.InputError, match=r"shards/shard-1-of-1\.json' is committed"):
+        gate.merge_command(inputs, workspace.folder)
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, 0), (10, 10), (-9, 1), (256, 1), (0xC0000100, 1)])
+def test_only_success_ends_with_0(gate, monkeypatch, code, told):
+    """A process that was killed, or a code of Windows of which bash sees the last byte alone."""
+    monkeypatch.setattr(gate.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code))
+
+    assert gate._python("pytest", env={}) == told
+
+
+def test_what_is_installed_sees_no_key(gate, monkeypatch):
+    """Nor can it speak for the step."""
+    seen = []
+    run = lambda *_, env, **__: seen.append(env) or SimpleNamespace(returncode=0)  # noqa: E731
+    monkeypatch.setattr(gate.subprocess, "run", run)
+    inputs = gate.Inputs({"credentials": "KEY"})
+
+    assert gate.install(inputs, {"KEY": "k", "GITHUB_OUTPUT": "o", "HOME": "h"}) == 0
+    assert seen == [{"HOME": "h"}]
+
+
+def test_all_that_the_gate_leaves_is_removed_before(gate):
+    """The action knows the names of the files without importing the gate."""
+    assert set(gate.FILES) == set(FILES.values())
+
+
+def test_a_name_of_an_artifact_can_be_one(gate, tmp_path):
+    """A variant such as org/model makes no name that the upload refuses, nor an empty one."""
+    output = tmp_path / "output"
+    for given, expected in (("q-org/model:8b", "q-org-model-8b"), ("北京", "quantguard")):
+        output.unlink(missing_ok=True)
+        inputs = gate.Inputs({"artifact-name": given, "working-directory": str(tmp_path)})
+        gate.look(inputs, {"GITHUB_OUTPUT": str(output)})
+        assert told(output.read_text("utf-8"))["artifact-name"] == expected
 
 
 def test_names_of_artifacts_differ_in_a_matrix(gate, tmp_path):
@@ -252,6 +349,21 @@ def test_only_the_default_branchs_own_code_fills_the_cache(
     environment = {"GITHUB_EVENT_PATH": str(path), "GITHUB_EVENT_NAME": event, "GITHUB_REF": ref}
 
     assert gate._may_save({**environment, "GITHUB_SHA": "here"}) is saves
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_answers_that_were_committed_are_pointed_out(gate, workspace, capsys, committed):
+    """They are a change's own words about itself; whoever reads the run's page is told."""
+    git(workspace.folder, "init", "--quiet")
+    workspace.write("answers/cache.db", "x")
+    if committed:
+        git(workspace.folder, "add", "answers")
+    inputs = {"cache-path": "answers", "working-directory": str(workspace.folder)}
+
+    gate.look(gate.Inputs(inputs), {"GITHUB_OUTPUT": str(workspace.folder / "output")})
+
+    said = capsys.readouterr().out
+    assert said.startswith("::warning title=quantguard%3A answers::answers is com") is committed
 
 
 def test_without_an_event_nothing_is_saved(gate):

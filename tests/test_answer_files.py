@@ -171,7 +171,7 @@ def test_hostile_lines_are_counted(tmp_path, line):
     found = read(tmp_path, line, answered("other", completion("x")))
 
     assert found.find("k") is None
-    assert "1 lines cannot be used: a.jsonl:1: " in " ".join(found.remarks())
+    assert "1 line cannot be used: a.jsonl:1: " in " ".join(found.remarks())
 
 
 def test_a_file_that_changes_under_our_feet(tmp_path):

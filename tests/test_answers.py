@@ -183,11 +183,11 @@ def test_what_is_odd_about_the_files_is_counted_and_said(project, recorded):
 
     assert 1 == run.code  # the case with two answers has none
     assert run.has(
-        "1 recorded answers are to no request of this run (base.jsonl:62)",
-        "1 requests have two different answers and count as unanswered (such as cand.jsonl:6 and "
+        "1 recorded answer is to no request of this run (base.jsonl:62)",
+        "1 request with two different answers: counted as unanswered (such as cand.jsonl:6 and "
         "cand.jsonl:61)",
-        "1 recorded answers stand twice, and count once",
-        "1 lines cannot be used: cand.jsonl:62: it is no JSON",
+        "given twice, and counted once: 1 recorded answer",
+        "1 line cannot be used: cand.jsonl:62: it is no JSON",
         "it is the last one and may have been cut off",
     )
 

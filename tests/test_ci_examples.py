@@ -151,6 +151,36 @@ def test_artifacts_that_are_downloaded_are_uploaded(path):
             assert any(upload.startswith(begin) for upload in uploads)
 
 
+def test_the_ten_lines_of_the_docs_are_a_workflow():
+    """They can be copied into a file as they are; their pins and inputs are the examples'."""
+    text = (ROOT / "docs/ci.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    data = yaml.load(text, Loader=yaml.BaseLoader)
+    checkout, ours = data["jobs"]["gate"]["steps"]
+
+    assert len(lines) == 10
+    assert data["permissions"] == {"contents": "read"}
+    assert set(data["on"]) == {"pull_request", "push"}
+    assert checkout["uses"] == f"actions/checkout@{PINS['actions/checkout'][0]}"
+    assert checkout["with"] == {"persist-credentials": "false"}
+    assert ours["uses"].startswith(f"{OURS}@")
+    assert set(ours["with"]) <= set(load(ACTIONS[""])["inputs"])
+    assert set(ours["with"]["credentials"].split()) <= set(ours["env"])
+
+
+def test_the_docs_name_every_input_and_output():
+    """Each is explained in a table of docs/ci.md."""
+    text = (ROOT / "docs/ci.md").read_text("utf-8")
+    explained = {
+        word
+        for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+        for word in re.findall(r"`([a-z-]+)`", row)
+    }
+
+    action = load(ACTIONS[""])
+    assert {*action["inputs"], *action["outputs"]} <= explained
+
+
 def shell(script, folder, **environment):
     """Run a step's script as GitHub does; `gh` writes down what it is called with."""
     gh = folder / "gh"
@@ -193,11 +223,23 @@ def test_a_forks_commit_gets_a_green_status_for_a_success_alone(tmp_path, result
 @pytest.mark.parametrize(("key", "output"), [("k", "there=true\n"), ("", None)])
 def test_a_fork_without_credentials_is_said_to_be_not_run(tmp_path, key, output):
     """The gate is asked for only where the key is there; the key is printed nowhere."""
-    code, told = shell(script_of("quantguard-fork.yml", "credentials"), tmp_path, KEY=key)
+    script = script_of("quantguard-fork.yml", "credentials")
+
+    code, told = shell(script, tmp_path, KEY=key, COMMIT="c" * 40)
 
     assert code == 0
     assert told.get("GITHUB_OUTPUT") == output
     assert ("not run: no credentials" in told.get("GITHUB_STEP_SUMMARY", "")) is (output is None)
+
+
+@pytest.mark.parametrize("commit", ["main", "c" * 39, f"{'c' * 40}\n", "../../x", ""])
+def test_a_fork_is_run_by_its_full_commit_alone(tmp_path, commit):
+    """A branch could move on between reading and running: nothing is asked for then."""
+    script = script_of("quantguard-fork.yml", "credentials")
+
+    code, told = shell(script, tmp_path, KEY="k", COMMIT=commit)
+
+    assert (code, told) == (1, {})
 
 
 def test_without_credentials_nobody_sets_the_status_of_a_fork():

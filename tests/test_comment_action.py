@@ -12,7 +12,7 @@ import pytest
 from action_runner import program
 
 MARKER = "<!-- quantguard:comment awq-int4 -->"
-TEXT = f"{MARKER}\n**FAIL** ask @maintainer\n"
+TEXT = f"{MARKER}\n**FAIL** ask @maintainer\n /merge\n"
 RUN = {
     "event": "pull_request",
     "head_branch": "a b&c",
@@ -36,6 +36,7 @@ class Api(HTTPServer):
         self.comments = []
         self.pulls = []
         self.calls = []
+        self.status = 200
 
 
 class _Call(BaseHTTPRequestHandler):
@@ -50,7 +51,7 @@ class _Call(BaseHTTPRequestHandler):
             all_of = self.server.pulls if place.path.endswith("/pulls") else self.server.comments
             found = all_of[(number - 1) * size : number * size]
         data = json.dumps(found).encode()
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -141,6 +142,7 @@ def test_the_text_of_a_fork_says_so_and_calls_nobody(comment, job, api):
     assert path == "/repos/us/repo/issues/9/comments"
     assert text.startswith(MARKER + "\n> Written by a run of the fork's own code")
     assert "@maintainer" not in text
+    assert " \u2060/merge" in text
     assert api.calls[0][2]["head"] == "fork:a b&c"
 
 
@@ -162,7 +164,29 @@ def test_without_an_open_pull_request_nothing_is_written(comment, job, api, even
     assert comment.main(job(event)) == 0
 
     assert writes(api) == []
-    assert "nothing is written" in capsys.readouterr().out
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("status", "event", "code", "why"),
+    [
+        (
+            403,
+            of_branch(full_name="fork/repo"),
+            0,
+            "::warning title=quantguard comment::this job may",
+        ),
+        (403, {"workflow_run": RUN}, 1, "::warning title=quantguard comment::this job may"),
+        (500, of_branch(), 1, "::error title=quantguard comment::GitHub cannot be asked"),
+    ],
+)
+def test_what_github_refuses_is_said(comment, job, api, capsys, status, event, code, why):
+    """A fork's own run may not comment, and is not red for that; no traceback."""
+    api.status = status
+
+    assert comment.main(job(event)) == code
+
+    assert capsys.readouterr().out.startswith(why)
 
 
 def test_without_a_comment_nothing_is_asked(comment, job, api):

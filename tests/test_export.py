@@ -119,7 +119,7 @@ def test_pytest_selects(project, export):
     done = export("-k", "faq-7", "golden")
 
     assert OK == done.code, done.output
-    assert done.has("quantguard export: 1 cases", "1 requests for cand")
+    assert done.has("quantguard export: 1 case", "1 request for cand")
 
 
 def test_a_shard_is_exported_alone(project, export):
@@ -161,7 +161,7 @@ def test_what_no_batch_can_hold_is_said(project, export):
 
     assert OK == done.code, done.output
     assert done.has("how likely a model finds 60 given answers: a batch cannot ask that")
-    assert done.has("1 cases are conversations that a test drives")
+    assert done.has("1 case with a conversation that a test drives")
     assert 60 == len(requests(project, "cand"))
 
 

@@ -66,11 +66,28 @@ def test_too_little_evidence_is_inconclusive_and_not_green(tmp_path):
         warned = project.run("--quant-inconclusive=warn")
 
     assert INCONCLUSIVE == run.code, run.output
-    assert run.has("INCONCLUSIVE", "more cases")
+    assert run.has("_ \nINCONCLUSIVE: 3 of 60 regressed, 0 improved; ", "more such cases, or")
     assert 'type="inconclusive"' in (tmp_path / "ours.xml").read_text()
     assert 'errors="1"' in (tmp_path / "pytest.xml").read_text()
     assert OK == warned.code
     assert warned.has("INCONCLUSIVE")
+
+
+def test_a_quiet_run_says_each_failed_budget_in_one_line(worse, tmp_path):
+    """And pytest's summary names it: nothing is said three times, and every plugin still knows."""
+    run = worse.run("-q", "--junitxml=theirs.xml", NO_COLOR="1")
+    said = "20 of 60 regressed, 0 improved; worse by 33.3 pt, budget 10 pt"
+
+    assert FAILED == run.code
+    assert run.output.count(f"FAIL cand all / all: {said}\n") == 1
+    assert run.output.count("20 of 60 regressed") == 2
+    assert "FAILED quantguard::cand::all::all - FAIL: 20 of 60 regressed" in run.output
+    assert "FAILURES" not in run.output
+    assert run.has(
+        "Read the 20 regressed cases side by side: quant-report/index.html", "1 failed, 61 passed"
+    )
+    failure = ElementTree.parse(tmp_path / "theirs.xml").find(".//failure")
+    assert failure.get("message") == f"FAIL: {said}"
 
 
 def test_the_second_run_asks_nothing(project):

@@ -234,3 +234,36 @@ def test_strict_junit_is_another_reporter_of_the_same_file(names, tmp_path):
     assert "junit" not in strict
     assert set(_publish.FILES) <= set(REPORTERS)
     assert isinstance(names, Names)
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--quant-report=afile", "afile is no folder, or stands in none"),
+        ("--quant-junit=afile/junit.xml", "afile is no folder, or stands in none"),
+        ("--quant-junit=golden", "golden is a folder: name a file for the report"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_the_first_request(
+    project, option, sentence
+):
+    """Finding out at the end would cost all the answers."""
+    project.write("afile", "mine")
+
+    run = project.run(option)
+
+    assert 4 == run.code
+    assert run.has(sentence)
+    assert 0 == project.server.requests
+    assert "mine" == (project.folder / "afile").read_text()
+
+
+def test_a_refused_configuration_leaves_no_older_report(project):
+    """Nobody reads yesterday's verdict where today's run was refused."""
+    folder = project.folder / "quant-report"
+    folder.mkdir()
+    for name in ("report.json", "index.html", "route.json", "notes.txt"):
+        (folder / name).write_text("yesterday")
+
+    assert 4 == project.run("--quant-config=missing.yaml").code
+    assert ["notes.txt"] == [path.name for path in folder.iterdir()]

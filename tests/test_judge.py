@@ -148,7 +148,7 @@ def test_the_order_of_outcomes_does_not_matter():
         (judged([], planned=0), "no golden case was selected"),
         (judged([], planned=3), "not one case could be compared"),
         (judged(outcomes("a"), planned=101), "1 of 101 planned checks never reported"),
-        (judged(outcomes("a"), mishaps=[mishap("CheckError")]), "1 checks crashed, first exact"),
+        (judged(outcomes("a"), mishaps=[mishap("CheckError")]), "1 check crashed, first exact"),
         (
             judged(outcomes("a"), mishaps=[mishap("TransportError", f"a-{i}") for i in range(5)]),
             "5 of 100 checks had no answer to judge (5 TransportError; 1 % are allowed)",

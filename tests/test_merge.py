@@ -219,6 +219,7 @@ def test_conftest_registers_metrics_and_hears_of_the_report(world, tmp_path, mer
         ({"selection": "others"}, "other cases were selected than for"),
         ({"tool": "9.9"}, "it was written by pytest-quantguard 9.9"),
         ({"of": 4}, "it is of a run of 4 shards"),
+        ({"commit": "b" * 40}, f"it is of commit {'b' * 40}, and {{0}} "),
         ({"shard": 1}, "it is shard 1 of 3, and so is"),
         ({"unsound": ["a worker died"]}, "its evidence is not sound: a worker died"),
         (
@@ -238,6 +239,24 @@ def test_shards_of_different_runs_are_refused(world, tmp_path, merged, changes, 
     assert USAGE == code
     assert f"quantguard merge: {paths[1]}: {sentence.format(paths[0])}" in said
     assert not (tmp_path / "quant-report/report.json").exists()
+
+
+@pytest.mark.parametrize("commit", ["b" * 40, ""])
+def test_a_merge_is_of_the_commit_that_was_asked_about(
+    world, tmp_path, merged, monkeypatch, commit
+):
+    """Not of the one that the merging job has checked out: old shards prove nothing about it."""
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
+    paths = world.shards(tmp_path, 2, s1={"commit": commit}, s2={"commit": commit})
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SHA", "c" * 40)
+
+    merged(*paths)
+
+    report = json.loads((tmp_path / "quant-report/report.json").read_text())
+    told = report["results"]["extra"]["quantguard"]["provenance"]["ci"]
+    assert told.get("commit", "") == commit
 
 
 def test_missing_shards_are_named(world, tmp_path, merged):
@@ -273,7 +292,7 @@ def test_a_case_of_two_shards_is_refused(world, tmp_path):
                 found[kind] = [one for one in found[kind] if one["case"] != case]
 
     changed(paths[0], take)
-    with pytest.raises(InputError, match=f"1 cases of other shards, such as '{case}'"):
+    with pytest.raises(InputError, match=f"1 case of other shards, such as '{case}'"):
         merge([read(path, path.name) for path in paths], world.terms.metrics)
 
     changed(paths[1], drop)  # it has moved: whoever asks it does not matter
@@ -373,8 +392,8 @@ def test_foreign_files_are_refused(tmp_path, content, sentence):
         (lambda d: d.update(shard=3), "it says that it is shard 3 of 2"),
         (lambda d: d["evidence"].pop(), "it has evidence for 1 of 2 candidates"),
         (lambda d: d["planned"].append(d["planned"][0]), "it plans a check twice"),
-        (lambda d: first(d).update(case="new"), "it judges 1 checks that it did not plan"),
-        (lambda d: d["evidence"][0]["outcomes"].pop(), "it lacks evidence on 1 checks"),
+        (lambda d: first(d).update(case="new"), "it judges 1 check that it did not plan"),
+        (lambda d: d["evidence"][0]["outcomes"].pop(), "it lacks evidence on 1 check"),
         (
             lambda d: d["evidence"][0]["outcomes"].append(first(d)),
             "it judges a check of 'int4' twic",
@@ -383,7 +402,7 @@ def test_foreign_files_are_refused(tmp_path, content, sentence):
         (lambda d: first(d)["candidate"].update(value=7), "is no number from 0 to 1"),
         (lambda d: first(d).update(weight=0), "has no weight above 0"),
         (lambda d: first(d).update(weight=10**400), "a number above 1e\\+15"),
-        (lambda d: d["evidence"][0]["measurements"][0].update(case="new"), "it measures 1 cases"),
+        (lambda d: d["evidence"][0]["measurements"][0].update(case="new"), "it measures 1 case"),
         (lambda d: d["completions"].update(x={"text": 1}), "completions"),
         (lambda d: d["asked"].update(probes={"base": {"tools": ["fine", ""]}}), 'tools is "fine"'),
     ],

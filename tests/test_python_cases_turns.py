@@ -313,7 +313,7 @@ def test_another_prompt_length_is_not_comparable(project):
     run = project.run("--quant-underpowered=allow")
 
     assert {"cand": "not comparable"} == run.verdicts
-    assert run.has("in 1 of 1 cases", "the same prompt is 5 tokens for the baseline and 9 for")
+    assert run.has("in 1 of 1 case", "the same prompt is 5 tokens for the baseline and 9 for")
 
 
 def test_several_candidates_and_the_baseline_against_itself(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -281,6 +282,8 @@ def test_limits_are_positive_and_finite() -> None:
     from pytest_quantguard.plugin import _more_than_nothing
 
     for text in ("0", "-1", "nan", "inf", "x"):
-        with pytest.raises(ValueError):  # noqa: PT011  argparse takes it from here
+        with pytest.raises(ArgumentTypeError, match=f"'{text}' is no number above 0, such as 2.5"):
             _more_than_nothing(float)(text)
+    with pytest.raises(ArgumentTypeError, match="is no whole number above 0, such as 500"):
+        _more_than_nothing(int)("2.5")
     assert math.isclose(_more_than_nothing(float)("0.5"), 0.5)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
+
+from pytest_quantguard._survey import left_out
 
 BUDGETS = [{"max_drop": "10 pt"}, {"cohort": "tools", "max_drop": "10 pt"}]
 
@@ -104,3 +107,34 @@ def test_cases_that_are_wrong_in_both_are_shown_where_they_hide_everything(proje
 
     assert 10 == run.code
     assert run.has("mend the cases or their checks", "Wrong in both: 60", "c0", "... and 50 more")
+
+
+@pytest.mark.parametrize(
+    ("testpaths", "given", "left"),
+    [
+        ([], None, False),
+        ([], ["golden", "tests"], True),  # who knows what else there is
+        ([], ["."], False),
+        (["golden", "tests"], ["tests", "golden"], False),
+        (["golden/*.yaml"], ["golden"], False),
+        (["golden", "tests"], ["golden"], True),
+        (["golden"], ["golden/a.yaml::case"], True),
+    ],
+)
+def test_a_run_is_whole_when_its_paths_cover_what_a_bare_pytest_collects(
+    tmp_path, testpaths, given, left
+):
+    """Routes and history are about whole golden sets; naming all of it is no part of it."""
+    for name in ("golden/a.yaml", "tests/test_a.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    source = pytest.Config.ArgsSource
+    config = SimpleNamespace(
+        args_source=source.TESTPATHS if given is None else source.ARGS,
+        args=given or testpaths,
+        rootpath=tmp_path,
+        invocation_params=SimpleNamespace(dir=tmp_path),
+        getini={"testpaths": testpaths}.__getitem__,
+    )
+
+    assert left == left_out(config)

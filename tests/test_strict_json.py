@@ -22,6 +22,7 @@ from pytest_quantguard.errors import InputError
         ("[" * 64 + "]" * 64, None),
         ('"' + "[{" * 1000 + '"', "[{" * 1000),
         ("1e308", 1e308),
+        ('"' + "9" * 400 + '"', "9" * 400),
     ],
 )
 def test_json_is_read(text, expected):
@@ -37,6 +38,7 @@ def test_json_is_read(text, expected):
         ("-Infinity", "-Infinity is no JSON number"),
         ("1e999", "the number 1e999 is too large"),
         ("9" * 5000, "a whole number has too many digits"),
+        ('{"a": [{"b": ' + "9" * 309 + "}]}", "a whole number has too many digits"),
         ("[" * 66 + "]" * 66, "nested deeper than 64 levels"),
         ("[" * 100_000, "nested deeper than 64 levels"),
         ('{"a":' * 100_000, "nested deeper than 64 levels"),
@@ -51,7 +53,7 @@ def test_json_is_read(text, expected):
         ("\ufeff[1]", "a byte order mark in the middle of the file (column 1)"),
         ('"a\nb"', "Invalid control character at (column 3)"),
     ],
-    ids=range(18),
+    ids=range(19),
 )
 def test_what_readers_take_differently_is_refused(text, message):
     """One sentence for each; never a traceback."""

@@ -184,18 +184,20 @@ class Answers:
         unknown = [key for key in self._index if key not in self._wanted]
         if unknown and self._wanted:
             places = ", ".join(self._index.place(key) for key in unknown[:_SHOWN])
+            lost = counted(len(unknown), "recorded answer is", "recorded answers are")
             found.append(
-                f"{len(unknown)} recorded answers are to no request of this run ({places}): of "
+                f"{lost} to no request of this run ({places}): of "
                 "another variant, or of cases that have changed or were not selected"
             )
         if self._index.conflicts:
             first, second = next(iter(self._index.conflicts.values()))
             found.append(
-                f"{len(self._index.conflicts)} requests have two different answers and count as "
-                f"unanswered (such as {first} and {second})"
+                f"{counted(len(self._index.conflicts), 'request')} with two different answers: "
+                f"counted as unanswered (such as {first} and {second})"
             )
         if self._index.repeated:
-            found.append(f"{self._index.repeated} recorded answers stand twice, and count once")
+            again = counted(self._index.repeated, "recorded answer")
+            found.append(f"given twice, and counted once: {again}")
         if self._broken:
             lines = counted(len(self._broken), "line")
             found.append(f"{lines} cannot be used{self._first_broken()}")

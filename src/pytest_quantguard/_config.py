@@ -22,6 +22,8 @@ from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Metric
 
 FILE = "quantguard.yaml"
+REPORT_FOLDER = "quant-report"
+"""Where reports are written, beside the configuration."""
 HISTORY = ".quantguard/history.sqlite"
 """Where verdicts are remembered, beside the configuration."""
 _POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:pt|points?|pp)?\Z")
@@ -196,7 +198,7 @@ def load(
         sandbox=sandbox or code.get("sandbox"),
         calibration=tuple(path.parent / name for name in document.data.get("calibration", ())),
         cache_folder=cache_folder,
-        report_folder=path.parent / document.data.get("report", "quant-report"),
+        report_folder=path.parent / document.data.get("report", REPORT_FOLDER),
         history=_history(document.data, path.parent),
         places={
             arm.name: document.where(("variants", arm.name.removesuffix(f"-{NULL}")))

@@ -6,6 +6,7 @@ closed: whatever was planned and did not arrive is an ERROR.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ from pytest_quantguard._judges import told
 from pytest_quantguard._looks import LOOKS
 from pytest_quantguard._noise import Noise
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard._screen import Screen
+from pytest_quantguard._screen import Screen, encoding, plain
 from pytest_quantguard._sequential import LookKeeper
 from pytest_quantguard._session import WORDS, GateSession, _distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
@@ -262,10 +263,10 @@ class GateController:
         from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
 
         sentence = budget_sentence(row, candidate)
-        # The report has them all, and -v shows more: the table should not be out of sight.
+        # The report below has more, with -v with both texts: the table should not be out of sight.
         verbosity = self.config.option.verbose
         full = row.verdict is Verdict.FAIL and verbosity >= 0
-        details = budget_details(row, self.texts, 10 if verbosity > 0 else 3) if full else ""
+        details = budget_details(row, self.texts, 3) if full else ""
         tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
         before = session.testsfailed
         _rows.emit(
@@ -297,7 +298,7 @@ class GateController:
     def pytest_sessionstart(self) -> None:
         """Remove the last run's reports."""
         if not self.config.option.collectonly:
-            _publish.clear(self._targets())
+            _publish.begin(self._targets())
 
     @property
     def texts(self) -> Texts:
@@ -337,7 +338,7 @@ class GateController:
             return []
         rows = 0 if self.session.cut else 1 + len(plan["budgets"])
         self._announced = len(self.settings.candidates) * rows
-        return self.session.announcement()
+        return [plain(line, encoding(sys.stdout)) for line in self.session.announcement()]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict."""

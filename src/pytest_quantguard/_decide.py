@@ -122,10 +122,10 @@ def decide(
         group = budget.group
         blamed = group in proven if evidence == "strict" else family.blames(group, limit)
         verdict, reason = _verdict(counts, limit, blamed, alpha_pass)
-        if verdict is Verdict.PASS and cases[group].rate <= limit:
-            verdict, reason = Verdict.INCONCLUSIVE, _nothing_to_lose(cases[group].rate, limit)
         if verdict is Verdict.INCONCLUSIVE and counts.drop >= limit and evidence == "dual":
             reason = _open(group, cases, family)
+        if verdict is not Verdict.FAIL and cases[group].rate <= limit:  # no number of cases helps
+            verdict, reason = Verdict.INCONCLUSIVE, _nothing_to_lose(cases[group].rate, limit)
         low, high = stats.loss_interval(counts, confidence=1 - 2 * ALPHA_PASS)
         decisions[group] = Decision(
             verdict,
@@ -172,8 +172,7 @@ def _verdict(
         )
     return (
         Verdict.INCONCLUSIVE,
-        f"needs about {counted(max(1, more), 'more case')} like these, or a budget of "
-        f"{enough:.1f} pt",
+        f"needs about {counted(max(1, more), 'more such case')}, or a budget of {enough:.1f} pt",
     )
 
 
@@ -198,7 +197,7 @@ def _open(group: Group, cases: Mapping[Group, Cases], family: Family) -> str:
     if stretch is None:
         return f"{text}: nearly as many cases got better as worse"
     more = math.ceil((stretch - 1) * len(cases[group].differences))
-    return f"{text}: needs about {counted(max(1, more), 'more case')} like these"
+    return f"{text}: needs about {counted(max(1, more), 'more such case')}"
 
 
 def _signs(differences: Sequence[float]) -> tuple[int, int]:

@@ -69,10 +69,14 @@ class Express:
         if self._only_ours:
             gc.freeze()
 
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
         """Examine an item and report it; None leaves it to pytest."""
         if self._ceremony or not isinstance(item, QuantItem) or not self._alone(item):
             self._only_ours = False
+            return None
+        if _leaves_something_set_up(item, nextitem):
             return None
         began = time.perf_counter()
         try:
@@ -103,6 +107,17 @@ class Express:
             and _ours(type(item.check).__module__)
             and all(mark.name == "quant_case" for mark in item.iter_markers())
         )
+
+
+def _leaves_something_set_up(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Tell whether pytest has set up what the next item does not need, and this one has to end.
+
+    An item that went the long way leaves what it shares with its successor: files, folders.
+    """
+    # No public hook tells; other plugins that repeat items read the same attribute.
+    standing = list(item.session._setupstate.stack)
+    needed = nextitem.listchain() if standing and nextitem is not None else []
+    return standing != needed[: len(standing)]
 
 
 def _listeners(item: pytest.Item, hook: str) -> set[str]:

@@ -41,7 +41,7 @@ from pytest_quantguard._grounds import (
 from pytest_quantguard._layers import layer_readings, layered
 from pytest_quantguard._measures import LatencyRule, Times, metric_rows, readings
 from pytest_quantguard._noise import Noise
-from pytest_quantguard._plural import counted
+from pytest_quantguard._noticed import differences
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.pairs import (
     Mishap,
@@ -127,13 +127,14 @@ def judge(
     metrics = _built_in() if metrics is None else metrics
     parts = layered(outcomes, (b.group for b in budgets))
     cases = grouped([*outcomes, *parts], (b.group for b in budgets if b.metric is None))
+    unasked = ["no budget: nothing was judged"] if planned and not budgets else []
     grounds = [
         evidence_row(
             outcomes,
             mishaps,
             planned=planned,
             max_errors=max_errors,
-            interrupted=[*interrupted, *([] if budgets else ["no budget: nothing was judged"])],
+            interrupted=[*interrupted, *unasked],
             error_groups=[b.group for b in budgets if b.metric == "errors"],
         ),
         *comparability_rows(outcomes, mishaps, incomparable),
@@ -168,6 +169,9 @@ def judge(
     elif wholly:
         critical = withheld(critical, outcomes, mishaps, measurements, wholly=True)
     rows = grounds + critical + rows
+    notes = [] if wholly or unsound or not outcomes else [differences(outcomes, cases[Group()])]
+    if notes and noise:
+        notes.append(noise.sentence())
     unlike = any(row.check == "comparability" for row in grounds)
     return CandidateReport(
         variant=variant,
@@ -180,7 +184,7 @@ def judge(
         measurements=tuple(measurements),
         readings=() if unlike else readings(measurements, outcomes, metrics, times),
         layers=() if unlike else layer_readings(outcomes),
-        notes=(*([] if wholly or unsound else _notes(outcomes, cases, noise)), *remarks),
+        notes=(*notes, *remarks),
     )
 
 
@@ -373,24 +377,6 @@ def _bounded(
 
 def _cases_of(members: Iterable[PairedOutcome]) -> Cases:
     return grouped(replace(o, cohort="", check="", layer="") for o in members)[Group()]
-
-
-def _notes(
-    outcomes: Sequence[PairedOutcome], cases: Mapping[Group, Cases], noise: Noise | None
-) -> tuple[str, ...]:
-    """Say how much differs, in both directions: everything hangs on it."""
-    if not outcomes:
-        return ()
-    worse, better = sum(o.regressed for o in outcomes), sum(o.improved for o in outcomes)
-    share = 100 * (worse + better) / len(outcomes)
-    total = counted(len(outcomes), "check")
-    text = f"{worse} of {total} got worse and {better} better: {share:.1f} % differ"
-    suite = cases[Group()]
-    counts = stats.paired_counts(suite.differences, suite.weights)
-    if counts.psi:
-        chance = 100 * stats.noise_limit(counts.psi, counts.n)
-        text += f"; a loss below {chance:.1f} pt over all could be chance"
-    return (text, *([noise.sentence()] if noise else []))
 
 
 def _noisy(rows: Iterable[BudgetVerdict], noise: Noise | None) -> list[BudgetVerdict]:

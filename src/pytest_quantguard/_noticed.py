@@ -1,12 +1,15 @@
-"""The smallest loss that a golden set would notice: the FAIL side of planning; pure."""
+"""The smallest loss that a golden set would notice, before a run and after it; pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 from pytest_quantguard import stats
-from pytest_quantguard._decide import ALPHA_FAIL
+from pytest_quantguard._decide import ALPHA_FAIL, Cases
+from pytest_quantguard._plural import counted
+from pytest_quantguard.pairs import PairedOutcome
 
 _LARGEST = 0.999
 
@@ -48,3 +51,16 @@ def noticed(
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def differences(outcomes: Sequence[PairedOutcome], suite: Cases) -> str:
+    """Say how much differs, in both directions: everything hangs on it. ``suite`` is every case."""
+    worse, better = sum(o.regressed for o in outcomes), sum(o.improved for o in outcomes)
+    share = 100 * (worse + better) / len(outcomes)
+    total = counted(len(outcomes), "check")
+    text = f"{worse} of {total} got worse and {better} better: {share:.1f} % differ"
+    counts = stats.paired_counts(suite.differences, suite.weights)
+    if counts.psi:
+        chance = 100 * stats.noise_limit(counts.psi, counts.n)
+        text += f"; a loss below {chance:.1f} pt over all could be chance"
+    return text

@@ -7,8 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import pytest
+
 from pytest_quantguard import _tally
 from pytest_quantguard._auto import yaml_lines
+from pytest_quantguard._config import REPORT_FOLDER
 from pytest_quantguard._registry import Names
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
@@ -82,6 +85,40 @@ def clear(files: Mapping[str, Path]) -> None:
         from pytest_quantguard.reporters.html import clear_pages
 
         clear_pages(files["html"])
+
+
+def clear_refused(config: pytest.Config) -> None:
+    """Remove the last run's reports where this one was refused before its configuration was read.
+
+    They are looked for where they stand without one.
+    """
+    option, start = config.option, config.invocation_params.dir
+    folder = start / option.quant_report if option.quant_report else config.rootpath / REPORT_FOLDER
+    if not (option.collectonly or hasattr(config, "workerinput")):
+        clear({name: folder / file for name, file in FILES.items()})
+
+
+def begin(files: Mapping[str, Path]) -> None:
+    """Remove the last run's reports, and find out now what could not be written in the end.
+
+    Raises:
+        pytest.UsageError: a report cannot be written; says which, and why.
+    """
+    clear(files)
+    problems = [
+        f"{path} is a folder: name a file for the report"
+        for path in files.values()
+        if path.is_dir()
+    ]
+    for folder in dict.fromkeys(path.parent for path in files.values()):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            problems.append(f"{folder} is no folder, or stands in none: no report can be written")
+        except OSError as error:
+            problems.append(f"{folder} cannot be made: {error.strerror}")
+    if problems:
+        raise pytest.UsageError("quantguard: " + "\n".join(problems))
 
 
 def write(

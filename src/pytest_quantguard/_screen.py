@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+_DOT = " \N{MIDDLE DOT} "
 LEAST = 40
 """Columns; a terminal that says it has fewer does not know, or cannot show a table."""
 
@@ -62,3 +63,8 @@ def encoding(output: Any) -> str:
 def shown(text: str, encoding: str) -> str:
     """Escape what cannot be encoded, such as on a terminal without Unicode."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def plain(text: str, encoding: str) -> str:
+    """Put a semicolon where a middle dot cannot be encoded; everything else as `shown` does."""
+    return shown(text if shown(_DOT, encoding) == _DOT else text.replace(_DOT, "; "), encoding)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _config, _github
+from pytest_quantguard import _config, _github, _publish
 from pytest_quantguard._asking import Asking
 from pytest_quantguard._collect import QuantFile, golden_loader
 from pytest_quantguard._evidence import Evidence, Examiner
@@ -122,6 +122,7 @@ class GateSession:
                 run.end()
                 raise
         except InputError as error:
+            _publish.clear_refused(config)
             _github.tell_refused(config, error.problems)
             raise pytest.UsageError(f"quantguard: {error}") from None
         if not session.in_worker:
@@ -154,9 +155,11 @@ class GateSession:
 
     @property
     def partial(self) -> bool:
-        """Whether paths were given: then the golden set is larger than what is collected."""
+        """Whether the golden set may be larger than what is collected."""
+        from pytest_quantguard._survey import left_out
+
         told = getattr(self.config, "workerinput", {}).get("quantguard_partial")
-        return self.config.args_source is pytest.Config.ArgsSource.ARGS if told is None else told
+        return left_out(self.config) if told is None else told
 
     @property
     def in_worker(self) -> bool:

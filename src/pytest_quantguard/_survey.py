@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_quantguard import _budgets
 from pytest_quantguard._auto import propose
@@ -19,8 +22,6 @@ from pytest_quantguard.types import GoldenCase, Json
 from pytest_quantguard.verdicts import Budget, Metric
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_quantguard._config import GateConfig
 
 _ADVICE = (
@@ -151,3 +152,18 @@ def _seen_before(cases: Mapping[str, GoldenCase], settings: GateConfig) -> list[
         f"{first.key} ({first.place}): the candidate was tuned on them, so that it looks better "
         "than it is; 'quantguard lint' lists them"
     ]
+
+
+def left_out(config: pytest.Config) -> bool:
+    """Tell whether paths were given that do not cover all that a bare ``pytest`` would collect.
+
+    That is ``testpaths`` where the project has them, else the folder of its configuration.
+    """
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return False
+    start, root = config.invocation_params.dir, config.rootpath
+    given = [(start / argument).resolve() for argument in config.args if "::" not in argument]
+    patterns: list[str] = config.getini("testpaths")
+    paths = [p for one in patterns for p in glob.glob(one, root_dir=root, recursive=True)]
+    whole = [(root / path).resolve() for path in paths] or [root.resolve()]
+    return not all(any(path.is_relative_to(one) for one in given) for path in whole)

@@ -87,7 +87,7 @@ class TestEquals:
             (True, "1", "$: expected true (boolean), got 1 (number)"),
             ("1", "1", '$: expected "1" (string), got 1 (number)'),
             (None, "0", "$: expected null (null), got 0 (number)"),
-            ([1, 2], "[1]", "$ has 1 items, expected 2"),
+            ([1, 2], "[1]", "$ has 1 item, expected 2"),
             ({"a": 1}, "{}", "$.a is missing, expected 1"),
             ({}, '{"b c": [1]}', '$["b c"] was not asked for: [1]'),
             ({"a": [{"b": 1}]}, '{"a": [{"b": 2}]}', "$.a[0].b: expected 1, got 2"),

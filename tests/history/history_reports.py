@@ -86,7 +86,7 @@ def run(
             ),
             *rows,
         ),
-        outcomes=tuple(map(outcome, cases)),
+        outcomes=tuple(map(outcome, cases or ("one-of-many",))),
         mishaps=(),
         log_evidence=0.0,
     )

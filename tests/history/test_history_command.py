@@ -353,18 +353,45 @@ def test_damaged_reports_are_named_and_the_others_are_added(quantguard, tmp_path
     assert "1 run added" in output
     assert "1 already there" in output
     for said in (
-        "cut.json: not valid JSON",
+        "cut.json:1: not valid JSON",
         "other.json: ",
         "latin.json: not UTF-8 text",
         "large.json: larger than",
         "empty: no report.json in this folder",
         "bad.zip:bomb/report.json: larger than",
-        "bad.zip:cut/report.json: not valid JSON",
+        "bad.zip:cut/report.json:1: not valid JSON",
         "torn.zip: ",
     ):
         assert said in errors
     assert not (tmp_path.parent / "escaped").exists()
     assert "Traceback" not in errors
+
+
+def test_a_zip_file_unpacks_to_so_much_and_no_more(quantguard, tmp_path, monkeypatch):
+    """However many small entries it has: what was read before it counts, the rest is left."""
+    monkeypatch.setattr(importing, "MAX_ZIP", 100_000)
+    with zipfile.ZipFile(tmp_path / "many.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(saved(run(0), tmp_path / "report.json"), "0/report.json")
+        for number in range(1, 9):
+            archive.writestr(f"{number}/report.json", b" " * 90_000)
+
+    code, output, errors = quantguard("import", "many.zip")
+
+    assert 4 == code
+    assert "1 run added" in output
+    assert "many.zip: unpacked larger than 0 MB" in errors
+    assert 2 == errors.count("quantguard history import: ")
+
+
+def test_a_pass_that_stands_on_nothing_is_not_imported(quantguard, tmp_path):
+    """As everywhere: a report without a case is of no run."""
+    path = saved(run(0), tmp_path / "report.json")
+    document = json.loads(path.read_text())
+    document["results"]["tests"] = []
+    document["results"]["summary"]["tests"] = 0
+    path.write_text(json.dumps(document))
+
+    assert "is said to pass, and nothing was compared" in quantguard("import", "report.json")[2]
 
 
 def test_an_empty_import_makes_no_history(quantguard, tmp_path):

@@ -53,6 +53,40 @@ def test_what_is_not_marked_is_the_same_on_both_sides():
         assert same[0] == same[1]
 
 
+def longest_common(one, other):
+    """Length of the longest common subsequence, by the book."""
+    row = [0] * (len(other) + 1)
+    for item in one:
+        before = 0
+        for j, there in enumerate(other, 1):
+            kept = before + 1 if item == there else max(row[j], row[j - 1])
+            before, row[j] = row[j], kept
+    return row[-1]
+
+
+def test_few_edits_find_the_longest_common_subsequence():
+    """In any part of both sides; None only where there are more edits than are looked for."""
+    draw = random.Random(3)
+    given_up = 0
+    for _ in range(400):
+        letters = "abcdefgh"[: draw.choice((1, 2, 3, 8))]
+        one = draw.choices(letters, k=draw.randrange(45))
+        other = list(one) if draw.random() < 0.5 else draw.choices(letters, k=draw.randrange(45))
+        for at in draw.sample(range(len(other)), k=min(len(other), draw.randrange(4))):
+            other[at] = draw.choice("xy")
+        i, j, longest = draw.randrange(3), draw.randrange(3), longest_common(one, other)
+        left, right = ["-"] * i + one + ["+"], ["+"] * j + other + ["-"]
+        found = _diff._few_edits(left, right, (i, i + len(one)), (j, j + len(other)))
+        if found is None:
+            given_up += 1
+            assert len(one) + len(other) - 2 * longest > _diff._EDITS
+        else:
+            assert longest == len(found)
+            assert all(a < c and b < d for (a, b), (c, d) in pairwise(found))
+            assert all(left[a] == right[b] and left[a] not in "+-" for a, b in found)
+    assert 0 < given_up < 40
+
+
 @pytest.mark.parametrize("text", ["", " ", "word", "two words\n", "日本語 e\u0301 \u202e"])
 def test_equal_texts_have_no_marks(text):
     """Of a text that is the same nothing is marked."""

@@ -73,3 +73,45 @@ def test_a_verdict_that_no_row_explains_is_said(make):
     candidate = replace(make.realistic().candidates[0], verdict=Verdict.ERROR)
 
     assert "The verdict on this candidate is ERROR." == reason_of(candidate)
+
+
+def test_one_budget_is_not_counted(make):
+    """It is the only one, however it ended."""
+    candidate = make.realistic().candidates[0]
+    unsure = candidate.budgets[3]
+    found = replace(candidate, verdict=Verdict.INCONCLUSIVE, budgets=(unsure,))
+
+    assert reason_of(found).startswith("The only budget is undecided. regulated / citations: ")
+
+
+def test_that_budgets_passed_is_no_reason_for_a_fail(make):
+    """What failed without being a budget comes first."""
+    candidate = make.realistic().candidates[0]
+    lost = replace(
+        candidate.budgets[0],
+        check="critical", verdict=Verdict.FAIL, reason="the critical case x regressed",
+    )  # fmt: skip
+    found = replace(candidate, budgets=(lost, candidate.budgets[2]))
+
+    assert (
+        reason_of(found) == "all / critical: the critical case x regressed. The only budget passed."
+    )
+
+
+def test_with_an_error_no_candidate_may_replace_the_baseline(two_candidates):
+    """The routes of such a run leave everything with the baseline: the headline says why."""
+    first, second = two_candidates.candidates
+    good, dead = replace(first, verdict=Verdict.PASS), replace(second, verdict=Verdict.ERROR)
+
+    found = headline(replace(two_candidates, candidates=(good, dead)))
+    assert found == "1 of 2 candidates ended in an error"
+
+
+def test_the_baseline_asked_again_is_no_candidate(make, two_candidates):
+    """A null run never counts among those that may replace the baseline."""
+    first, second = two_candidates.candidates
+    again = replace(make.BASELINE, name="bf16-again", revision="again 1")
+    again = replace(second, variant=again, verdict=Verdict.PASS)
+    found = headline(replace(two_candidates, candidates=(first, again)))
+
+    assert found == "None of 1 candidate may replace bf16"

@@ -317,7 +317,8 @@ def test_annotations_are_ours(tmp_path, make):
     "live_text",
     ["[x](y)", "![a](b)", "@octocat", "see org/repo#12", "GH-12", "<http://a.b>", "https://a.bc/d",
      "www.a.com", "a@b.cd", "<b>x</b>", "<!-- x -->",
-     "<details>\n<summary>@team</summary></details>", "    code", "$x^2$", "a :tada: b", "deadbeefdeadbeef", "- [ ] t", "a[^1]"],
+     "<details>\n<summary>@team</summary></details>", "    code", "$x^2$", "a :tada: b",
+     "deadbeefdeadbeef", "- [ ] t", "a[^1]"],
 )  # fmt: skip
 def test_live_markdown_is_noticed(live_text):
     """A control: what must not come of hostile text is seen where it is; in code it is none."""

@@ -13,7 +13,7 @@ from pytest_quantguard._sanitize import clean
 from pytest_quantguard.pairs import PairedMeasurement
 from pytest_quantguard.reporters import html
 from pytest_quantguard.reporters._texts import Texts
-from pytest_quantguard.reporters.html import _asked, _compare, _filters
+from pytest_quantguard.reporters.html import _asked, _columns, _compare, _filters
 from pytest_quantguard.reporters.html._case import anchor_of
 from pytest_quantguard.reporters.html._entries import STATUSES
 from pytest_quantguard.reporters.html.cases import HELD, PAGE_BYTES, PAGE_CASES, case_pages, page_of
@@ -366,7 +366,7 @@ def test_everything_about_a_case_is_there(make):
     for part in (
         "golden/tools.quant.yaml:12", "critical", "#pii", "#smoke", "weight 2.5",
         "candidate 0, 0.25", "name 100.0% -> 50.0%",
-        "held 3 times in the baseline, 1 in the candidate",
+        "held in 3 of 3 runs of the baseline, 1 of the candidate",
         "judged by judge-1: 3 compared in both orders, 1 contradicted", "920 ms", "500 ms",
         "first token after 125 ms", "99 tokens", "ended by length", "KL divergence 0.031 nats",
     ):  # fmt: skip
@@ -469,3 +469,33 @@ def test_pages_are_whole(make, name):
             assert file in pages or file in ("", "../index.html") or file.startswith("../html/")
             target = read_page(pages[file]) if file in pages else found
             assert not anchor or anchor in target.ids, link
+
+
+def test_a_candidate_without_an_answer_is_not_said_to_fail_the_check(make):
+    """The mishap says what happened, once, and that it counts; what the baseline said is there."""
+    mishap = replace(make.realistic_mishaps()[0], case="one")
+    gone = make.pair("one", lost=True, violations=["no answer: timed out"])
+    texts = Texts(lambda key: Completion(text="said") if key.startswith("b:") else None)
+    ((_, page),) = case_pages(gate(make, [gone], mishaps=(mishap,)), texts)
+    text = read_page(page).text
+
+    assert ["no-evidence"] == [status for status in sections(page) if status in STATUSES]
+    assert "holds in bf16" not in text
+    assert "no evidence, TransportError in the candidate" in text
+    assert "; counted as wrong" in text
+    assert "There was no answer." in text
+    assert "said" in text
+
+
+def test_pages_of_the_same_text_are_folded_and_nothing_is_lost(make):
+    """The differences stand near each other; the whole of both texts is on the page."""
+    same = " ".join(f"word{i}" for i in range(900))
+    page = the_page(make, f"old {same} end", f"new {same} stop")
+    count = len(f" {same} ") - 2 * (_columns.SAME_SHOWN // 4)
+    folds = re.findall(r'<details class="same"><summary>([^<]+)</summary>', page)
+
+    assert [f"{count:,} characters, the same in both"] * 2 == folds
+    bare = re.sub("<summary>[^<]+</summary>|<[^>]+>", "", page)
+    assert f"old {same} end" in bare
+    assert f"new {same} stop" in bare
+    assert 'class="same"' not in the_page(make, f"old {same[:1500]}", f"new {same[:1500]}")

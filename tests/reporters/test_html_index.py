@@ -11,6 +11,9 @@ import pytest
 
 from html_pages import live, read_page
 from pytest_quantguard._sanitize import clean
+from pytest_quantguard.reporters._routing import rollout
+from pytest_quantguard.reporters._views import regressed_cases
+from pytest_quantguard.reporters.html._budgets import SHOWN
 from pytest_quantguard.reporters.html._entries import entries
 from pytest_quantguard.reporters.html.index import index_page
 from pytest_quantguard.reporters.json import from_json, to_json
@@ -245,6 +248,72 @@ def test_the_table_of_cohorts_counts_every_case_once(make):
     assert found["tool-calling"][7].startswith("bf16")
 
 
+def test_many_budgets_that_passed_are_folded(make):
+    """What did not pass is never folded, and every row is there once."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    passed = [replace(candidate.budgets[2], cohort=f"cohort-{i:02d}") for i in range(SHOWN + 9)]
+    failed = [replace(candidate.budgets[4], cohort=f"lost-{i:02d}") for i in range(SHOWN + 3)]
+    for budgets, kept in ((passed, SHOWN), ([*passed, *failed], SHOWN + 3)):
+        top = page(replace(report, candidates=(replace(candidate, budgets=tuple(budgets)),)))
+        hidden = [d for d in every(top, "details") if "more budgets that passed" in words(d)]
+        (folded,) = [every(d, "tr")[1:] for d in hidden]
+        rest = len(budgets) - kept
+        assert words(every(hidden[0], "summary")[0]) == f"{rest} more budgets that passed"
+        assert len(folded) == rest
+        assert all("PASS" in words(row) for row in folded)
+        told = words(top)
+        assert all(f"{row.cohort} / {row.check}" in told for row in budgets)
+
+
+def silent(make, count):
+    """The realistic report in which some cases of a cohort got no answer of the candidate."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    gone = [o for o in candidate.outcomes if o.cohort == "tool-calling"][:count]
+    mishaps = [replace(make.realistic_mishaps()[0], case=o.case) for o in gone]
+    return replace(report, candidates=(replace(candidate, mishaps=tuple(mishaps)),))
+
+
+def test_a_case_without_an_answer_is_not_called_regressed(make):
+    """Budgets count it as wrong; but there is nothing to read side by side."""
+    for count in (5, 160):
+        report = silent(make, count)
+        top = page(report)
+        left = max(0, 31 - count) + 7
+        found = {row[0]: row for row in rows(top, "Cohorts of awq-int4")}
+        assert f"Read {left} regressed cases side by side" in words(top)
+        assert str(count) == re.match(r"\d+", found["tool-calling"][3])[0]
+        assert left == len(regressed_cases(report.candidates[0]))
+
+
+def test_no_odds_where_nothing_is_sound(make):
+    """Of an error it is not said how likely a loss is."""
+    report = make.realistic()
+    assert "Evidence of the whole run" in words(page(report))
+    for verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
+        candidate = replace(report.candidates[0], verdict=verdict)
+        assert "Evidence of the whole run" not in words(
+            page(replace(report, candidates=(candidate,)))
+        )
+
+
+def test_critical_cases_that_failed_once_are_named(make):
+    """They fail nothing, and yet somebody should look at them."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    outcomes = [
+        replace(o, critical=True, confirmation=(3, 2)) if i < 7 else o
+        for i, o in enumerate(candidate.outcomes)
+    ]
+    text = words(page(replace(report, candidates=(replace(candidate, outcomes=tuple(outcomes)),))))
+
+    assert (
+        "Critical, failed once, but not in two of three runs: refund-order-0, refund-order-1, "
+        "refund-order-2, refund-order-3, refund-order-4, 2 more"
+    ) in text
+
+
 def test_missing_evidence_is_grouped_by_kind(make):
     """Each kind and arm once, with how often, where, and an example."""
     found = rows(page(make.realistic()), "without evidence")
@@ -325,6 +394,29 @@ def test_several_candidates_stand_in_a_matrix(make, two_candidates):
     assert "+19.4 pt, tool_call" in found["tool-calling"][0]
     assert found["faq"][1] == "not asked"
     assert "+6.4 pt" in found["all cohorts together"][1]
+
+
+def test_the_routes_of_a_candidate_are_those_of_the_run(two_candidates):
+    """Who serves a cohort is the same in every table, and in the sentence above them."""
+    first, second = two_candidates.candidates
+    dead = replace(second, verdict=Verdict.ERROR, budgets=(), outcomes=(), mishaps=())
+    for candidates, serves, why in (
+        ((first, second), "awq-int4", "gptq-int4 is shown to be safe here too"),
+        ((first, dead), "bf16", "the run ended in an error"),
+    ):
+        report = replace(two_candidates, candidates=candidates)
+        top = page(report)
+        (faq,) = [row for row in rows(top, "Verdict of each cohort") if row[0] == "faq"]
+        assert faq[-1].startswith(serves)
+        assert {route.cohort: route.variant for route in rollout(report).routes}["faq"] == serves
+        told = [
+            row[7]
+            for name in ("awq-int4", "gptq-int4")[: 2 if candidates[1] is second else 1]
+            for row in rows(top, f"Cohorts of {name}:")
+            if row[0] == "faq"
+        ]
+        assert all(text.startswith(serves) for text in told)
+        assert any(why in text for text in told)
 
 
 def test_one_candidate_needs_no_matrix(make):

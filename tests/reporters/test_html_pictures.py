@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from pytest_quantguard.reporters.html._bars import bar
+from pytest_quantguard.reporters.html._bars import MARGIN, bar
 from pytest_quantguard.reporters.html._budgets import scales
 from pytest_quantguard.reporters.html._distributions import DRAWN, distributions
 from pytest_quantguard.reporters.html._histogram import Sample, histogram
@@ -118,6 +118,24 @@ def test_verdicts_differ_in_shape_not_only_in_colour(make):
     assert 3 == len(set(drawn.values()))
     assert "<polygon" in drawn[Verdict.FAIL]
     assert 'fill="white"' in drawn[Verdict.INCONCLUSIVE]
+
+
+def test_what_lies_beyond_a_scale_has_one_arrow_outwards(make):
+    """Two arrows that meet would look like the mark of a FAIL; what is no number has no mark."""
+    row = make.realistic().candidates[0].budgets[2]
+    ends = MARGIN + POINTS.at(POINTS.low), MARGIN + POINTS.at(POINTS.high)
+    for found, end, way in (
+        (make.delta(0.9, 0.8, 1.0), ends[1], 1),
+        (make.delta(-0.9, -1.0, -0.8), ends[0], -1),
+    ):
+        drawn = bar(replace(row, delta=found), found, POINTS)
+        (points,) = re.findall('points="([^"]+)"', drawn)
+        corners = [float(corner.split(",")[0]) for corner in points.split()]
+        assert pytest.approx([end, end + 9 * way, end]) == corners
+    unknown = make.delta(math.nan, math.nan, math.nan)
+    drawn = bar(replace(row, delta=unknown), unknown, POINTS)
+    assert "<polygon" not in drawn
+    assert "<circle" not in drawn
 
 
 def test_a_shift_is_bounded_on_both_sides(make):
@@ -266,12 +284,25 @@ def test_latency_takes_the_place_of_unknown_costs(make, two_candidates):
     assert "cost per success" not in told
 
 
+def test_a_candidate_without_evidence_does_not_hide_the_others(make, two_candidates):
+    """It is named below the picture; the baseline asked again is none of the candidates."""
+    first, second = two_candidates.candidates
+    dead = replace(second, outcomes=(), mishaps=(), budgets=(), verdict=Verdict.ERROR)
+    again = replace(make.BASELINE, name="bf16-again", revision="again 1")
+    mixed = (priced(first, "alive", 0.5), dead, replace(second, variant=again))
+    told = join(pareto(replace(two_candidates, candidates=mixed)))
+
+    assert "alive: loss +6.4 pt [4.2, 8.9], x0.50" in told
+    assert "Not shown, since loss or saving is not known: gptq-int4." in told
+    assert "bf16-again" not in told
+
+
 def test_nothing_to_weigh_is_said(two_candidates):
     """Instead of an empty picture."""
     told = join(pareto(two_candidates))
 
     assert "<svg" not in told
-    assert "Neither cost nor latency of all candidates is known" in told
+    assert "Neither cost nor latency of any candidate is known" in told
 
 
 def test_the_loss_is_the_judges_or_found_in_the_same_way(make):

@@ -212,13 +212,13 @@ def test_time_is_always_set_and_counted_once_per_completion(written, make):
 
 
 def test_suites_say_what_was_compared(written, make):
-    """Variants, quantization and versions as suite properties; none on test cases."""
+    """The budgets' variants, quantization and versions, all others the names; no test case."""
     root = written(make.realistic())
-    (properties,) = {
-        tuple((p.get("name"), p.get("value")) for p in suite.find("properties")) for suite in root
-    }
-    found = dict(properties)
+    found, *others = (
+        {p.get("name"): p.get("value") for p in suite.find("properties")} for suite in root
+    )
 
+    assert all(other == {"candidate": "awq-int4", "baseline": "bf16"} for other in others)
     assert found["candidate"] == "awq-int4"
     assert found["candidate.quantization"] == "awq W4A16 4 bit"
     assert found["baseline"] == "bf16"

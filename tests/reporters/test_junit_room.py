@@ -12,7 +12,10 @@ import xmlschema
 from jenkins import SCHEMA
 
 from pytest_quantguard.reporters import _room, junit
-from pytest_quantguard.reporters._room import KINDS, NODES, listed
+from pytest_quantguard.reporters._room import KINDS, NODES, listed, standing
+
+STANDING = standing(budgets=4, suites=6, properties=128)
+"""Nodes of `many` that are there whatever the limit."""
 
 
 @pytest.fixture
@@ -53,10 +56,10 @@ def many(make):
 
 @pytest.fixture
 def written(tmp_path, make, monkeypatch):
-    """Write a report with so much room, and parse it again."""
+    """Write a report with so much room for golden cases, and parse it again."""
 
     def write(report, nodes, **options):
-        monkeypatch.setattr(junit, "NODE_LIMIT", nodes)
+        monkeypatch.setattr(junit, "NODE_LIMIT", nodes + STANDING)
         path = tmp_path / "junit.xml"
         junit.write(report, path, make.REALISTIC_TEXTS, **options)
         return ElementTree.parse(path).getroot()
@@ -134,15 +137,29 @@ def test_the_time_of_what_is_not_listed_is_counted(written, many):
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_a_shortened_file_keeps_its_limit_and_its_form(tmp_path, written, many, strict):
-    """Elements, attributes and texts, but for budgets and suite properties."""
+    """Elements, attributes and texts, all of them."""
     root = written(many(cases=400, lost=200), 3_000, strict=strict)
 
-    for suite in root:
-        for properties in suite.findall("properties"):
-            suite.remove(properties)
-    cases = [c for c in root.iter() if not c.get("classname", "").endswith(".budgets")]
-    assert sum(1 + len(e.attrib) + bool(e.text) for e in cases) <= 3_000 + 200
+    assert sum(1 + len(e.attrib) + bool(e.text) for e in root.iter()) <= 3_000 + STANDING
     assert xmlschema.XMLSchema(SCHEMA).is_valid(tmp_path / "junit.xml") is strict
+
+
+def test_many_cohorts_leave_room_for_themselves(written, make):
+    """Suites, their properties and their budgets are nodes, too: 200 of them say what they are."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    names = [f"cohort-{i}" for i in range(200)]
+    budgets = tuple(replace(candidate.budgets[2], cohort=name) for name in names)
+    outcomes = tuple(make.pair(f"c-{i}", cohort=name) for name in names for i in range(20))
+    facts = {f"fact-{i}": "known" for i in range(80)}
+    crowded = replace(candidate, budgets=budgets, outcomes=outcomes, mishaps=())
+    root = written(replace(report, candidates=(crowded,), provenance=facts), 20_000)
+
+    assert len(root) == 201
+    assert sum(1 + len(e.attrib) + bool(e.text) for e in root.iter()) <= 20_000 + STANDING
+    assert {"not listed": 4_000} == kinds(root)
+    assert len(root[0].findall("properties/property")) == 60
+    assert {p.get("name") for p in root[1].iter("property")} == {"candidate", "baseline"}
 
 
 def test_a_file_of_too_many_bytes_is_shortened_further(written, many, monkeypatch, tmp_path):

@@ -187,6 +187,33 @@ def test_a_regressed_case_unfolds_to_both_texts(make):
     assert "differs from character 38 on:\n| call refund_order" in first
 
 
+def test_critical_cases_that_failed_once_are_named(make):
+    """With how often they held: they fail nothing, and yet somebody should look at them."""
+    report = make.measured()
+    (candidate,) = report.candidates
+    once = replace(candidate.outcomes[0], critical=True, confirmation=(3, 2))
+    found = replace(candidate, outcomes=(once, *candidate.outcomes[1:]))
+    text = markdown.summary_text(replace(report, candidates=(found,)), SILENT)
+
+    assert "#### Critical, failed once, but not in two of three runs: 2\n" in text
+    assert (
+        "- `refund-order-0` (`tool_call`), `golden/tools.quant.yaml:12`: held in 3 of 3 runs of "
+        "the baseline, 2 of the candidate\n"
+    ) in text
+
+
+def test_checks_without_an_answer_are_not_counted_as_judged(make):
+    """They stand under what is without evidence, and nowhere else."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    gone = [replace(make.realistic_mishaps()[0], case=f"refund-order-{i}") for i in range(160)]
+    found = replace(candidate, mishaps=tuple(gone), budgets=candidate.budgets[:1])
+    text = markdown.summary_text(replace(report, candidates=(found,)), SILENT)
+
+    assert "Of 400 checks 2 improved, 7 regressed in no failed budget, 0 are wrong in both" in text
+    assert "Without evidence: 160" in text
+
+
 def test_hostile_text_is_never_live(make, hostile_text):
     """Names, reasons, notes, provenance, violations, questions and texts: none becomes markup."""
     report = make.hostile(hostile_text)
@@ -279,6 +306,17 @@ def test_a_comment_has_few_cases_and_stays_below_its_limit(make):
     assert len(text.encode()) <= markdown.COMMENT_LIMIT
     assert 10 == text.count("<details>") == text.count("</details>")
     assert "... and 110 more" in text
+
+
+def test_a_comment_counts_what_it_does_not_show_in_one_line(make):
+    """Where every one of many cohorts failed there is no heading without a case below it."""
+    report = many_cases(make, 1)
+    text = markdown.comment_text(report, long_texts(make))
+
+    headings = text.count("#### Regressed")
+    (line,) = [line for line in text.splitlines() if line.startswith("Regressed and not shown")]
+    assert 10 == headings == text.count("<details>")
+    assert len(report.candidates[0].budgets) - headings == line.count("; ") + 1
 
 
 def test_what_counts_most_stays():

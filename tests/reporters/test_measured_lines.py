@@ -219,8 +219,8 @@ def test_the_early_warning_takes_a_shown_drop_or_a_fail(candidate):
     )
 
 
-def test_what_no_budget_asks_about_is_told_in_three_lines(make):
-    """What is shown to be worse first; what is equal, empty or in the table not at all."""
+def test_what_no_budget_asks_about_is_told_in_one_line(make):
+    """What is shown to be worse first; the rest is counted, and -v has it."""
     report = make.measured()
     (candidate,) = report.candidates
 
@@ -230,12 +230,45 @@ def test_what_no_budget_asks_about_is_told_in_three_lines(make):
         "latency_p95 x0.91 [0.55, inf]",
         "refusals 0.0 pt [-1.1, 1.1] (3 cases newly refused, 3 no longer)",
     ]
-    for width in (40, 60, 80):
-        lines = shown(report, width=width).split("\n")
-        start = next(i for i, line in enumerate(lines) if line.startswith("Also measured"))
-        told = lines[start : lines.index("", start)]
-        assert len(told) <= 3
-    assert unwrapped(shown(report, width=40)).count("2 more with -v") == 1
+    assert _summary.measured_to_differ(candidate) == _summary.also_measured(candidate)[:2]
+    for width, told in (
+        (40, "4 metrics, see -v"),
+        (80, "truncation +2.0 pt [0.4, 3.6]; 3 more with -v"),
+        (
+            100,
+            "truncation +2.0 pt [0.4, 3.6]; tokens_per_second x0.66 [0.60, 0.75]; 2 more with -v",
+        ),
+    ):
+        assert f"\nAlso measured: {told}\n\n" in shown(report, width=width)
+
+
+def test_metrics_that_show_nothing_are_counted(make):
+    """To have measured and found nothing is a finding; a metric is one, not ones."""
+    report = make.measured()
+    (candidate,) = report.candidates
+    (one,) = (r for r in candidate.readings if r.group.metric == "refusals")
+    report = replace(report, candidates=(replace(candidate, readings=(one,)),))
+
+    assert "Also measured: nothing shown to be worse or better (1 metric with -v)" in shown(report)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 160])
+def test_at_most_twelve_lines_stand_between_table_and_cases(make, width):
+    """Of findings without end the first are shown; the verdict and what is missing always are."""
+    report = make.measured()
+    (candidate,) = report.candidates
+    notes = tuple(f"note {i}: " + "some more words to read " * 4 for i in range(30))
+    report = replace(report, candidates=(replace(candidate, notes=notes),))
+    text = shown(report, width=width)
+    lines = text.split("\n")
+    start = next(i for i, line in enumerate(lines) if line.startswith("FAIL  awq-int4: "))
+    told = lines[start : lines.index("", start)]
+
+    assert len(told) <= 12 * max(1, -(-80 // width))
+    assert "8 requests had no answer" in unwrapped(text)
+    assert re.search(r"\n\.\.\. and \d+ more findings with -v\nAlso measured", text)
+    assert "note 29" not in text
+    assert "note 29" in shown(report, width=width, verbosity=1)
 
 
 def test_the_verbose_report_has_every_reading(make):
@@ -271,7 +304,7 @@ def test_a_run_that_stopped_early_says_what_it_saved(make, two_candidates, width
         "480 of 600 requests were not needed"
     )
     assert text.count(said) == 1
-    assert text.endswith(said)
+    assert text.index(said) > text.rindex("gptq-int4 against bf16")
 
 
 def test_a_run_in_looks_that_did_not_stop(make):

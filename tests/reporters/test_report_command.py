@@ -243,12 +243,21 @@ def test_no_sound_evidence_is_no_pass(call, filed, verdict, passing):
 
 
 def test_an_inconclusive_report_is_as_the_workflow_says(call, filed, passing):
-    """10 by default; the report does not know how the run was configured."""
+    """10 where the report does not tell how the run was configured."""
     path = filed(undecided(passing())) / "report.json"
 
     assert call("check-report", path)[0] == INCONCLUSIVE
     assert call("check-report", path, "--inconclusive=fail")[0] == INCONCLUSIVE
     assert call("check-report", path, "--inconclusive=warn")[0] == OK
+
+
+def test_by_default_an_inconclusive_report_ends_as_its_run_did(call, filed, passing):
+    """The report tells the policy of the run; the option wins over it."""
+    report = undecided(passing(policies={"inconclusive": "warn"}))
+    path = filed(report) / "report.json"
+
+    assert call("check-report", path)[0] == OK
+    assert call("check-report", path, "--inconclusive=fail")[0] == INCONCLUSIVE
 
 
 def test_no_candidate_is_no_pass(call, filed, passing):
@@ -268,7 +277,7 @@ def test_a_pass_without_evidence_is_none(call, filed, passing):
     )  # fmt: skip
 
     assert code == FAILED
-    assert "awq-int4 is said to pass, and nothing was compared: no evidence is no pass" in said
+    assert "awq-int4 is said to pass, and no budget was judged: no evidence is no pass" in said
 
 
 def test_an_old_report_is_none(call, filed, passing):

@@ -15,6 +15,7 @@ from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.reporters import _texts
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.reporters._texts import Texts
+from pytest_quantguard.types import Completion
 from pytest_quantguard.verdicts import Delta, Verdict
 
 SCHEMA = json.loads(files("pytest_quantguard").joinpath("report.schema.json").read_text("utf-8"))
@@ -89,6 +90,17 @@ def test_a_flood_of_text_is_bounded_and_counted(written, make, monkeypatch):
     assert 0 < len(ours(document)["completions"]) < every
     assert ours(document)["completions_left_out"] == every - len(ours(document)["completions"])
     assert set(ours(document)["requests"]) < {outcome.keys[0] for outcome in doubtful}
+
+
+def test_thoughts_and_escapes_take_room_too(written, make, monkeypatch):
+    """What counts is the file, which has to be small enough to be read again."""
+    monkeypatch.setattr(_texts, "TEXT_LIMIT", 3_000)
+    said = Completion(text="\u8a9e" * 100, reasoning="hm" * 100)
+    document = written(make.realistic(), _texts.Texts(lambda key: said))
+
+    assert 1 < len(ours(document)["completions"])
+    kept = [json.dumps(one) for one in ours(document)["completions"].values()]
+    assert sum(map(len, kept)) <= 3_000
 
 
 def test_the_summary_counts_budgets_outcomes_and_mishaps(written, make):
@@ -267,6 +279,36 @@ def test_a_report_that_was_made_better_is_refused(make):
         report_json.from_json(document)
 
 
+def test_a_budget_that_was_made_better_than_its_test_is_refused(make):
+    """CTRF's readers and ours see one thing."""
+    document = report_json.to_json(make.realistic())
+    ours(document)["verdict"] = ours(document)["candidates"][0]["verdict"] = "pass"
+    for budget in ours(document)["candidates"][0]["budgets"]:
+        budget["verdict"] = "pass"
+
+    with pytest.raises(InputError, match="is 'pass', and what it is made of says 'fail'"):
+        report_json.from_json(document)
+
+
+@pytest.mark.parametrize("lacking", ["outcomes", "budgets", "limits"])
+def test_a_pass_that_stands_on_nothing_is_refused(make, lacking):
+    """Nobody renders a green page of it: without cases, budgets, or any with a limit."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    rows = tuple(replace(row, verdict=Verdict.PASS) for row in candidate.budgets)
+    candidate = replace(candidate, verdict=Verdict.PASS, budgets=rows, mishaps=())
+    assert report_json.from_json(report_json.to_json(replace(report, candidates=(candidate,))))
+    less = {
+        "outcomes": {"outcomes": ()},
+        "budgets": {"budgets": ()},
+        "limits": {"budgets": rows[:1]},
+    }
+    hollow = replace(report, candidates=(replace(candidate, **less[lacking]),))
+
+    with pytest.raises(InputError, match="no evidence is no pass"):
+        report_json.from_json(report_json.to_json(hollow))
+
+
 def test_a_report_that_lacks_tests_is_refused(make):
     """Half a report is none."""
     document = report_json.to_json(make.realistic())
@@ -329,9 +371,10 @@ def test_a_report_that_refers_to_nothing_is_refused(make):
         report_json.from_json(document)
 
     document = report_json.to_json(make.realistic())
-    document["results"]["tests"][-1]["extra"]["candidate"] = 7
-    with pytest.raises(InputError, match="refers to a candidate or an outcome"):
-        report_json.from_json(document)
+    for number in (7, 0.0):
+        document["results"]["tests"][-1]["extra"]["candidate"] = number
+        with pytest.raises(InputError, match="refers to a candidate or an outcome"):
+            report_json.from_json(document)
 
 
 def test_outcomes_that_only_a_budget_has_survive(make):

@@ -309,9 +309,7 @@ def test_a_failed_budget_over_all_cohorts_keeps_from_promoting():
     rolled, by = found(judged("q4", row(None, FAIL), row("a", PASS)))
 
     assert (rolled.advice, by["a"].variant) == ("promote-cohorts", "q4")
-    assert rolled.sentence == (
-        "Promote these cohorts: every cohort to q4, although q4 did not pass as a whole."
-    )
+    assert rolled.sentence == ("Promote: every cohort to q4, although q4 did not pass as a whole.")
 
 
 def test_an_error_of_one_candidate_holds_the_others_back():
@@ -358,6 +356,20 @@ def test_a_candidate_that_was_not_asked_about_a_cohort_does_not_get_it():
     assert by["b"].reason == "q4: no budget of its own"
 
 
+def test_what_several_candidates_have_in_common_is_said_once():
+    """As one would say it: the advice is read more often than anything else."""
+    rolled, _ = found(judged("q4", row("a", FAIL)), judged("q8", row("a", FAIL)))
+    assert rolled.sentence == (
+        "Roll back to bf16: q4 and q8 failed, and no cohort is shown to be safe."
+    )
+    mixed, _ = found(
+        judged("q4", row("a", PASS), row("b", FAIL)), judged("q8", row("a", FAIL), row("b", PASS))
+    )
+    assert mixed.sentence.startswith(
+        "Promote: a to q4; b to q8, although q4 and q8 did not pass as a whole"
+    )
+
+
 def test_long_names_and_many_cohorts_stay_one_sentence():
     """One line of at most 500 characters, whatever the names are."""
     names = [f"::error::{i}\n" + "c" * 300 for i in range(40)]
@@ -367,7 +379,7 @@ def test_long_names_and_many_cohorts_stay_one_sentence():
     assert "\n" not in rolled.sentence
     assert "c" * 101 not in rolled.sentence
     rolled, _ = found(judged("q4", *(row(f"c{i}", PASS) for i in range(9)), row("z", FAIL)))
-    assert "c0, c1, c2, c3, c4, c5, 3 more to q4; keep z with bf16" in rolled.sentence
+    assert "c0, c1, c2, c3, c4, c5 and 3 more to q4; keep z with bf16" in rolled.sentence
 
 
 # --- the cheapest ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -52,7 +53,7 @@ def test_the_same_table_fits_into_80_columns(make):
     )
 
 
-@pytest.mark.parametrize("width", [60, 72, 80, 100, 120, 160, 250])
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 100, 120, 160, 250])
 @pytest.mark.parametrize("verbosity", [0, 1])
 def test_no_line_is_wider_than_the_terminal(make, width, verbosity):
     """Also with names of 80 characters, which get a line of their own."""
@@ -140,6 +141,21 @@ def test_texts_are_shown_only_when_asked(make):
     )
 
 
+def test_a_hundred_cases_are_shown_with_their_texts(make):
+    """Those that a budget failed for, each once; without texts ten are named."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    (row,) = (row for row in candidate.budgets if row.cohort == "tool-calling")
+    many = tuple(replace(row.regressed[0], case=f"c{i}") for i in range(120))
+    row = replace(row, regressed=many)
+    report = replace(report, candidates=(replace(candidate, budgets=(row,), outcomes=many),))
+
+    for verbosity, most in ((0, 10), (1, 100)):
+        text = shown(report, verbosity=verbosity)
+        assert len(re.findall(r"^  c\d+ ", text, re.MULTILINE)) == most
+        assert f"\n  ... and {120 - most} more\n" in text
+
+
 def test_a_lost_text_is_said(make):
     """The cache may have been cleared in between."""
     assert "    the texts are not in the cache" in shown(make.realistic(), verbosity=1)
@@ -207,11 +223,14 @@ def test_colour_marks_verdicts_and_nothing_without_being_asked(make):
 
 
 def test_two_candidates_have_a_table_each(two_candidates):
-    """In the order given, with an empty line between them."""
+    """In the order given, with an empty line between them; what to do is said once for both."""
     text = shown(two_candidates)
 
     assert text.index("quantguard: awq-int4 against") < text.index("quantguard: gptq-int4 against")
-    assert "faq -> gptq-int4;" in text
+    assert ["faq -> awq-int4;"] == re.findall(r"faq -> .*?;", text)
+    for once in ("None of 2 candidates may replace bf16.\nAdvice: ", "\nRoute: "):
+        assert text.count(once) == 1
+        assert text.index(once) > text.rindex("Regressed in")
 
 
 def test_hostile_text_commands_nothing(make, hostile_text):
@@ -236,9 +255,34 @@ def test_a_terminal_without_unicode_gets_ascii(make):
     """Escapes instead of an encoding error in the middle of the report."""
     report = make.hostile("caf\u00e9 \u4f60\u597d")
 
-    assert "caf\\xe9 \\u4f60\\u597d" in shown(report, unicode=False)
+    assert "caf\\xe9 \\u4f60\\u597d" in shown(report, encoding="ascii")
     assert shown(report, encoding="ascii", verbosity=2).isascii()
     assert "caf\u00e9 \u4f60\u597d" in shown(report)
+
+
+@pytest.mark.parametrize("width", range(40, 121))
+def test_the_heads_of_the_table_fit_where_every_verdict_is_short(make, width):
+    """The word 'verdict' is longer than PASS."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    rows = tuple(replace(row, verdict=Verdict.PASS) for row in candidate.budgets)
+    report = replace(report, candidates=(replace(candidate, budgets=rows),))
+
+    assert max(map(len, shown(report, width=width).split("\n"))) <= width
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "gbk"])
+def test_wide_and_escaped_characters_fit_too(make, encoding):
+    """A character may take two columns, or six where it is escaped; what can be shown is."""
+    report = make.hostile("\u4f60\u597d, \u4e16\u754c! " * 20)
+    text = shown(report, width=80, encoding=encoding)
+
+    lines = [line for line in text.split("\n") if line.startswith((" ", "#"))]
+    assert len(lines) > 20
+    wide = [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in li) for li in lines]
+    assert 70 < max(wide) <= 80
+    assert ("\u4f60" in text) == (encoding != "ascii")
+    assert text.encode(encoding)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +330,9 @@ def test_many_short_lines_are_no_flood(make):
         make.realistic(), verbosity=1, texts=Texts(lambda key: Completion(text=texts[key[0]]))
     )
 
-    assert len(text.split("\n")) < 17 * 2 * 18
+    shown_cases = text.count("differs from character")
+    assert shown_cases == 38
+    assert len(text.split("\n")) < shown_cases * 2 * 18
     assert "| line\n    | line\n    | fiftyline\n    |   ^\n" in text
 
 

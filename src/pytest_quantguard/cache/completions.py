@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard.cache.claims import Claims
 from pytest_quantguard.cache.shelf import MAX_VALUE, Shelf, ShelfError, reason
 from pytest_quantguard.errors import QuantGuardWarning
@@ -114,9 +115,9 @@ class CompletionCache:
         """At the end of a run: try once more to store what this process could not store."""
         if self._unsaved and not self._save():
             self._notice(
-                f"{len(self._unsaved)} answers could not be stored in the cache {self.folder} "
-                f"({self._shelf.fault}): they end with this run, and the next one asks for them "
-                "again; make room, or make the folder writable"
+                f"{counted(len(self._unsaved), 'answer')} could not be stored in the cache "
+                f"{self.folder} ({self._shelf.fault}): they end with this run, and the next one "
+                "asks for them again; make room, or make the folder writable"
             )
         self._shelf.stay()
         self._tell(self._shelf)

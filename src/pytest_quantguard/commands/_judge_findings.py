@@ -259,4 +259,5 @@ def counted(numbers: Mapping[str, float]) -> str:
     price = f", cost {cost:.4g}" if cost and not numbers["without_cost"] else ""
     cached = numbers["answers"] - numbers["fresh"]
     failed = f", {numbers['failed']:.0f} without an answer" if numbers.get("failed") else ""
-    return f"{numbers['answers']:.0f} answers, {cached:.0f} of them cached{failed}{price}"
+    answers = "1 answer" if numbers["answers"] == 1 else f"{numbers['answers']:.0f} answers"
+    return f"{answers}, {cached:.0f} of them cached{failed}{price}"

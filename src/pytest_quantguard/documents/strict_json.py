@@ -10,6 +10,7 @@ import json
 import math
 import re
 import stat
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ MAX_FILE = 1024 * 1024 * 1024
 _SPACE = " \t\r\n"
 _CUT = "it ends in the middle"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_DIGITS = re.compile(r"\d{309}")
+"""What only a whole number, or a text, has that is beyond every float."""
 
 
 class NotStrict(ValueError):  # noqa: N818 - the message is what is wrong with the text
@@ -66,6 +69,8 @@ def loads(text: str, *, halves: bool = False) -> Any:
         raise NotStrict("a whole number has too many digits") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and deep(value):
         raise NotStrict(f"nested deeper than {MAX_DEPTH} levels")
+    if _DIGITS.search(text) and _beyond_floats(value):
+        raise NotStrict("a whole number has too many digits")
     if not halves and (half := _half_pair(text, value)):
         raise NotStrict(f"{half} is half of a surrogate pair, which no text can hold")
     return value
@@ -127,6 +132,16 @@ def deep(value: Any) -> bool:
             for item in (node.values() if isinstance(node, dict) else node)
         ]
     return bool(level)
+
+
+def _beyond_floats(value: Any) -> bool:
+    """Tell whether a whole number is in it with which nothing can be computed."""
+    if isinstance(value, dict | list):
+        return any(map(_beyond_floats, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and not -_MOST <= value <= _MOST
+
+
+_MOST = int(sys.float_info.max)
 
 
 def _half_pair(text: str, value: Any) -> str:

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.documents.strict_json import NotStrict, loads
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.history.records import KeptRun, case_digests, of_report
+from pytest_quantguard.reporters._checked import parsed
 from pytest_quantguard.reporters.json import from_json
 
 REPORT = "report.json"
 MAX_BYTES = 256 * 1024 * 1024
 """Of one report, unpacked."""
+MAX_ZIP = 8 * MAX_BYTES
+"""Of all reports in one zip file, unpacked: small files unpack to any size."""
 MAX_ENTRIES = 10_000
 """Files in a zip, and reports in a folder, that are looked at."""
 _BROKEN = (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError)
@@ -74,14 +76,19 @@ def _zip(path: Path, name: str) -> Iterator[KeptRun | InputError]:
             reports = [one for one in entries if one.filename.rsplit("/", 1)[-1] == REPORT]
             if not reports:
                 raise InputError(f"{name}: no {REPORT} in it")
+            room = MAX_ZIP
             for entry in reports:
                 place = f"{name}:{one_line(entry.filename)}"
                 try:
                     with archive.open(entry) as file:
-                        data = file.read(MAX_BYTES + 1)
+                        data = file.read(min(MAX_BYTES, room) + 1)
+                    if (room := room - len(data)) < 0:
+                        raise InputError(f"{name}: unpacked larger than {MAX_ZIP // 2**20} MB")
                     yield _run(data, place)
                 except InputError as error:
                     yield error
+                    if room < 0:
+                        return
                 except (*_BROKEN, zlib.error) as error:
                     yield InputError(f"{place}: cannot be unpacked: {one_line(str(error))}")
     except (*_BROKEN, zlib.error) as error:
@@ -96,20 +103,18 @@ def _bytes(path: Path, name: str) -> bytes:
 def _run(data: bytes, name: str) -> KeptRun:
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: larger than {MAX_BYTES // 2**20} MB")
+    document = parsed(data, name)
+    cases = _cases(document)
     try:
-        document = loads(data.decode("utf-8-sig"), halves=True)
-        cases = _cases(document)
-        run = of_report(from_json(_without_cases(document)))
-        return replace(run, cases=case_digests(cases, run.facts.get("cases")))
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: not UTF-8 text") from None
-    except NotStrict as error:
-        raise InputError(f"{name}: not valid JSON: {error}") from None
+        report = from_json(_without_cases(document), name)
     except InputError as error:
-        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        raise InputError(f"{name}: {error.problems[0]}{more}") from None
-    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(f"{name}: no report of a run: {one_line(str(error))}") from None
+        first, *others = error.problems
+        raise InputError(f"{first} (and {len(others)} more)" if others else first) from None
+    try:
+        run = of_report(report)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    return replace(run, cases=case_digests(cases, run.facts.get("cases")))
 
 
 # --- without its cases ---------------------------------------------------------------------
@@ -126,8 +131,8 @@ def _cases(document: Any) -> set[tuple[str, str]]:
     told = [_dict(extra.get(kind)) for extra in found for kind in ("outcome", "mishap")]
     for candidate in _list(_ours(document), "candidates"):
         told += map(_dict, _list(_dict(candidate), "measurements"))
-    pairs = {(one.get("cohort"), one.get("case")) for one in told}
-    return {(str(cohort), str(case)) for cohort, case in pairs if cohort and case}
+    pairs = [(one.get("cohort"), one.get("case")) for one in told]
+    return {(a, b) for a, b in pairs if a and isinstance(a, str) and b and isinstance(b, str)}
 
 
 def _without_cases(document: Any) -> Any:
@@ -135,8 +140,10 @@ def _without_cases(document: Any) -> Any:
     tests, summary = _results(document).get("tests"), _dict(_results(document).get("summary"))
     if not isinstance(tests, list) or summary.get("tests") != len(tests):
         return document  # a part is missing: reading it says so
-    _results(document)["tests"] = []
-    summary["tests"] = 0
+    found = [(test, _dict(_dict(test).get("extra"))) for test in reversed(tests)]
+    firsts = {str(extra.get("candidate")): test for test, extra in found if "outcome" in extra}
+    _results(document)["tests"] = [*firsts.values()]  # that anything was compared is looked at
+    summary["tests"] = len(firsts)
     ours = _ours(document)
     ours |= {key: {} for key in ("completions", "requests") if isinstance(ours.get(key), dict)}
     for candidate in map(_dict, _list(ours, "candidates")):

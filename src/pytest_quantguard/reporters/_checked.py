@@ -11,7 +11,9 @@ from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.documents.document import Document, problems
 from pytest_quantguard.documents.strict_json import NotStrict, loads
 from pytest_quantguard.errors import InputError
+from pytest_quantguard.reporters._words import label
 from pytest_quantguard.types import Json
+from pytest_quantguard.verdicts import WORST_FIRST, CandidateReport, Verdict
 
 FORMAT_VERSION = 1
 """Version of everything under ``results.extra.quantguard``."""
@@ -34,12 +36,23 @@ def read(path: Path, name: str) -> Any:
             raise InputError(f"{name}: no ordinary file; {_HINT}")
         if about.st_size > MAX_BYTES:
             raise InputError(f"{name}: larger than {MAX_BYTES // 2**20} MB")
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: not UTF-8 text; is it packed? {_HINT}") from None
+        data = path.read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{name}: cannot be read: {why}") from None
+    return parsed(data, name)
+
+
+def parsed(data: bytes, name: str) -> Any:
+    """Return what a file of JSON holds, model text in any form included.
+
+    Raises:
+        InputError: it is no JSON; the sentence begins with ``name``.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: not UTF-8 text; is it packed? {_HINT}") from None
     if not text.strip():
         raise InputError(f"{name}: it is empty; {_HINT}")
     try:
@@ -76,6 +89,36 @@ def checked(document: Any, name: str) -> Json:
         raise InputError([*wrong[:PROBLEMS_SHOWN], *also])
     found_whole: Json = document
     return found_whole
+
+
+def refuse_contradiction(name: str, what: str, said: Verdict, made: Verdict) -> None:
+    """Refuse a verdict that is better than what it is made of.
+
+    Raises:
+        InputError: it is.
+    """
+    if WORST_FIRST.index(said) > WORST_FIRST.index(made):
+        raise InputError(
+            f"{name}: it says that {what} is {said.value!r}, and what it is made of says "
+            f"{made.value!r}: it was changed after the run"
+        )
+
+
+def refuse_hollow(name: str, candidate: CandidateReport) -> None:
+    """Refuse a pass that stands on nothing, which no run writes.
+
+    Raises:
+        InputError: it does.
+    """
+    limited = any(
+        row.max_drop is not None or row.max_ratio is not None for row in candidate.budgets
+    )
+    if candidate.verdict is Verdict.PASS and not (candidate.outcomes and limited):
+        what = "nothing was compared" if limited else "no budget was judged"
+        raise InputError(
+            f"{name}: {label(candidate.variant.name)} is said to pass, and {what}: "
+            "no evidence is no pass"
+        )
 
 
 def _ours(document: Any, name: str) -> Json:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.reporters._headline import headline
 from pytest_quantguard.reporters._routing import UNBUDGETED, CohortRoute, Rollout, rollout
+from pytest_quantguard.reporters._views import regressed_cases
 from pytest_quantguard.reporters._words import label
 from pytest_quantguard.verdicts import GateReport
 
@@ -73,7 +74,7 @@ def reading_sentences(report: GateReport, written: Mapping[str, str]) -> list[st
 
 
 def _to_read(report: GateReport, page: str) -> str:
-    lost = {(o.cohort, o.case) for c in report.candidates for o in c.outcomes if o.regressed}
+    lost = {case for candidate in report.candidates for case in regressed_cases(candidate)}
     if not lost:
         return f"The report: {_shown(page)}"
     cases = "regressed case" if len(lost) == 1 else f"{len(lost)} regressed cases"

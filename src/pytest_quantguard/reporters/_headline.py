@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pytest_quantguard._noise import is_null
 from pytest_quantguard.reporters._views import failed_rows, unexplained
 from pytest_quantguard.reporters._words import budget_of, budget_sentence, group_name, label
 from pytest_quantguard.verdicts import WORST_FIRST, CandidateReport, GateReport, Verdict
@@ -32,8 +33,11 @@ def headline(report: GateReport) -> str:
     if len(report.candidates) == 1:
         name = label(report.candidates[0].variant.name)
         return _HEADLINES[report.verdict].format(candidate=name, baseline=baseline)
-    passed = sum(candidate.verdict is Verdict.PASS for candidate in report.candidates)
-    return f"{passed or 'None'} of {len(report.candidates)} candidates may replace {baseline}"
+    verdicts = [one.verdict for one in report.candidates if not is_null(one.variant)]
+    total = f"of {len(verdicts)} candidate{'' if len(verdicts) == 1 else 's'}"
+    if broken := verdicts.count(Verdict.ERROR):  # nothing leaves the baseline then
+        return f"{broken} {total} ended in an error"
+    return f"{verdicts.count(Verdict.PASS) or 'None'} {total} may replace {baseline}"
 
 
 def reason_of(candidate: CandidateReport) -> str:
@@ -53,19 +57,26 @@ def reason_of(candidate: CandidateReport) -> str:
         found += "."
     if candidate.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
         return found
-    return f"{_counts(candidate)} {found}".lstrip()
+    if not any(budget_of(row) for row in rows):  # that budgets passed is no reason
+        return f"{found} {_counts(candidate)}".rstrip()
+    return f"{_counts(candidate)} {found}"
 
 
 def _counts(candidate: CandidateReport) -> str:
     """Return ``Of 11 budgets, 2 failed and 9 passed.``; nothing without a budget."""
     tally = Counter(row.verdict for row in candidate.budgets if budget_of(row))
     total = tally.total()
+    if not total:
+        return ""
+    if total == 1:
+        (verdict,) = tally
+        return f"{_TALLY[verdict].format('The only budget', are='is')}."
     if tally[Verdict.PASS] == total:
-        return {0: "", 1: "The only budget passed."}.get(total, f"All {total:,} budgets passed.")
+        return f"All {total:,} budgets passed."
     parts = [
         _TALLY[verdict].format(f"{tally[verdict]:,}", are="is" if tally[verdict] == 1 else "are")
         for verdict in WORST_FIRST
         if tally[verdict]
     ]
     told = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-    return f"Of {total:,} budget{'s' if total > 1 else ''}, {told}."
+    return f"Of {total:,} budgets, {told}."

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard.reporters._words import label
 
 
@@ -26,13 +27,15 @@ def _told(name: str, numbers: Mapping[str, Any]) -> str:
     failed = numbers.get("failed") or 0
     if not answers and not failed:
         return ""
-    parts = [f"{answers:.0f} answers, {answers - fresh:.0f} of them cached", f"{sent:.0f} sent"]
+    total = counted(round(answers), "answer")
+    parts = [f"{total}, {answers - fresh:.0f} of them cached", f"{sent:.0f} sent"]
     if isinstance(failed, int) and failed:
         parts.append(f"{failed} without an answer")
     if again:
-        parts.append(f"{again:.0f} second tries")
+        parts.append(counted(round(again), "second try", "second tries"))
     if cost and not unknown:
         parts.append(f"cost {cost:.4g}")
     elif cost:
-        parts.append(f"cost {cost:.4g} and {unknown:.0f} answers without a known cost")
+        without = counted(round(unknown), "answer")
+        parts.append(f"cost {cost:.4g} and {without} without a known cost")
     return f"Judge {label(name)} ({label(str(numbers.get('model')))}): {', '.join(parts)}"

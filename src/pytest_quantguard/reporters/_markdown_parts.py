@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import quoted_block
 from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.reporters._excerpts import side_by_side
@@ -18,9 +19,17 @@ from pytest_quantguard.reporters._routing import CohortRoute, rollout
 from pytest_quantguard.reporters._summary import also_measured, facts, sequential, servers_say
 from pytest_quantguard.reporters._table import WIDE
 from pytest_quantguard.reporters._texts import Texts
-from pytest_quantguard.reporters._views import both_wrong, findings, regressed_groups
+from pytest_quantguard.reporters._views import (
+    both_wrong,
+    findings,
+    key_of,
+    regressed_groups,
+    silent,
+    unconfirmed,
+)
 from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
+    UNCONFIRMED,
     budget_of,
     change,
     group_name,
@@ -28,6 +37,7 @@ from pytest_quantguard.reporters._words import (
     mishap_sentence,
     row_levels,
     sentence,
+    three_runs,
     violation,
     why,
 )
@@ -169,6 +179,7 @@ def candidate_pieces(
     return [
         *head,
         *_regressed(candidate, texts, CASES_SHOWN if most is None else most, most),
+        *_unconfirmed(candidate),
         *_notes(candidate, report),
         *_mishaps(candidate),
     ]
@@ -177,21 +188,42 @@ def candidate_pieces(
 def _regressed(
     candidate: CandidateReport, texts: Texts, each: int, most: int | None
 ) -> Iterator[Piece]:
-    """Show the regressed cases of failed budgets; each stands under the smallest of its groups."""
+    """Show the regressed cases of failed budgets; each stands under the smallest of its groups.
+
+    Groups of which none is shown are counted in one line at the end.
+    """
+    counted = []
     for row, fresh in regressed_groups(candidate):
         total = len(row.regressed)
         bare = row.check == "critical" and not budget_of(row)
         place = "although critical" if bare else f"in {group_name(row)}"
         above = total - len(fresh)
         known = f", {above} of them counted above" if above else ""
-        yield Piece(f"\n#### Regressed {prose(place)}: {total}{known}\n\n", _CASES)
         shown = fresh[: each if most is None else max(0, min(each, most))]
+        if not shown:
+            counted.append(f"{prose(place)}: {total}{known}")
+            continue
+        yield Piece(f"\n#### Regressed {prose(place)}: {total}{known}\n\n", _CASES)
         for outcome in shown:
             yield Piece(_case(outcome, texts), _CASES, CASE)
         if most is not None:
             most -= len(shown)
         if len(fresh) > len(shown):
             yield Piece(f"\n... and {len(fresh) - len(shown)} more\n", _CASES)
+    if counted:
+        yield Piece(f"\nRegressed and not shown here: {'; '.join(counted)}\n", _CASES)
+
+
+def _unconfirmed(candidate: CandidateReport) -> Iterator[Piece]:
+    """Name the critical cases whose loss further runs did not confirm."""
+    found = [outcome for outcome in candidate.outcomes if unconfirmed(outcome)]
+    if found:
+        yield Piece(f"\n#### {UNCONFIRMED}: {len(found)}\n\n", _CASES)
+    for outcome in found[:CASES_SHOWN]:
+        place = f"{code(outcome.case)} ({code(outcome.check)}), {code(str(outcome.source))}"
+        yield Piece(f"- {place}: {prose(three_runs(outcome))}\n", _CASES, "critical case")
+    if len(found) > CASES_SHOWN:
+        yield Piece(f"- ... and {len(found) - CASES_SHOWN} more\n", _CASES)
 
 
 def _case(outcome: PairedOutcome, texts: Texts) -> str:
@@ -230,10 +262,12 @@ def _question(request: Json | None) -> str:
 
 def _notes(candidate: CandidateReport, report: GateReport) -> list[Piece]:
     """Return counts, notes, and what was measured without a budget, as a list."""
-    outcomes = candidate.outcomes
-    tolerated = sum(finding == "tolerated" for _, finding in findings(candidate))
+    none = silent(candidate)
+    found = [(o, finding) for o, finding in findings(candidate) if key_of(o) not in none]
+    outcomes = [outcome for outcome, _ in found]
+    tolerated = sum(finding == "tolerated" for _, finding in found)
     counts = (
-        f"Of {len(outcomes)} checks {sum(o.improved for o in outcomes)} improved, "
+        f"Of {counted(len(outcomes), 'check')} {sum(o.improved for o in outcomes)} improved, "
         f"{tolerated} regressed in no failed budget, "
         f"{len(both_wrong(candidate, every=True))} are wrong in both"
     )

@@ -13,10 +13,18 @@ KINDS: tuple[Kind, ...] = ("failure", "error", "note", "pass")
 """What a test case says, most important first."""
 NODES: Mapping[Kind, int] = {"failure": 10, "error": 10, "note": 8, "pass": 6}
 """Nodes of a test case with five attributes, and of what is in it."""
+_SUITE = 9
+"""Nodes of a suite itself, as the file and its budgets have them whatever else is in it."""
+_PROPERTY = 3
 _SUMMARY = 4 * 10
 """Nodes of the test cases that say how many of each kind are not listed."""
 
 Counts = Mapping[Kind, int]
+
+
+def standing(budgets: int, suites: int, properties: int) -> int:
+    """Return at most how many nodes a file has before any test case of a golden case."""
+    return NODES["failure"] * budgets + _SUITE * (suites + 1) + _PROPERTY * properties
 
 
 def listed(suites: Sequence[Counts], limit: int) -> list[dict[Kind, int]]:

@@ -28,6 +28,8 @@ Advice = Literal["promote", "promote-cohorts", "keep-mirrored", "roll-back"]
 UNBUDGETED = ("no budget of its own", "no budget on the checks of the whole cohort")
 """Reasons for which nothing was lost, and yet nothing was asked: without any, and without the one
 budget that counts."""
+STOPPED = ("the run ended in an error", "run again without the error")
+"""Reason, and what would settle it, where a candidate is safe in a run that is not sound."""
 NAMED = 6
 """Most names in one list of a sentence."""
 SETTLED_BY = 3
@@ -250,8 +252,7 @@ def _stopped(route: Route) -> Route:
     """Take a cohort from a candidate that is sound itself, in a run that is not."""
     if route.to != "candidate":
         return route
-    reason, settle = "the run ended in an error", "run again without the error"
-    return replace(route, to="mirror-only", reason=reason, settle=settle)
+    return replace(route, to="mirror-only", reason=STOPPED[0], settle=STOPPED[1])
 
 
 def _named(said: Mapping[str, str], alone: bool) -> str:
@@ -284,17 +285,20 @@ def _sentence(advice: Advice, chosen: Sequence[CohortRoute], found: _Found) -> s
     if advice == "promote":
         text = f"Promote: {_places(chosen)}"
     elif advice == "promote-cohorts":
-        text = f"Promote these cohorts: {_places(chosen)}"
         rest = [route.cohort for route in chosen if route.to != "candidate"]
         serving = dict.fromkeys(route.variant for route in chosen if route.to == "candidate")
         weak = _list([name for name in serving if name not in found.approved])
-        text += f"; keep {_list(rest)} with {baseline}" if rest else ""
-        text += "" if rest else f", although {weak} did not pass as a whole"
+        text = f"Promote these cohorts: {_places(chosen)}; keep {_list(rest)} with {baseline}"
+        if not rest:
+            text = f"Promote: {_places(chosen)}, although {weak} did not pass as a whole"
     elif advice == "keep-mirrored":
         text = f"Keep {baseline} serving, with copies to {_list(_mirrored(chosen))}: {_kept(found)}"
     else:
-        words = (f"{label(c.variant.name)} {_GIST[_worst(c)]}" for c in found.order.candidates)
-        text = f"Roll back to {baseline}: {'; '.join([*words][:NAMED])}"
+        said: dict[str, list[str]] = {}
+        for one in found.order.candidates:
+            said.setdefault(_GIST[_worst(one)], []).append(one.variant.name)
+        text = f"Roll back to {baseline}: "
+        text += "; ".join(f"{_list(names)} {gist}" for gist, names in said.items())
     text += "".join(f"; {passed}" for passed in _passed_over(chosen))
     if len(found.routes) > 1 and advice.startswith("promote"):
         text += f" (cheapest first, by {found.order.by})"
@@ -348,6 +352,8 @@ def _passed_over(chosen: Sequence[CohortRoute]) -> list[str]:
 
 
 def _list(names: Sequence[str]) -> str:
+    """Return ``a, b and c``; of many the first ones and how many more there are."""
     shown = [label(name) for name in names[:NAMED]]
     more = len(names) - len(shown)
-    return ", ".join([*shown, *([f"{more} more"] if more else [])]) or "nothing"
+    parts = [*shown, *([f"{more} more"] if more else [])] or ["nothing"]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

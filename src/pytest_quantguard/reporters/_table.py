@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pytest_quantguard._screen import shown
 from pytest_quantguard.reporters._words import (
     budget_of,
     change,
@@ -51,22 +52,25 @@ class _Row:
         return all(not cell or cell.endswith("%") for cell in self.cells[_BASE : _CAND + 1])
 
 
-def table(candidate: CandidateReport, width: int) -> list[Line]:
-    """Lay out one row per budget: in one line, else with the reason below, stacked, or told."""
-    rows = [_row(verdict, candidate) for verdict in candidate.budgets]
+def table(candidate: CandidateReport, width: int, encoding: str = "utf-8") -> list[Line]:
+    """Lay out one row per budget: in one line, else with the reason below, stacked, or told.
+
+    What ``encoding`` does not have is escaped, which takes columns too.
+    """
+    rows = [_row(verdict, candidate, encoding) for verdict in candidate.budgets]
     if not rows:
         return []
     if width - _total(WIDE, rows, gap=2) >= _READABLE:
         return _wide(rows, width)
     tight = [replace(row, cells=_without_unit(row.cells)) for row in rows]
-    word = max(len(row.verdict) for row in rows)
+    word = max(len("verdict"), *(len(row.verdict) for row in rows))
     shares = all(row.shares for row in rows)
     dense = [replace(row, cells=_without_units(row.cells, shares=shares)) for row in rows]
     last = DENSE if shares else MIXED
     layouts = ((NARROW, rows, 2), (NARROW, rows, 1), (TIGHT, tight, 1), (last, dense, 1))
-    for heads, shown, gap in layouts:
-        if _total(heads, shown, gap) + word <= width:
-            return _narrow(heads, shown, width, gap)
+    for heads, set_rows, gap in layouts:
+        if _total(heads, set_rows, gap) + word <= width:
+            return _narrow(heads, set_rows, width, gap)
     if 2 + _total(TIGHT[_LABELS:], _numbers(tight), gap=1) + word <= width:
         return _stacked(tight, width)
     return _told(rows, width)
@@ -85,17 +89,17 @@ def _without_units(cells: tuple[str, ...], *, shares: bool) -> tuple[str, ...]:
     return tuple(short)
 
 
-def _row(verdict: BudgetVerdict, candidate: CandidateReport) -> _Row:
+def _row(verdict: BudgetVerdict, candidate: CandidateReport, encoding: str) -> _Row:
     delta = verdict.delta
     cells = (
-        *(label(name) for name in verdict.group),
+        *(shown(label(name), encoding) for name in verdict.group),
         str(verdict.cases),
         *row_levels(verdict),
         change(delta) if delta else "",
         interval(delta) if delta else "",
         budget_of(verdict),
     )
-    return _Row(cells, verdict.verdict.word, why(verdict, candidate))
+    return _Row(cells, verdict.verdict.word, shown(why(verdict, candidate), encoding))
 
 
 def _widths(heads: Sequence[str], rows: Sequence[_Row]) -> list[int]:

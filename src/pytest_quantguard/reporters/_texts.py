@@ -11,7 +11,7 @@ from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.types import Completion, Json
 
 TEXT_LIMIT = 250_000_000
-"""Characters of text in one file; beyond it further completions are only counted."""
+"""Bytes that texts may take in one report.json; further completions are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def spoken(completion: Completion) -> str:
 def kept_texts(outcomes: Iterable[PairedOutcome], texts: Texts) -> Json:
     """Return what was asked and said where a check does not hold in both arms, by cache key.
 
-    The regressed first; what several share stands once. At most `TEXT_LIMIT` characters; how many
+    The regressed first; what several share stands once. At most `TEXT_LIMIT` bytes; how many
     completions are ``completions_left_out`` is told, too.
     """
     open_to_doubt = [outcome for outcome in outcomes if not outcome.both_hold]
@@ -64,13 +64,14 @@ def kept_texts(outcomes: Iterable[PairedOutcome], texts: Texts) -> Json:
     for key in dict.fromkeys(key for outcome in open_to_doubt for key in outcome.keys):
         if (completion := texts.completion(key)) is None:
             continue
-        size = len(spoken(completion))
+        kept = completion.to_dict()
+        del kept["tokens"]  # many times the text, and nothing is rendered from them
+        size = len(json.dumps(kept))  # escapes and thoughts count: the file has to be readable
         if size > room:
             left_out += 1
             continue
         room -= size
-        said[key] = completion.to_dict()
-        del said[key]["tokens"]  # many times the text, and nothing is rendered from them
+        said[key] = kept
     for key in dict.fromkeys(outcome.keys[0] for outcome in open_to_doubt):
         if (request := texts.request(key)) is None:
             continue

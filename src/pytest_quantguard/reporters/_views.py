@@ -22,14 +22,14 @@ def cohorts(candidate: CandidateReport) -> list[str]:
 
 def findings(candidate: CandidateReport) -> list[tuple[PairedOutcome, Finding]]:
     """Pair each outcome with what it means: a critical one may not regress, once confirmed."""
-    failed = {_key(o) for row in candidate.budgets if _failed(row) for o in row.regressed}
+    failed = {key_of(o) for row in candidate.budgets if _failed(row) for o in row.regressed}
 
     def finding(outcome: PairedOutcome) -> Finding:
         if outcome.critical and outcome.confirmed:
             return "fail"
         if not outcome.regressed:
             return "pass"
-        return "fail" if _key(outcome) in failed else "tolerated"
+        return "fail" if key_of(outcome) in failed else "tolerated"
 
     return [(outcome, finding(outcome)) for outcome in candidate.outcomes]
 
@@ -50,8 +50,8 @@ def regressed_groups(
     named: set[tuple[str, str, str]] = set()
     found = []
     for row in failed_rows(candidate):
-        fresh = [o for o in worst_first(row.regressed) if _key(o) not in named]
-        named.update(map(_key, fresh))
+        fresh = [o for o in worst_first(row.regressed) if key_of(o) not in named]
+        named.update(map(key_of, fresh))
         if row.metric is None and row.regressed:
             found.append((row, fresh))
     return found
@@ -79,13 +79,35 @@ def both_wrong(candidate: CandidateReport, every: bool) -> list[PairedOutcome]:
         and row.baseline_rate is not None
         and row.baseline_rate <= (row.max_drop or 0)
     ]
+    none = silent(candidate)
     return [
         o
         for o in candidate.outcomes
-        if not o.baseline.value
+        if key_of(o) not in none
+        and not o.baseline.value
         and not o.candidate.value
         and (every or any(group.takes(o) for group in groups))
     ]
+
+
+def silent(candidate: CandidateReport) -> set[tuple[str, str, str]]:
+    """Return cohort, case and check of outcomes to which the candidate gave no answer.
+
+    Budgets count it as wrong; but there is nothing to read. (Without an answer of the baseline
+    there is no outcome.)
+    """
+    return {(m.cohort, m.case, m.check) for m in candidate.mishaps if is_silent(m)}
+
+
+def is_silent(mishap: Mishap) -> bool:
+    """Tell whether the candidate gave no answer, which counts as a wrong one."""
+    return mishap.unanswered and mishap.role == "candidate"
+
+
+def regressed_cases(candidate: CandidateReport) -> set[tuple[str, str]]:
+    """Return cohort and name of the cases in which an answer is worse than the baseline's."""
+    none = silent(candidate)
+    return {(o.cohort, o.case) for o in candidate.outcomes if o.regressed and key_of(o) not in none}
 
 
 def unanswered(row: BudgetVerdict, candidate: CandidateReport) -> int:
@@ -107,5 +129,6 @@ def _failed(row: BudgetVerdict) -> bool:
     return row.verdict is Verdict.FAIL
 
 
-def _key(outcome: PairedOutcome) -> tuple[str, str, str]:
+def key_of(outcome: PairedOutcome) -> tuple[str, str, str]:
+    """Return cohort, case and check: what an outcome is known by, within a candidate."""
     return (outcome.cohort, outcome.case, outcome.check)

@@ -17,6 +17,8 @@ MESSAGE_LIMIT = 500
 """Longest one-line message, in characters."""
 LABEL_LIMIT = 100
 """Longest name of a cohort, check or case, in characters."""
+UNCONFIRMED = "Critical, failed once, but not in two of three runs"
+"""Heading of critical cases whose loss further runs did not confirm."""
 NO_CANDIDATE = "no candidate was judged"
 STRONG_EVIDENCE = math.log(100)
 """Natural logarithm of the odds that a FAIL takes."""
@@ -260,6 +262,14 @@ def where_it_holds(outcome: PairedOutcome, baseline: str) -> str:
         return f"holds in {names[1]}, not in {names[0]}"
     values = f"{outcome.baseline.value:.2f}", f"{outcome.candidate.value:.2f}"
     return f"{values[0]} in {names[0]}, {values[1]} in {names[1]}"
+
+
+def three_runs(outcome: PairedOutcome) -> str:
+    """Say how often a critical case held in three runs; empty where it was asked once."""
+    if outcome.confirmation is None:
+        return ""
+    held, candidate_held = outcome.confirmation
+    return f"held in {held} of 3 runs of the baseline, {candidate_held} of the candidate"
 
 
 def mishap_sentence(mishap: Mishap) -> str:

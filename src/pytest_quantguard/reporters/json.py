@@ -17,7 +17,12 @@ from uuid import UUID, uuid5
 
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.pairs import Mishap, PairedOutcome
-from pytest_quantguard.reporters._checked import FORMAT_VERSION, checked
+from pytest_quantguard.reporters._checked import (
+    FORMAT_VERSION,
+    checked,
+    refuse_contradiction,
+    refuse_hollow,
+)
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._measured import (
     delta_from,
@@ -321,9 +326,15 @@ def _rebuilt(document: Json, name: str) -> GateReport:
                 outcomes[extra["candidate"]].append(PairedOutcome.from_dict(extra["outcome"]))
             elif "mishap" in extra:
                 mishaps[extra["candidate"]].append(Mishap.from_dict(extra["mishap"]))
+            elif "budget" in extra:
+                row = ours["candidates"][extra["candidate"]]["budgets"][extra["budget"]]
+                what = f"the verdict on {test['name']!r:.200}"
+                refuse_contradiction(
+                    name, what, Verdict(row["verdict"]), Verdict(test["rawStatus"])
+                )
         found = zip(ours["candidates"], outcomes, mishaps, strict=True)
         candidates = tuple(_candidate_from(*parts) for parts in found)
-    except IndexError:
+    except (IndexError, TypeError):  # 1.0 is an integer for the schema, and no index
         raise InputError(f"{name}: it refers to a candidate or an outcome that it lacks") from None
     report = GateReport(
         baseline=Variant.from_dict(ours["baseline"]),
@@ -331,26 +342,14 @@ def _rebuilt(document: Json, name: str) -> GateReport:
         provenance=ours["provenance"],
         version=ours["report_version"],
     )
-    _refuse_contradiction(name, "its verdict", Verdict(ours["verdict"]), report.verdict)
+    refuse_contradiction(name, "its verdict", Verdict(ours["verdict"]), report.verdict)
     for candidate in candidates:
         what = f"the verdict on {label(candidate.variant.name)}"
         worst = min((row.verdict for row in candidate.budgets), key=WORST_FIRST.index, default=None)
         if worst is not None:
-            _refuse_contradiction(name, what, candidate.verdict, worst)
+            refuse_contradiction(name, what, candidate.verdict, worst)
+        refuse_hollow(name, candidate)
     return report
-
-
-def _refuse_contradiction(name: str, what: str, said: Verdict, made: Verdict) -> None:
-    """Refuse a verdict that is better than what it is made of.
-
-    Raises:
-        InputError: it is.
-    """
-    if WORST_FIRST.index(said) > WORST_FIRST.index(made):
-        raise InputError(
-            f"{name}: it says that {what} is {said.value!r}, and what it is made of says "
-            f"{made.value!r}: it was changed after the run"
-        )
 
 
 def _candidate_from(

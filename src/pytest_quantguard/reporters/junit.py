@@ -25,7 +25,7 @@ from junit_xml import TestCase, TestSuite
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.reporters._excerpts import budget_details, case_block
 from pytest_quantguard.reporters._files import write_whole
-from pytest_quantguard.reporters._room import KINDS, NODE_LIMIT, Kind, listed
+from pytest_quantguard.reporters._room import KINDS, NODE_LIMIT, Kind, listed, standing
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters._views import (
     Finding,
@@ -56,6 +56,9 @@ DETAILS_LIMIT = 15_000_000
 FILE_LIMIT = 29_000_000
 """Bytes of one file; consumers refuse files of 30 MB."""
 _PROPERTIES = 60
+"""Properties of a suite of budgets."""
+_NAMES = ("candidate", "baseline")
+"""Those that all other suites have, too: of many cohorts they would fill the file."""
 _FINDINGS: dict[Finding, Kind] = {"fail": "failure", "tolerated": "note", "pass": "pass"}
 _MORE: dict[Kind, str] = {
     "failure": "more regressed checks",
@@ -157,16 +160,29 @@ class _Writer:
             for cohort in self.cohorts(number, candidate)
         ]
         counts = [Counter(entry.kind for entry in cohort.entries) for cohort in found]
-        shown = list(zip(found, listed(counts, self.nodes), strict=True))
+        shown = list(
+            zip(found, listed(counts, self.nodes - self.standing(len(found))), strict=True)
+        )
         for number, candidate in enumerate(self.report.candidates):
-            yield self.suite(candidate, "budgets", self.budget_cases(candidate))
+            facts = _properties(self.report, candidate)
+            yield self.suite(candidate, "budgets", self.budget_cases(candidate), facts)
+            names = {key: facts[key] for key in _NAMES if key in facts}
             for cohort, most in shown:
                 if cohort.number == number and cohort.entries:
-                    yield self.suite(candidate, cohort.name, self.listed(cohort, most))
+                    yield self.suite(candidate, cohort.name, self.listed(cohort, most), names)
 
-    def suite(self, candidate: CandidateReport, part: str, cases: list[TestCase]) -> TestSuite:
+    def standing(self, cohorts: int) -> int:
+        """Return the nodes of what is there however little room there is."""
+        candidates = self.report.candidates
+        budgets = sum(len(candidate.budgets) + 1 for candidate in candidates)
+        properties = _PROPERTIES * len(candidates) + len(_NAMES) * cohorts
+        return standing(budgets, len(candidates) + cohorts, properties)
+
+    def suite(
+        self, candidate: CandidateReport, part: str, cases: list[TestCase], facts: dict[str, str]
+    ) -> TestSuite:
         name = f"quantguard.{label(candidate.variant.name)}.{part}"
-        return TestSuite(name, cases, properties=_properties(self.report, candidate))
+        return TestSuite(name, cases, properties=facts)
 
     def case(self, classname: str, name: str, variant: str, **more: Any) -> TestCase:
         """Make a test case whose (classname, name) no other one has, in any file of a matrix.

@@ -40,12 +40,14 @@ from pytest_quantguard.reporters._views import (
 )
 from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
+    UNCONFIRMED,
     budget_sentence,
     folded,
     group_name,
     label,
     odds,
     sentence,
+    three_runs,
     violation,
 )
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
@@ -53,7 +55,9 @@ from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 __all__ = ["budget_details", "budget_sentence", "render"]
 
 CASES_SHOWN = 10
-"""Regressed cases named per failed budget."""
+"""Cases named per failed budget, and of each other kind."""
+TEXTS_SHOWN = 100
+"""As many with both texts, where those are asked for; the page has them all."""
 MISHAPS_SHOWN = 5
 """Mishaps named per kind."""
 SUMMARY_LINES = 12
@@ -82,6 +86,7 @@ class _Style:
 
     def hang(self, text: str, indent: int = 2) -> list[str]:
         """Wrap a sentence; its further lines are set in by two more columns."""
+        text = _screen.shown(text, self.encoding)  # before it is measured
         return folded(text, self.width, " " * indent, " " * (indent + 2))
 
     def finish(self, line: str) -> str:
@@ -145,7 +150,7 @@ def candidate_lines(
     lines = [style.paint(head.center(style.width, "="), word) for head in heads]
     lines += [
         f"{line.text}{style.paint(line.verdict, line.verdict)}{line.after}"
-        for line in table(candidate, style.width)
+        for line in table(candidate, style.width, style.encoding)
     ]
     said = servers_say(report.provenance, baseline, candidate.variant.name)
     lines += ["", *summary_lines(candidate, said, style, texts)]
@@ -273,11 +278,12 @@ def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | No
         above = len(regressed) - len(fresh)
         known = f", {above} of them counted above" if above else ""
         lines += ["", *style.hang(f"Regressed {head}: {len(regressed)}{known}", 0)]
-        for outcome in fresh[:CASES_SHOWN]:
+        most = CASES_SHOWN if texts is None else TEXTS_SHOWN
+        for outcome in fresh[:most]:
             name = case_line(outcome, check=check)
             lines += style.hang(f"{name}  {violation(outcome)}", 2)
             lines += _text_lines(outcome, style, texts)
-        lines += _more(len(fresh) - CASES_SHOWN, 2)
+        lines += _more(len(fresh) - most, 2)
     if texts is not None:
         others = [o for o in candidate.outcomes if o.regressed and (o.case, o.check) not in named]
         lines += _case_lines("Regressed, in no failed budget", worst_first(others), style, texts)
@@ -293,22 +299,20 @@ def _case_lines(
 ) -> list[str]:
     """Return a heading and the first few cases; nothing where there are none."""
     lines = ["", *style.hang(f"{head}: {len(found)}", 0)] if found else []
-    for outcome in found[:CASES_SHOWN]:
+    most = CASES_SHOWN if texts is None else TEXTS_SHOWN
+    for outcome in found[:most]:
         lines += style.hang(f"{case_line(outcome)}  {violation(outcome)}", 2)
         lines += _text_lines(outcome, style, texts)
-    return lines + _more(len(found) - CASES_SHOWN, 2)
+    return lines + _more(len(found) - most, 2)
 
 
 def _unconfirmed_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     found = [outcome for outcome in candidate.outcomes if unconfirmed(outcome)]
     if not found:
         return []
-    head = f"Critical, failed once, but not in two of three runs: {len(found)}"
-    lines = ["", *style.hang(head, 0)]
+    lines = ["", *style.hang(f"{UNCONFIRMED}: {len(found)}", 0)]
     for outcome in found[:CASES_SHOWN]:
-        held = outcome.confirmation or (0, 0)
-        runs = f"held in {held[0]} of 3 runs of the baseline, {held[1]} of the candidate"
-        lines += style.hang(f"{case_line(outcome)}  {runs}", 2)
+        lines += style.hang(f"{case_line(outcome)}  {three_runs(outcome)}", 2)
     return lines + _more(len(found) - CASES_SHOWN, 2)
 
 

@@ -59,6 +59,9 @@ def merge(shards: Sequence[ShardFile], metrics: Mapping[str, Metric]) -> GateRep
         judges={name: {**spent, **told.get(name, {})} for name, spent in plan["judges"].items()},
         fingerprints=all_fingerprints(tally, terms),
     )
+    if "ci" in facts:  # of the job that merges, which may be another commit's
+        job = {key: text for key, text in facts["ci"].items() if key != "commit"}
+        facts["ci"] = job | ({"commit": commit} if (commit := first.get("commit")) else {})
     noise = _noise(shards, tally, terms)
     reports = candidate_reports(tally, plan, terms, noise=noise, apart=_apart(parts))
     return GateReport(
@@ -150,6 +153,7 @@ def _unlike(shards: Sequence[ShardFile]) -> Iterator[str]:
     for what, read in (
         ("was written by pytest-quantguard", lambda d: d["tool"]),
         ("is of a run of", lambda d: f"{d['of']} shards"),
+        ("is of", lambda d: f"commit {d['commit']}" if d.get("commit") else "no known commit"),
     ):
         most = _most(shards, read)
         for one in shards:

@@ -7,6 +7,7 @@ nothing in it is taken on trust.
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_quantguard._ci import ci
 from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._plural import counted
 from pytest_quantguard._tally import Tally
@@ -103,6 +105,7 @@ def document(
         "shard": shard.number,
         "of": shard.of,
         "run": run.id,
+        "commit": ci(os.environ).get("commit", ""),
         "started": run.started,
         "seconds": run.seconds,
         "unsound": list(unsound),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_quantguard.reporters._headline import headline, reason_of
-from pytest_quantguard.reporters._routing import rollout
+from pytest_quantguard.reporters._routing import Rollout
 from pytest_quantguard.reporters._words import NO_CANDIDATE, label, sentence
 from pytest_quantguard.reporters.html._cohorts import read_first
 from pytest_quantguard.reporters.html._markup import Child, Markup, join, tag
@@ -15,11 +15,11 @@ from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import GateReport
 
 
-def banner(report: GateReport) -> Markup:
+def banner(report: GateReport, found: Rollout) -> Markup:
     """Return the head of the index."""
     only = report.candidates[0] if len(report.candidates) == 1 else None
     reason = tag("p", reason_of(only), class_="reason") if only else _each(report)
-    advice = rollout(report).sentence if report.candidates else ""
+    advice = found.sentence if report.candidates else ""
     todo = tag("p", tag("b", "What to do: "), sentence(advice), class_="todo") if advice else None
     return tag(
         "section",

@@ -117,12 +117,18 @@ def _possible(delta: Delta, scale: Scale) -> list[Markup]:
 
 
 def _interval(verdict: Verdict, delta: Delta, scale: Scale) -> list[Markup]:
+    """Draw what is on the scale; an arrow says that something lies beyond its end."""
+    if any(map(math.isnan, (delta.low, delta.value, delta.high))):
+        return []
     color = verdict_class(verdict)
     low, high = _x(scale, delta.low), _x(scale, delta.high)
     found = [box(low, _MIDDLE - 2.5, max(high - low, 1), 5, f"span {color}")]
-    found += [_end(low, color) if scale.holds(delta.low) else _arrow(low, -1, color)]
-    found += [_end(high, color) if scale.holds(delta.high) else _arrow(high, 1, color)]
-    known = not math.isnan(delta.value) and scale.holds(delta.value)
+    found += [
+        _end(x, color) for x, end in ((low, delta.low), (high, delta.high)) if scale.holds(end)
+    ]
+    found += [_arrow(low, -1, color)] if delta.low < scale.low else []
+    found += [_arrow(high, 1, color)] if delta.high > scale.high else []
+    known = scale.holds(delta.value)
     return [*found, _mark(verdict, _x(scale, delta.value), color)] if known else found
 
 

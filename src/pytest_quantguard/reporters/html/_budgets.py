@@ -17,7 +17,7 @@ from pytest_quantguard.reporters._words import (
 )
 from pytest_quantguard.reporters.html._bars import axis, bar, inner_width, legend
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
-from pytest_quantguard.reporters.html._pieces import Column, badge, row, table
+from pytest_quantguard.reporters.html._pieces import Column, badge, counted, folded, row, table
 from pytest_quantguard.reporters.html._scale import Scale, scale_of
 from pytest_quantguard.verdicts import (
     WORST_FIRST,
@@ -28,6 +28,8 @@ from pytest_quantguard.verdicts import (
     Verdict,
 )
 
+SHOWN = 30
+"""Rows of a table; further ones that passed are folded."""
 Scales = dict[Unit, Scale | None]
 _KINDS: tuple[tuple[Unit, str], ...] = (("points", "shares of cases"), ("ratio", "ratios"))
 
@@ -51,7 +53,13 @@ def budgets(candidate: CandidateReport, baseline: str, shared: Scales) -> list[C
         mine = [row for row in rows if row.delta and row.delta.unit == unit]
         if mine and scale:
             caption = f"Budgets of {name}: {words}"
-            found.append(_table(caption, mine, candidate, baseline, scale))
+            passed = [row for row in mine[SHOWN:] if row.verdict is Verdict.PASS]
+            shown = mine[: len(mine) - len(passed)]
+            found.append(_table(caption, shown, candidate, baseline, scale))
+            if passed:
+                told = f"{counted(len(passed), 'more budget')} that passed"
+                more = f"{caption}, that passed"
+                found.append(folded(told, _table(more, passed, candidate, baseline, scale)))
     pictures: list[Child] = [legend(), *found] if found else []
     others = [row for row in rows if not row.delta]
     if not others:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.reporters._texts import Texts
-from pytest_quantguard.reporters._views import Finding, unconfirmed
+from pytest_quantguard.reporters._views import Finding, is_silent, unconfirmed
 from pytest_quantguard.reporters._words import (
     digits,
     label,
@@ -18,6 +18,7 @@ from pytest_quantguard.reporters._words import (
     mishap_sentence,
     percent,
     sentence,
+    three_runs,
     where_it_holds,
 )
 from pytest_quantguard.reporters.html._asked import asked
@@ -121,13 +122,13 @@ def _place(entry: Entry) -> Markup:
 
 def _checks(entry: Entry, context: Context) -> Iterator[Child]:
     """Yield each check with its sentences: lost ones first, those that hold last."""
-    ranked = sorted(entry.outcomes, key=lambda o: (-o.difference, o.both_hold))
+    ranked = sorted(entry.judged, key=lambda o: (-o.difference, o.both_hold))
     lost = [outcome for outcome in ranked if outcome.regressed]
     rest = [outcome for outcome in ranked if not outcome.regressed]
     for outcome in lost:
         yield _check(outcome, context)
     for mishap in entry.mishaps:
-        yield _mishap(mishap)
+        yield _mishap(mishap, entry)
     for outcome in rest:
         yield _check(outcome, context)
 
@@ -170,9 +171,7 @@ def _sentence(text: str) -> str:
 
 def _more_of(outcome: PairedOutcome) -> Iterator[Child]:
     """Yield what further runs, repeats, parts and judges said."""
-    if outcome.confirmation is not None:
-        held, candidate_held = outcome.confirmation
-        told = f"three runs: held {held} times in the baseline, {candidate_held} in the candidate"
+    if told := three_runs(outcome):
         once = "failed once, but not in two of three runs; " if unconfirmed(outcome) else ""
         yield f"{once}{told}"
     arms = (outcome.baseline, outcome.candidate)
@@ -199,8 +198,10 @@ def _layers(one: Outcome, other: Outcome) -> str:
     return ", ".join(told)
 
 
-def _mishap(mishap: Mishap) -> list[Child]:
+def _mishap(mishap: Mishap, entry: Entry) -> list[Child]:
     told = f": no evidence, {mishap_sentence(mishap)}"
+    if is_silent(mishap) and any(one.check == mishap.check for one in entry.outcomes):
+        told += "; counted as wrong"
     return [tag("span", tag("strong", label(mishap.check)), told, class_="lost")]
 
 
@@ -224,14 +225,18 @@ def _said(entry: Entry, context: Context) -> Iterator[Markup]:
         if (found := thoughts(baseline, candidate)) is not None:
             yield found
     else:
-        yield from _incomplete(completions, context)
+        yield from _incomplete(completions, entry, context)
 
 
-def _incomplete(completions: Sequence[Completion | None], context: Context) -> Iterator[Markup]:
+def _incomplete(
+    completions: Sequence[Completion | None], entry: Entry, context: Context
+) -> Iterator[Markup]:
+    silent = {mishap.role for mishap in entry.mishaps if mishap.unanswered}
     for role, name, completion in zip(_ARMS, context.names, completions, strict=True):
         yield tag("p", *arm_head(role, name, ()), class_="arm")
         if completion is None:
-            told = "This text is not here: not in the cache any more, or left out of report.json."
+            gone = "This text is not here: not in the cache any more, or left out of report.json."
+            told = "There was no answer." if role in silent else gone
             yield tag("p", told, class_="note")
         else:
             yield alone(completion)

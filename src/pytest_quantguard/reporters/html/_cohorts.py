@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pytest_quantguard.reporters._routing import Route, routes
+from pytest_quantguard.reporters._routing import STOPPED, CohortRoute, Rollout, Route, routes
 from pytest_quantguard.reporters._views import cohorts
 from pytest_quantguard.reporters._words import label, sentence
 from pytest_quantguard.reporters.html._entries import STATUSES, WORDS, Status, entries
@@ -24,20 +24,27 @@ _COLUMNS = (
 )
 
 
-def cohort_table(number: int, candidate: CandidateReport, baseline: str) -> Markup | None:
-    """Return the table of the candidate at index ``number``; None without any cohort."""
+def cohort_table(number: int, candidate: CandidateReport, whole: Rollout) -> Markup | None:
+    """Return the table of the candidate at index ``number``; None without any cohort.
+
+    Args:
+        number: of the candidate in its report.
+        candidate: whose cases are counted.
+        whole: the routes of all candidates together, which its own must not contradict.
+    """
     names = cohorts(candidate)
     if not names:
         return None
     found = entries(candidate)
-    ways = {route.cohort: route for route in routes(candidate)}
+    mine = {route.cohort: route for route in routes(candidate)}
+    ways = {route.cohort: route for route in whole.routes}
     rows = []
     for cohort in names:
         tally = Counter(entry.status for entry in found.get(cohort, ()))
         page = f"{FOLDER}/{page_of(number, cohort)}"
         cells: list[Child] = [tag("a", label(cohort), href=page), f"{tally.total():,}"]
         cells += [_count(tally[status], status, page, cohort) for status in STATUSES]
-        cells.append(_route(ways.get(cohort), candidate.variant.name, baseline))
+        cells.append(_route(ways[cohort], mine[cohort], candidate.variant.name))
         rows.append(row(_COLUMNS, cells))
     caption = f"Cohorts of {label(candidate.variant.name)}: cases, and where to send requests"
     return table(caption, _COLUMNS, rows, class_="cohorts")
@@ -68,11 +75,15 @@ def _count(count: int, status: Status, page: str, cohort: str) -> Child:
     return tag("a", f"{count:,}", said, href=f"{page}#{status}", class_=f"count {status}")
 
 
-def _route(route: Route | None, candidate: str, baseline: str) -> Child:
-    if route is None:
-        return None
-    if route.to == "candidate":
-        return tag("b", label(candidate))
-    target = f"{label(baseline)}" + (", mirrored" if route.to == "mirror-only" else "")
-    why = "; ".join(sentence(text) for text in (route.reason, route.settle) if text)
-    return [tag("b", target), tag("span", why, class_="small") if why else None]
+def _route(way: CohortRoute, mine: Route, candidate: str) -> Child:
+    """Say who serves a cohort, and why not this candidate."""
+    copies = ", mirrored" if candidate in way.mirrored else ""
+    said = [tag("b", f"{label(way.variant)}{copies}")]
+    if way.variant == candidate:
+        return said
+    if candidate in way.safe:
+        reasons = [f"{label(candidate)} is shown to be safe here too"]
+    else:
+        reasons = [*(STOPPED if mine.to == "candidate" else (mine.reason, mine.settle))]
+    why = "; ".join(sentence(text) for text in reasons if text)
+    return [*said, tag("span", why, class_="small") if why else None]

@@ -8,10 +8,14 @@ from typing import NamedTuple, TypeAlias
 from pytest_quantguard.reporters._words import label
 from pytest_quantguard.reporters.html._diff import CHANGED, SAME, SHARP, Piece
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
+from pytest_quantguard.reporters.html._pieces import folded
 
 _ELEMENTS = ("del", "ins")
 _SHORT = 80
 """Longest mark, in characters, that is framed as the first one; of a longer one its beginning."""
+
+SAME_SHOWN = 2_000
+"""Longest text between two differences that is shown whole; the middle of a longer one is folded."""
 
 Pieces: TypeAlias = Sequence[Piece]
 
@@ -107,9 +111,21 @@ def _written(pieces: Pieces, element: str, *, first: bool = False) -> Iterator[C
             if group:
                 yield _marked(group, element, first=first)
                 first, group = False, []
-            yield piece.text
+            yield from _same(piece.text)
         else:
             group.append(piece)
+
+
+def _same(text: str) -> Iterator[Child]:
+    """Yield text that both sides have; nobody has to scroll past pages of it."""
+    if len(text) <= SAME_SHOWN:
+        yield text
+        return
+    side = SAME_SHOWN // 4
+    middle = text[side:-side]
+    yield text[:side]
+    yield folded(f"{len(middle):,} characters, the same in both", middle, class_="same")
+    yield text[-side:]
 
 
 def _marked(group: Sequence[Piece], element: str, *, first: bool) -> Markup:

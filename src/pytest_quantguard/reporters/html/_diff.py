@@ -122,11 +122,11 @@ def aligned(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
 
 
 class _Chain(NamedTuple):
-    """``count`` equal items at ``i`` and ``j``, and those before them."""
+    """``size`` equal items from ``i`` and ``j`` on, and those before them."""
 
     i: int
     j: int
-    count: int
+    size: int
     before: _Chain | None
 
     def pairs(self) -> list[tuple[int, int]]:
@@ -135,7 +135,7 @@ class _Chain(NamedTuple):
         while last is not None:
             runs.append(last)
             last = last.before
-        return [(run.i + k, run.j + k) for run in reversed(runs) for k in range(run.count)]
+        return [(run.i + k, run.j + k) for run in reversed(runs) for k in range(run.size)]
 
 
 def _few_edits(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pytest_quantguard.pairs import Mishap, PairedOutcome
+from pytest_quantguard.reporters._views import is_silent
 from pytest_quantguard.verdicts import CandidateReport
 
 Status = Literal["regressed", "no-evidence", "improved", "both-wrong", "held"]
@@ -36,6 +38,11 @@ class Entry:
         return (*self.outcomes, *self.mishaps)
 
     @property
+    def judged(self) -> tuple[PairedOutcome, ...]:
+        """Without those that only say that there was no answer."""
+        return _judged(self.outcomes, self.mishaps)
+
+    @property
     def critical(self) -> bool:
         """True when no budget excuses its loss."""
         return any(found.critical for found in self.found)
@@ -43,7 +50,7 @@ class Entry:
     @property
     def worst(self) -> float:
         """The largest loss among its checks, in [-1, 1]; 0 where there are none."""
-        return max((outcome.difference for outcome in self.outcomes), default=0.0)
+        return max((outcome.difference for outcome in self.judged), default=0.0)
 
 
 def entries(candidate: CandidateReport) -> dict[str, list[Entry]]:
@@ -66,9 +73,16 @@ def entries(candidate: CandidateReport) -> dict[str, list[Entry]]:
     return cohorts
 
 
-def _status(outcomes: list[PairedOutcome], mishaps: list[Mishap]) -> Status:
+def _judged(
+    outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]
+) -> tuple[PairedOutcome, ...]:
+    silent = {mishap.check for mishap in mishaps if is_silent(mishap)}
+    return tuple(outcome for outcome in outcomes if outcome.check not in silent)
+
+
+def _status(outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]) -> Status:
     """A loss counts most, then what is not known; a case is improved if any check of it is."""
-    if any(outcome.regressed for outcome in outcomes):
+    if any(outcome.regressed for outcome in _judged(outcomes, mishaps)):
         return "regressed"
     if mishaps:
         return "no-evidence"

@@ -12,12 +12,15 @@ from pytest_quantguard.reporters._summary import (
     in_cohorts,
     servers_say,
 )
-from pytest_quantguard.reporters._words import label, odds, sentence
+from pytest_quantguard.reporters._views import unconfirmed
+from pytest_quantguard.reporters._words import UNCONFIRMED, label, odds, sentence
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._pieces import Column, counted, folded, listed, row, table
 from pytest_quantguard.types import Json
-from pytest_quantguard.verdicts import CandidateReport
+from pytest_quantguard.verdicts import CandidateReport, Verdict
 
+CASES_NAMED = 5
+"""Cases named in a line."""
 COHORTS_NAMED = 3
 """Cohorts named in a line of the table of missing evidence."""
 _MISHAPS = (
@@ -32,13 +35,17 @@ _MISHAPS = (
 def notes(candidate: CandidateReport, baseline: str, provenance: Json) -> list[Child]:
     """Return what else a reader of the verdict should know; what is long is folded."""
     servers = servers_say(provenance, baseline, candidate.variant.name)
+    sound = candidate.verdict not in (Verdict.ERROR, Verdict.NOT_COMPARABLE)
     told = [
         *facts(candidate),
+        _once(candidate),
         f"Precision: {sentence(candidate.quantization_note)}"
         if candidate.quantization_note
         else "",
         servers,
-        f"Evidence of the whole run that it got worse: {odds(candidate.log_evidence)}",
+        f"Evidence of the whole run that it got worse: {odds(candidate.log_evidence)}"
+        if sound
+        else "",
     ]
     found: list[Child] = [listed(filter(None, told), class_="notes")]
     also = also_measured(candidate)
@@ -46,6 +53,13 @@ def notes(candidate: CandidateReport, baseline: str, provenance: Json) -> list[C
     found.append(_fold("Every metric, over all cases", every_reading(candidate)))
     found.append(_fold("Metrics that moved in single cohorts", in_cohorts(candidate)))
     return found
+
+
+def _once(candidate: CandidateReport) -> str:
+    """Name the critical cases whose loss further runs did not confirm."""
+    names = [label(outcome.case) for outcome in candidate.outcomes if unconfirmed(outcome)]
+    more = [f"{len(names) - CASES_NAMED:,} more"] if len(names) > CASES_NAMED else []
+    return f"{UNCONFIRMED}: {', '.join([*names[:CASES_NAMED], *more])}" if names else ""
 
 
 def _fold(title: str, lines: Sequence[str]) -> Markup | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_quantguard.reporters._routing import CohortRoute, Rollout
 from pytest_quantguard.reporters._views import cohorts
 from pytest_quantguard.reporters._words import budget_of, change, label
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
@@ -11,15 +12,20 @@ from pytest_quantguard.reporters.html.cases import page_of
 from pytest_quantguard.verdicts import WORST_FIRST, BudgetVerdict, CandidateReport, GateReport
 
 
-def matrix(report: GateReport) -> Markup:
-    """Return cohort x candidate: the worst verdict of its budgets, and the loss it is about."""
+def matrix(report: GateReport, found: Rollout) -> Markup:
+    """Return cohort x candidate: the worst verdict of its budgets, and the loss it is about.
+
+    The last column says who serves a cohort.
+    """
     names = sorted({name for candidate in report.candidates for name in cohorts(candidate)})
     columns = (
         Column(title="Cohort"),
         *(Column(title=label(c.variant.name), class_="cell") for c in report.candidates),
+        Column(title="Served by", class_="text"),
     )
+    serving = {route.cohort: route for route in found.routes}
     whole = [_cell(_worst(c, None), f"#candidate-{i}") for i, c in enumerate(report.candidates)]
-    rows = [row(columns, [tag("b", "all cohorts together"), *whole])]
+    rows = [row(columns, [tag("b", "all cohorts together"), *whole, None])]
     for name in names:
         cells: list[Child] = [
             _cell(_worst(candidate, name), f"{FOLDER}/{page_of(i, name)}")
@@ -27,8 +33,14 @@ def matrix(report: GateReport) -> Markup:
             else tag("span", "not asked", class_="muted")
             for i, candidate in enumerate(report.candidates)
         ]
-        rows.append(row(columns, [label(name), *cells]))
+        rows.append(row(columns, [label(name), *cells, _served(serving[name])]))
     return table("Verdict of each cohort and candidate", columns, rows, class_="matrix")
+
+
+def _served(route: CohortRoute) -> list[Child]:
+    copies = ", ".join(map(label, route.mirrored))
+    said = tag("span", f"copies to {copies}", class_="small") if copies else None
+    return [tag("b", label(route.variant)), said]
 
 
 def _worst(candidate: CandidateReport, cohort: str | None) -> BudgetVerdict | None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_quantguard._noise import is_null
 from pytest_quantguard.reporters._words import change, interval, label, ratio
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._pieces import (
@@ -50,15 +51,17 @@ class Place:
 
 def pareto(report: GateReport) -> list[Child]:
     """Return picture and table; a sentence where there is nothing to draw."""
-    about, places = _places(report)
+    candidates = [one for one in report.candidates if not is_null(one.variant)]
+    about, places = _places(candidates)
     if not places:
-        text = "Neither cost nor latency of all candidates is known: there is nothing to weigh."
+        text = "Neither cost nor latency of any candidate is known: there is nothing to weigh."
         return [tag("p", text, class_="muted")]
-    budgets = {row.max_drop for c in report.candidates for row in c.budgets if _suite(row)}
+    budgets = {row.max_drop for c in candidates for row in c.budgets if _suite(row)}
     limit = next(iter(budgets)) if len(budgets) == 1 else None
     return [
         wide(_picture(about, places, limit, label(report.baseline.name)), "Loss against saving"),
         _table(about, places),
+        *filter(None, [_left_out(candidates, places)]),
     ]
 
 
@@ -83,21 +86,28 @@ def loss_of(candidate: CandidateReport) -> Delta | None:
     return Delta(value=(counts.lost - counts.gained) / counts.n, low=low, high=high, n=counts.n)
 
 
-def _places(report: GateReport) -> tuple[str, list[Place]]:
-    """Weigh all candidates by the first of cost and latency that is known of each."""
-    losses = [loss_of(candidate) for candidate in report.candidates]
-    kinds = [(text, [_reading(c, key) for c in report.candidates]) for key, text in _SAVINGS]
-    kinds.append(("median latency as kept with the answers", [*map(_kept, report.candidates)]))
-    for text, savings in kinds:
-        known = [one for one in savings if one is not None]
-        if known and len(known) == len(savings):
-            found = zip(report.candidates, losses, known, strict=True)
-            return text, [
-                Place(name=label(c.variant.name), verdict=c.verdict, loss=loss, saving=saving)
-                for c, loss, saving in found
-                if loss
-            ]
-    return "", []
+def _places(candidates: Sequence[CandidateReport]) -> tuple[str, list[Place]]:
+    """Weigh the candidates by the first of cost and latency that is known of most of them."""
+    lost = [(c, loss) for c in candidates if (loss := loss_of(c))]
+    kinds = [(text, [_reading(c, key) for c, _ in lost]) for key, text in _SAVINGS]
+    kept = [_kept(candidate) for candidate, _ in lost]
+    kinds.append(("median latency as kept with the answers", kept))
+    text, savings = max(kinds, key=lambda kind: sum(one is not None for one in kind[1]))
+    return text, [
+        Place(name=label(c.variant.name), verdict=c.verdict, loss=loss, saving=saving)
+        for (c, loss), saving in zip(lost, savings, strict=True)
+        if saving is not None
+    ]
+
+
+def _left_out(candidates: Sequence[CandidateReport], places: Sequence[Place]) -> Markup | None:
+    """Name the candidates that stand nowhere in the picture."""
+    shown = {place.name for place in places}
+    names = [label(c.variant.name) for c in candidates]
+    absent = ", ".join(name for name in names if name not in shown)
+    if not absent:
+        return None
+    return tag("p", f"Not shown, since loss or saving is not known: {absent}.", class_="muted")
 
 
 def _reading(candidate: CandidateReport, metric: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_quantguard.reporters._headline import reason_of
+from pytest_quantguard.reporters._routing import Rollout, rollout
 from pytest_quantguard.reporters._words import label, sentence
 from pytest_quantguard.reporters.html._banner import banner
 from pytest_quantguard.reporters.html._budgets import Scales, budgets, scales
@@ -27,20 +28,21 @@ def index_page(report: GateReport) -> str:
         f"{report.verdict.word}: {names or 'no candidate'} against {label(report.baseline.name)}"
     )
     run = remarks(report.provenance)
+    found = rollout(report)
     return page(
         sentence(title),
-        banner(report),
-        _comparison(report) if several else None,
-        [_candidate(i, one, report, shared) for i, one in enumerate(report.candidates)],
+        banner(report, found),
+        _comparison(report, found) if several else None,
+        [_candidate(i, one, report, shared, found) for i, one in enumerate(report.candidates)],
         tag("section", tag("h2", "About this run"), run, provenance(report), class_="about"),
     )
 
 
-def _comparison(report: GateReport) -> Markup:
+def _comparison(report: GateReport, found: Rollout) -> Markup:
     return tag(
         "section",
         tag("h2", "Candidates side by side"),
-        matrix(report),
+        matrix(report, found),
         tag("h3", "What each loses against what it saves"),
         pareto(report),
         class_="comparison",
@@ -48,7 +50,7 @@ def _comparison(report: GateReport) -> Markup:
 
 
 def _candidate(
-    number: int, candidate: CandidateReport, report: GateReport, shared: Scales
+    number: int, candidate: CandidateReport, report: GateReport, shared: Scales, found: Rollout
 ) -> Markup:
     baseline = report.baseline.name
     missing = mishaps(candidate)
@@ -59,7 +61,7 @@ def _candidate(
         tag("h3", "Budgets"),
         budgets(candidate, baseline, shared),
         tag("h3", "Cohorts"),
-        cohort_table(number, candidate, baseline) or tag("p", "No case was asked."),
+        cohort_table(number, candidate, found) or tag("p", "No case was asked."),
         tag("h3", "What else was found"),
         notes(candidate, baseline, report.provenance),
         [tag("h3", "Missing evidence"), missing] if missing else None,
