@@ -198,8 +198,8 @@ def undecidable(
         if effective + 1e-6 < accepted:
             found.append(
                 f"{_refused(budget, cases, effective)}; at {100 * PRIOR_NOISE:g} % serving noise "
-                f"{accepted} are accepted, with which an equal candidate passes in half of all "
-                f"runs, and about {advised} are advised, with which it passes in 80 %"
+                f"{accepted} are accepted (an equal candidate then passes in half of all runs), "
+                f"about {advised} are advised (in 80 %)"
             )
     return found
 

@@ -18,6 +18,7 @@ from pytest_quantguard._screen import Screen
 from pytest_quantguard.documents.labels import label_problem
 from pytest_quantguard.errors import ConfigError, QuantGuardError
 from pytest_quantguard.reporters import REPORTERS
+from pytest_quantguard.reporters._files import special
 from pytest_quantguard.verdicts import GateReport, Verdict
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def clear(files: Mapping[str, Path]) -> None:
     """Remove the last run's reports: a run without a verdict must not leave an older one."""
     for path in files.values():
         with suppress(OSError):  # what cannot be removed cannot be written: said then
-            path.unlink(missing_ok=True)
+            if not special(path):
+                path.unlink(missing_ok=True)
     if "html" in files:
         from pytest_quantguard.reporters.html import clear_pages
 
@@ -109,6 +111,11 @@ def begin(files: Mapping[str, Path]) -> None:
         f"{path} is a folder: name a file for the report"
         for path in files.values()
         if path.is_dir()
+    ]
+    problems += [
+        f"{path} is a device or a pipe: name a file for the report"
+        for path in files.values()
+        if special(path)
     ]
     for folder in dict.fromkeys(path.parent for path in files.values()):
         try:

@@ -99,6 +99,19 @@ def test_a_reason_beside_the_budget_is_the_entrys(remembered):
     assert notes == ()
 
 
+@pytest.mark.parametrize("blank", ["   ", "\u200b\u00a0", "...", "-"])
+def test_a_reason_that_says_nothing_is_none(remembered, blank):
+    """A space would make the gate quiet; of a budget, a baseline and a policy."""
+    found, notes = remembered(
+        run(0),
+        run(1, budget(max_drop=0.08, reason=blank), baseline={"revision": "2", "reason": blank},
+            policies={**POLICIES, "inconclusive": "warn", "reason": blank}),
+    )  # fmt: skip
+
+    assert ["", "", ""] == [entry.reason for entry in found]
+    assert 3 == sum("no reason given" in note for note in notes)
+
+
 def test_the_reason_of_an_earlier_loosening_is_none_for_the_next(remembered):
     """Whoever loosens once more has to say why once more."""
     first = budget(max_drop=0.06, reason="the judge is noisy")
@@ -198,7 +211,8 @@ def test_a_baselines_reason_stands_beside_the_variant(remembered):
         ("underpowered", "allow", True),
         ("max_errors", 0.1, True),
         ("max_errors", 0.001, False),
-        ("evidence", "strict", False),
+        ("latency", "same-run", True),
+        ("evidence", "strict", True),
     ],
 )
 def test_policies_are_entries(remembered, key, value, looser):

@@ -11,13 +11,14 @@ from history_reports import DAY, FIRST, budget, run
 
 from hostile_texts import hostile
 from html_pages import live, read_page
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import main
 from pytest_quantguard.history import importing
 from pytest_quantguard.history.changes import changes
 from pytest_quantguard.history.keeping import Spot, past
 from pytest_quantguard.history.page import page
 from pytest_quantguard.history.remember import remember
-from pytest_quantguard.history.shown import Screen, sparkline, text
+from pytest_quantguard.history.shown import sparkline, text
 from pytest_quantguard.history.store import opened
 from pytest_quantguard.history.view import Wanted, views
 from pytest_quantguard.reporters._texts import Texts
@@ -77,6 +78,15 @@ def test_each_budget_has_a_line_and_each_run_too(quantguard, kept):
     assert "no reason given" in lines[policy + 1]
 
 
+def test_what_does_not_pass_comes_first_with_its_day(quantguard, kept):
+    """A reader wants to know what got worse, and since when."""
+    lines = quantguard()[1].splitlines()
+
+    assert lines[3].startswith("  faq / all")
+    assert "  faq / all has not passed since 2026-11-25 11:06" in lines
+    assert 1 == sum("has not passed since" in line for line in lines)
+
+
 def test_a_cohort_has_a_table_of_its_own(quantguard, kept):
     """Deltas, intervals and budgets over time, the newest last."""
     code, output, _ = quantguard("--cohort", "faq", "--last", "5")
@@ -122,7 +132,7 @@ def test_a_part_can_be_asked_for(quantguard, kept, words, shown, hidden):
         (["--last", "0"], "is no number of runs"),
         (["--file", "other.sqlite"], "there is no history yet; a run begins one"),
         (["note", "abcd1234", "why"], "there is no entry 'abcd1234'"),
-        (["note", "abcd1234", " "], "a note has 1 to 500 characters"),
+        (["note", "abcd1234", " "], "a note has words, in at most 500 characters"),
         (["import", "missing.json"], "missing.json: cannot be read"),
         (["--html", "taken/page.html"], "taken/page.css"),
     ],
@@ -220,9 +230,9 @@ def test_a_sparkline_is_higher_where_it_is_worse(values, limit, unicode, drawn):
     assert drawn == found
 
 
-def shown(kept, **screen):
+def shown(kept, *, tables=False, **screen):
     with opened(kept, write=False) as connection:
-        return text(views(connection, Wanted()), Screen(**screen))
+        return text(views(connection, Wanted()), Screen(**screen), tables=tables)
 
 
 def test_colours_and_letters_are_the_terminals(kept):
@@ -231,7 +241,7 @@ def test_colours_and_letters_are_the_terminals(kept):
 
     assert not any("\x1b" in line for line in plain)
     assert any("\x1b[32mPASS\x1b[0m" in line for line in coloured)
-    assert all(line.isascii() for line in shown(kept, unicode=False, tables=True))
+    assert all(line.isascii() for line in shown(kept, encoding="ascii", tables=True))
     assert plain == [line.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[31;1m", "")
                      .replace("\x1b[0m", "") for line in coloured]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import os
@@ -11,15 +12,16 @@ import time
 from dataclasses import replace
 
 import pytest
-from history_reports import budget, row, run
+from history_reports import DAY, FIRST, budget, row, run
 
 from hostile_texts import hostile
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.history import keeping, store
 from pytest_quantguard.history.records import of_report
 from pytest_quantguard.history.remember import remember
-from pytest_quantguard.history.shown import Screen, text
+from pytest_quantguard.history.shown import text
 from pytest_quantguard.history.store import HistoryError, opened
 from pytest_quantguard.history.view import Wanted, views
 from pytest_quantguard.verdicts import Group, Verdict
@@ -115,7 +117,7 @@ def test_hostile_names_are_kept_as_text(path, seed):
         )
         assert notice == ""
 
-    lines = text(everything(path), Screen(tables=True)) + text(everything(path), Screen())
+    lines = text(everything(path), Screen(), tables=True) + text(everything(path), Screen())
     for line in lines:
         assert one_line(line, 1000) == line
         assert len(line) <= 80
@@ -132,7 +134,7 @@ def test_two_long_names_that_begin_alike_are_two(path):
 
 def write_one(path, number):
     """Remember one run, in a process of its own."""
-    assert remember(run(number), path)[1] == ""
+    assert remember(run(0, run=f"run-{number}"), path)[1] == ""
 
 
 def test_runs_that_end_at_once_are_all_kept(path):
@@ -145,7 +147,18 @@ def test_runs_that_end_at_once_are_all_kept(path):
         writer.join(60)
 
     assert [0] * 6 == [writer.exitcode for writer in writers]
-    assert [f"run-{i}" for i in range(6)] == [p.run.id for p in everything(path)[0].points]
+    assert {f"run-{i}" for i in range(6)} == {p.run.id for p in everything(path)[0].points}
+
+
+def test_a_clock_that_went_back_is_said(path):
+    """What was loosened stands before older runs, so nobody is told; runs may overlap, though."""
+    assert remember(run(5), path)[1] == ""
+    assert remember(run(5, run="beside", started=FIRST + 4.5 * DAY), path)[1] == ""
+    report, notice = remember(run(3, budget(max_drop=0.3)), path)
+
+    assert "the history has a run of 2026-11-23 11:06, after this one: is a clock wrong?" in notice
+    assert report.candidates[0].notes == ()
+    assert len(everything(path)[0].points) == 3
 
 
 # --- what can be wrong --------------------------------------------------------------------
@@ -215,6 +228,25 @@ def test_a_file_that_is_no_history_costs_no_verdict(path, name):
     assert before == (path.read_bytes() if path.is_file() else None)
     with pytest.raises(HistoryError, match="history "):
         everything(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE note RENAME TO x; CREATE VIEW note AS WITH RECURSIVE r(n) AS "
+        "(SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n AS entry, n AS at, n AS text FROM r",
+        "CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM note; END",
+    ],
+)
+def test_a_file_that_does_something_is_refused(path, statement):
+    """A view can go on for ever, and a trigger change what is kept; we make neither."""
+    remember(run(0), path)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(statement)
+
+    assert "the file is damaged" in remember(run(1), path)[1]
+    with pytest.raises(HistoryError, match="the file is damaged"), opened(path, write=False):
+        pass
 
 
 def test_a_line_that_holds_no_numbers_is_damage(path):

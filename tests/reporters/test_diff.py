@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from pytest_quantguard.reporters.html import _diff, _structure
+from pytest_quantguard.reporters.html import _align, _diff, _structure
 from pytest_quantguard.reporters.html._diff import CHANGED, SAME, SHARP, compare
 from pytest_quantguard.reporters.html._structure import parsed, reordered, rows
 
@@ -53,40 +53,6 @@ def test_what_is_not_marked_is_the_same_on_both_sides():
         assert same[0] == same[1]
 
 
-def longest_common(one, other):
-    """Length of the longest common subsequence, by the book."""
-    row = [0] * (len(other) + 1)
-    for item in one:
-        before = 0
-        for j, there in enumerate(other, 1):
-            kept = before + 1 if item == there else max(row[j], row[j - 1])
-            before, row[j] = row[j], kept
-    return row[-1]
-
-
-def test_few_edits_find_the_longest_common_subsequence():
-    """In any part of both sides; None only where there are more edits than are looked for."""
-    draw = random.Random(3)
-    given_up = 0
-    for _ in range(400):
-        letters = "abcdefgh"[: draw.choice((1, 2, 3, 8))]
-        one = draw.choices(letters, k=draw.randrange(45))
-        other = list(one) if draw.random() < 0.5 else draw.choices(letters, k=draw.randrange(45))
-        for at in draw.sample(range(len(other)), k=min(len(other), draw.randrange(4))):
-            other[at] = draw.choice("xy")
-        i, j, longest = draw.randrange(3), draw.randrange(3), longest_common(one, other)
-        left, right = ["-"] * i + one + ["+"], ["+"] * j + other + ["-"]
-        found = _diff._few_edits(left, right, (i, i + len(one)), (j, j + len(other)))
-        if found is None:
-            given_up += 1
-            assert len(one) + len(other) - 2 * longest > _diff._EDITS
-        else:
-            assert longest == len(found)
-            assert all(a < c and b < d for (a, b), (c, d) in pairwise(found))
-            assert all(left[a] == right[b] and left[a] not in "+-" for a, b in found)
-    assert 0 < given_up < 40
-
-
 @pytest.mark.parametrize("text", ["", " ", "word", "two words\n", "日本語 e\u0301 \u202e"])
 def test_equal_texts_have_no_marks(text):
     """Of a text that is the same nothing is marked."""
@@ -117,6 +83,17 @@ def test_a_missing_character_of_an_identifier_is_marked():
     assert ["-"] == marked(sides.baseline, SHARP)
     assert [] == marked(sides.candidate, SHARP)
     assert "88213A" == "".join(marked(sides.candidate))
+
+
+def test_of_a_long_word_the_middle_is_marked():
+    """Such as a line of 100 KB without a blank: what is the same before and after is not."""
+    head, tail = "ab1" * 9000, "cd2" * 9000
+    sides = compare(f"{head}x{tail}", f"{head}yz{tail}")
+
+    assert [["x"], ["yz"]] == [marked(side) for side in sides]
+    assert [[""], ["z"]] == [marked(side) or [""] for side in compare(head, f"{head}z")]
+    unlike = compare("ab1" * 50, "xy2" * 50)
+    assert [["ab1" * 50], ["xy2" * 50]] == [marked(side) for side in unlike]
 
 
 def test_unlike_words_are_marked_whole():
@@ -182,18 +159,18 @@ def test_texts_that_have_little_in_common_are_marked_whole():
 def test_the_work_is_bounded_by_the_length(monkeypatch, one, other):
     """However often words repeat, no more pairs are looked at than a few per word."""
     looked = []
-    true_rising = _diff._rising
+    true_rising = _align._rising
 
     def rising(pairs):
         looked.append(len(pairs))
         return true_rising(pairs)
 
-    monkeypatch.setattr(_diff, "_rising", rising)
+    monkeypatch.setattr(_align, "_rising", rising)
     sides = compare(one, other)
 
     assert (one, other) == tuple(map(text_of, sides))
     words = len(_diff._Words.of(one).words) + len(_diff._Words.of(other).words)
-    assert sum(looked) <= _diff._DEPTH * (words + _diff._PAIRS)
+    assert sum(looked) <= _align._DEPTH * (words + _align._PAIRS)
 
 
 # --- structures -------------------------------------------------------------------------------

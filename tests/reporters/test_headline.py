@@ -112,6 +112,13 @@ def test_the_baseline_asked_again_is_no_candidate(make, two_candidates):
     first, second = two_candidates.candidates
     again = replace(make.BASELINE, name="bf16-again", revision="again 1")
     again = replace(second, variant=again, verdict=Verdict.PASS)
-    found = headline(replace(two_candidates, candidates=(first, again)))
 
-    assert found == "None of 1 candidate may replace bf16"
+    def said(*candidates):
+        return headline(replace(two_candidates, candidates=candidates))
+
+    assert said(first, again) == "awq-int4 is worse than bf16 by more than is allowed"
+    assert said(first, second, again) == "None of 2 candidates may replace bf16"
+    assert said(again) == "bf16 was asked once more"
+    passed = replace(first, verdict=Verdict.PASS)
+    assert said(passed, again) == "awq-int4 may replace bf16"
+    assert "error" in said(passed, replace(again, verdict=Verdict.ERROR))

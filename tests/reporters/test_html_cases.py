@@ -499,3 +499,11 @@ def test_pages_of_the_same_text_are_folded_and_nothing_is_lost(make):
     assert f"old {same} end" in bare
     assert f"new {same} stop" in bare
     assert 'class="same"' not in the_page(make, f"old {same[:1500]}", f"new {same[:1500]}")
+
+
+def test_long_texts_of_the_same_words_are_cut_at_the_same_place(make):
+    """The nearest place that is alike: no difference is made up where one text was cut later."""
+    same = "word " * 20_000
+    page = the_page(make, same, f"{same[:50_000]}X{same[50_000:]}")
+
+    assert ["Xword"] == [mark.strip() for mark in marks(page, "ins")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ import pytest
 import xmlschema
 from jenkins import SCHEMA
 
+from pytest_quantguard import _publish
 from pytest_quantguard.errors import QuantGuardError
 from pytest_quantguard.reporters import junit
 from pytest_quantguard.reporters._texts import Texts
@@ -311,6 +313,22 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, make):
         with pytest.raises(QuantGuardError, match=re.escape(f"{path}: this report cannot be")):
             junit.write(make.realistic(), path, NOTHING)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_device_or_a_pipe_is_no_place_for_a_report(tmp_path, make):
+    """A file that appears whole would take its place: root has lost /dev/stdout that way."""
+    pipe, link = tmp_path / "pipe", tmp_path / "stdout"
+    os.mkfifo(pipe)
+    link.symlink_to("/proc/self/fd/1")
+    for path in (pipe, link):
+        with pytest.raises(pytest.UsageError, match="is a device or a pipe: name a file"):
+            _publish.begin({"junit": path})
+        with pytest.raises(QuantGuardError, match="cannot be written: this is a device or a pipe"):
+            junit.write(make.realistic(), path, make.REALISTIC_TEXTS)
+
+    assert pipe.is_fifo()
+    assert link.is_symlink()
 
 
 def test_folders_are_made_and_an_older_report_is_replaced_whole(tmp_path, make):

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from pytest_quantguard import _config, _screen
+from pytest_quantguard import _config
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
 from pytest_quantguard.history import keeping
 from pytest_quantguard.history.changes import Change, changes
-from pytest_quantguard.history.shown import SHAPES, Screen, text
+from pytest_quantguard.history.records import reason_in
+from pytest_quantguard.history.shown import text
 from pytest_quantguard.history.store import opened
 from pytest_quantguard.history.view import Wanted, views
 from pytest_quantguard.verdicts import Group
@@ -62,18 +64,8 @@ def _show(arguments: Sequence[str]) -> int:
 
         tell(json.dumps(to_json(found), allow_nan=False))
     elif not options.html:
-        tell("\n".join(text(found, _output(tables=options.verbose or any(group)))))
+        tell("\n".join(text(found, Screen.of(), tables=options.verbose or any(group))))
     return 0
-
-
-def _output(*, tables: bool) -> Screen:
-    found = _screen.Screen.of()
-    return Screen(
-        width=found.width,
-        colour=found.colour,
-        unicode=_screen.shown(SHAPES, found.encoding) == SHAPES,
-        tables=tables,
-    )
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
@@ -187,8 +179,8 @@ def _note(arguments: Sequence[str]) -> int:
     parser.add_argument("text", metavar="TEXT", help="the reason, in at most 500 characters")
     _add_file(parser)
     options = parser.parse_args(arguments)
-    if not options.text.strip() or len(options.text) > keeping.NOTE_LIMIT:
-        raise InputError(f"a note has 1 to {keeping.NOTE_LIMIT} characters")
+    if not reason_in(options.text) or len(options.text) > keeping.NOTE_LIMIT:
+        raise InputError(f"a note has words, in at most {keeping.NOTE_LIMIT} characters")
     path = _file(options)
     with opened(path, write=False):  # a note begins no history
         pass

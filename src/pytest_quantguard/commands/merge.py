@@ -1,12 +1,14 @@
-"""``quantguard merge``: the shards of a run are judged together, and reported as one run is."""
+"""``quantguard merge``: shards of a run, or reports of several candidates, become one report."""
 
 from __future__ import annotations
 
 import os
+import stat
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import pytest
 
@@ -17,9 +19,13 @@ from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._collecting import OFF, refuse
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
+from pytest_quantguard.reporters import json as report_json
+from pytest_quantguard.reporters._checked import read as read_report
+from pytest_quantguard.reporters._texts import Texts
+from pytest_quantguard.sharding.joining import OneReport, join
 from pytest_quantguard.sharding.merging import disagreements, texts
 from pytest_quantguard.sharding.merging import merge as merge_shards
-from pytest_quantguard.sharding.shard_file import ShardFile, read
+from pytest_quantguard.sharding.shard_file import read
 from pytest_quantguard.verdicts import GateReport
 
 FOLDER = "quant-report"
@@ -41,28 +47,100 @@ def merge(arguments: Sequence[str]) -> int:
     except InputError as error:
         return refuse(f"quantguard merge: {problem}" for problem in error.problems)
     job = _github.Job.listening(options.quant_github, os.environ, start)
-    shards, unread = _read(options.files)
     given = {(start / name).resolve() for name in options.files}
     _publish.clear({name: path for name, path in files.items() if path.resolve() not in given})
     try:
-        metrics = metrics_of(project.registry.metrics)
-        if unread:
-            raise InputError([*unread, *disagreements(shards, metrics, complete=False)])
-        policy = options.quant_inconclusive or shards[0].data["terms"]["inconclusive"]
-        merged = merge_shards(shards, metrics)
-        told = merged.provenance["policies"]
-        merged.provenance["policies"] = {**told, "inconclusive": policy}
-        report, unkept = _publish.remember(merged, project.history)
+        whole = (
+            _joined(options) if any(map(_is_report, options.files)) else _judged(options, project)
+        )
+        policy = options.quant_inconclusive or whole.policy
+        told = whole.report.provenance["policies"]
+        whole.report.provenance["policies"] = {**told, "inconclusive": policy}
+        report, unkept = _publish.remember(whole.report, project.history)
         project.tell(report)
-        written = _publish.write(report, files, reporters, texts(shards), start)
+        written = _publish.write(report, files, reporters, whole.texts, start)
     except QuantGuardError as error:
         problems = error.problems if isinstance(error, InputError) else [str(error)]
         _github.show(job.tell_no_verdict(problems))
         return refuse(f"quantguard merge: {problem}" for problem in problems)
-    _show(report, shards, options, written, unkept)
-    _github.show(job.tell(report, texts(shards)))
-    code = _publish.exit_code(report, policy)
-    return 1 if any(one.data["failed_tests"] for one in shards) else code
+    _show(report, whole, options, written, unkept)
+    _github.show(job.tell(report, whole.texts))
+    return 1 if whole.red else _publish.exit_code(report, policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whole:
+    """What the files are together."""
+
+    report: GateReport
+    texts: Texts
+    parts: str
+    """How many of what, for the first line."""
+    policy: Literal["fail", "warn"]
+    """Whether an inconclusive budget is red, as configured."""
+    auto: bool = False
+    """Whether the budgets chose themselves."""
+    red: tuple[str, ...] = ()
+    """Why it is red, whatever the verdict."""
+
+
+def _judged(options: Namespace, project: _Project) -> _Whole:
+    """Judge shards together.
+
+    Raises:
+        InputError: they are not all the shards of one run.
+    """
+    shards, unread = _read(options.files, read)
+    metrics = metrics_of(project.registry.metrics)
+    if unread:
+        raise InputError([*unread, *disagreements(shards, metrics, complete=False)])
+    terms = shards[0].data["terms"]
+    failed = [(one.shard, one.data["failed_tests"]) for one in shards]
+    return _Whole(
+        report=merge_shards(shards, metrics),
+        texts=texts(shards),
+        parts=counted(len(shards), "shard"),
+        policy=terms["inconclusive"],
+        auto=terms["auto"],
+        red=tuple(
+            f"Shard {one}: failed tests that are no golden cases: {n}" for one, n in failed if n
+        ),
+    )
+
+
+def _is_report(name: str) -> bool:
+    """Tell by its first bytes whether a file is the report of a run; a shard is read otherwise."""
+    path = Path(name)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False  # a pipe would wait for ever; said where it is read
+        with path.open("rb") as file:
+            return b'"reportFormat"' in file.read(200)
+    except (OSError, ValueError):
+        return False
+
+
+def _joined(options: Namespace) -> _Whole:
+    """Put the reports of several candidates together.
+
+    Raises:
+        InputError: one is no report, or they are not about the same question.
+    """
+
+    def one_report(path: Path, name: str) -> OneReport:
+        if not _is_report(name):
+            raise InputError(
+                f"{name}: no report.json, as others are; shards and reports do not mix"
+            )
+        report, found = report_json.both(read_report(path, name), name)
+        return OneReport(name=name, report=report, texts=found)
+
+    parts, unread = _read(options.files, one_report)
+    if unread:
+        raise InputError(unread)
+    report, found = join(parts)
+    policy = report.provenance.get("policies", {}).get("inconclusive", "fail")
+    return _Whole(report=report, texts=found, parts=counted(len(parts), "report"), policy=policy)
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
@@ -73,11 +151,15 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "                        [--quant-inconclusive fail|warn] [--quant-github auto|off]\n"
         "                        [-v | -q] FILE ...",
         description="Judge the shards of a run (pytest --quant-shard=K/N) together: the same\n"
-        "verdicts, reports and exit code as of one run. All shards have to be there.",
+        "verdicts, reports and exit code as of one run. All shards have to be there.\n"
+        "Or put the report.json of several candidates together, each judged by a job of its own\n"
+        "against the same baseline: one report, one table, one route.json.",
         epilog="It reads the files and asks nothing of any server. Where conftest.py registers\n"
         "metrics or reporters, call it in the folder of the project.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="such as shards/*.json")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="such as shards/*.json or reports/*/report.json"
+    )
     parser.add_argument(
         "--quant-report", default=FOLDER, metavar="DIR", help=f"folder of report.json ({FOLDER})"
     )
@@ -152,9 +234,14 @@ def _history(config: pytest.Config) -> Path | None:
     return _config.history_of(path, config.rootpath)
 
 
-def _read(names: Sequence[str]) -> tuple[list[ShardFile], list[str]]:
+_Part = TypeVar("_Part")
+
+
+def _read(
+    names: Sequence[str], read_one: Callable[[Path, str], _Part]
+) -> tuple[list[_Part], list[str]]:
     """Read all files that can be read; say what is wrong with the others."""
-    found: list[ShardFile] = []
+    found: list[_Part] = []
     problems: list[str] = []
     seen: dict[Path, str] = {}
     for name in names:
@@ -163,7 +250,7 @@ def _read(names: Sequence[str]) -> tuple[list[ShardFile], list[str]]:
             if path.resolve() in seen:
                 raise InputError(f"{name}: it is given twice, first as {seen[path.resolve()]}")
             seen[path.resolve()] = name
-            found.append(read(path, name))
+            found.append(read_one(path, name))
         except InputError as error:
             problems += error.problems
     return found, problems
@@ -171,24 +258,19 @@ def _read(names: Sequence[str]) -> tuple[list[ShardFile], list[str]]:
 
 def _show(
     report: GateReport,
-    shards: Sequence[ShardFile],
+    whole: _Whole,
     options: Namespace,
     written: Mapping[str, str],
     unkept: Sequence[str],
 ) -> None:
-    parts = counted(len(shards), "shard"), counted(report.provenance["cases"], "case")
-    tell(f"quantguard: {', '.join(parts)}\n")
-    failed = [(one.shard, one.data["failed_tests"]) for one in shards]
+    tell(f"quantguard: {whole.parts}, {counted(report.provenance['cases'], 'case')}\n")
     lines = _publish.terminal_lines(
         report,
-        texts(shards),
+        whole.texts,
         Screen.of(),
         verbosity=-1 if options.quiet else options.verbose,
-        auto=shards[0].data["terms"]["auto"],
-        notices=[
-            *(f"Shard {one}: failed tests that are no golden cases: {n}" for one, n in failed if n),
-            *unkept,
-        ],
+        auto=whole.auto,
+        notices=[*whole.red, *unkept],
         written=written,
     )
     tell("\n".join(lines))

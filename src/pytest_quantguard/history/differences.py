@@ -15,8 +15,10 @@ Kind = Literal[
     "loosened", "removed", "baseline", "policy", "tightened", "added", "golden", "candidate"
 ]
 AUTO = "budgets: auto chose it anew"
-_LOOSE = {"inconclusive": "warn", "underpowered": "allow"}
-"""Policies, and the value with which more runs are green."""
+_LOOSE = {
+    "inconclusive": "warn", "underpowered": "allow", "latency": "same-run", "evidence": "strict",
+}  # fmt: skip
+"""Policies, and the value with which more runs are green, or fewer fail."""
 
 
 @dataclass(frozen=True, slots=True)

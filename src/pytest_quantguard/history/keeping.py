@@ -131,6 +131,12 @@ def past_until(connection: sqlite3.Connection, at: float) -> Past:
     return Past([run for run in runs.values() if run.at <= at], {})
 
 
+def newest(connection: sqlite3.Connection) -> float:
+    """Return when the newest run began, in seconds since the epoch; 0 where there is none."""
+    (at,) = connection.execute("SELECT max(at) FROM run").fetchone()
+    return float(at or 0.0)
+
+
 def _runs(connection: sqlite3.Connection, reader: _Reader, *, facts: bool) -> dict[int, KeptRun]:
     """Return runs by their numbers, the oldest first."""
     query = (

@@ -18,7 +18,7 @@ from pytest_quantguard.history.view import View, place_of, scale, when
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._words import budget_of, change, interval, label, sentence
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
-from pytest_quantguard.reporters.html._page import GENERATOR
+from pytest_quantguard.reporters.html._page import head
 from pytest_quantguard.reporters.html._pieces import Column, badge, counted, folded, row, table
 from pytest_quantguard.reporters.html._pieces import verdict_class as class_of
 from pytest_quantguard.reporters.html._svg import line, number, picture, shape, words
@@ -47,18 +47,6 @@ def write(views: Sequence[View], path: Path) -> list[Path]:
 
 def page(views: Sequence[View], sheet: str) -> str:
     """Return the page; ``sheet`` is the address of its style sheet, in the same folder."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="robots", content="noindex"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("meta", name="generator", content=GENERATOR),
-        tag("title", "History of verdicts"),
-        tag("link", rel="stylesheet", href=sheet),
-    )
     body = tag(
         "body",
         tag("a", "Skip to the content", class_="skip", href="#content"),
@@ -71,7 +59,8 @@ def page(views: Sequence[View], sheet: str) -> str:
         ),
         tag("footer", tag("p", "Made by pytest-quantguard. Times are UTC.")),
     )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+    top = head("History of verdicts", POLICY, [sheet])
+    return f"<!doctype html>\n{tag('html', top, body, lang='en')}\n"
 
 
 def _legend() -> Markup:

@@ -169,7 +169,7 @@ def _rules(told: Json) -> Rules:
             max_drop=_optional(data.get("max_drop")),
             max_ratio=_optional(data.get("max_ratio")),
             relative=data.get("relative") is True,
-            reason=_said(data.get("reason")),
+            reason=reason_in(data.get("reason")),
             **group._asdict(),
         )
     policies = _map(told.get("policies"))
@@ -178,6 +178,8 @@ def _rules(told: Json) -> Rules:
         for key, value in policies.items()
         if isinstance(value, str) or _number(value)
     }
+    if "reason" in known:
+        known["reason"] = reason_in(policies["reason"])
     return Rules(budgets=budgets, policies=known)
 
 
@@ -196,7 +198,7 @@ def _arm(variant: Variant, told: Json) -> Arm:
         digest=_digest({key: data[key] for key in _IDENTITY}),
         served={key: _said(served[key]) for key in _SERVED if isinstance(served.get(key), str)},
         fingerprints=tuple(map(_said, often)) if len(often) <= _FINGERPRINTS else (),
-        reason=_said(variant.reason),
+        reason=reason_in(variant.reason),
     )
 
 
@@ -266,6 +268,12 @@ def _name(value: Any) -> str:
 
 def _said(value: Any, limit: int = 500) -> str:
     return one_line(value, limit) if isinstance(value, str) else ""
+
+
+def reason_in(value: Any) -> str:
+    """Return a reason as one clean line; empty where nothing is said, as in blanks or dots."""
+    said = isinstance(value, str) and any(character.isalnum() for character in value)
+    return _said(value.strip()) if said else ""
 
 
 def _digest(value: Any, digits: int = _DIGITS) -> str:

@@ -14,8 +14,11 @@ from pytest_quantguard.history import keeping
 from pytest_quantguard.history.changes import Past, changes, sentence_of, unexplained
 from pytest_quantguard.history.records import KeptRun, of_report
 from pytest_quantguard.history.store import opened
+from pytest_quantguard.history.view import when
 from pytest_quantguard.verdicts import GateReport
 
+_BEHIND_S = 86400.0
+"""Seconds that the newest run may be ahead: runs overlap, and shards are merged later."""
 _NOTES = 5
 """Entries that the notes of one candidate tell; the others are counted."""
 
@@ -23,13 +26,14 @@ _NOTES = 5
 def remember(report: GateReport, path: Path) -> tuple[GateReport, str]:
     """Add a run to the history; return the report with notes on what changed, and a notice.
 
-    The notice is empty where all went well. Otherwise the run is not remembered, or its changes
-    are not told, and the notice says why; the report is as it was.
+    The notice is empty where all went well. Otherwise the run is not remembered, or not as the
+    newest, and the notice says why.
     """
     try:
         run = of_report(report)
         with opened(path, write=True) as connection:
             keeping.add(connection, run)
+            notice = _behind(run, keeping.newest(connection))
             said = _told(run, keeping.past_until(connection, run.at), keeping.notes(connection))
     except Exception as error:  # a verdict is worth more than its history
         why = one_line(str(error), 300) or type(error).__name__
@@ -37,7 +41,17 @@ def remember(report: GateReport, path: Path) -> tuple[GateReport, str]:
     candidates = [
         replace(candidate, notes=(*candidate.notes, *said)) for candidate in report.candidates
     ]
-    return replace(report, candidates=tuple(candidates)), ""
+    return replace(report, candidates=tuple(candidates)), notice
+
+
+def _behind(run: KeptRun, newest: float) -> str:
+    """Say that a run is not the newest one: what it loosened may stand before an older run."""
+    if newest - run.at <= _BEHIND_S:
+        return ""
+    return (
+        f"the history has a run of {when(newest)}, after this one: is a clock wrong? What changed "
+        "is told against the runs before this one"
+    )
 
 
 def _told(run: KeptRun, past: Past, notes: dict[str, str]) -> list[str]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pytest_quantguard._sanitize import neutral, one_line
+from pytest_quantguard._screen import Screen, shown
 from pytest_quantguard.history.changes import NO_REASON, Change, name_of
 from pytest_quantguard.history.differences import Point
 from pytest_quantguard.history.keeping import Spot
 from pytest_quantguard.history.view import View, place_of, scale, when
 from pytest_quantguard.reporters._words import budget_of, change, folded, interval, label
-from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
+from pytest_quantguard.verdicts import WORST_FIRST, BudgetVerdict, Group, Verdict
 
 MARKS = {
     Verdict.PASS: ".",
@@ -31,25 +31,19 @@ SHAPES = _LEVELS[True] + _NOTHING[True]
 _SPARK = 16
 """Runs that a sparkline shows at most, in 80 columns."""
 _NARROW = 60
+_SINCE = 5
+"""Budgets of which it is said since when they do not pass."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
-    """Where it is shown."""
+def text(views: Sequence[View], screen: Screen, *, tables: bool = False) -> list[str]:
+    """Return the lines of the history, without line ends; none is wider than the screen.
 
-    width: int = 80
-    """Columns; fewer than 60 are taken for 60."""
-    colour: bool = False
-    unicode: bool = True
-    tables: bool = False
-    """True: a table of each budget; False: a line of each."""
-
-
-def text(views: Sequence[View], screen: Screen) -> list[str]:
-    """Return the lines of the history, without line ends; none is wider than the screen."""
+    With ``tables`` a table of each budget, else a line of each. Screens of less than 60 columns are
+    taken for 60.
+    """
     lines: list[str] = []
     for view in views:
-        part = _tables(view, screen) if screen.tables else _overview(view, screen)
+        part = _tables(view, screen) if tables else _overview(view, screen)
         lines += [*_head(view, screen), *part, ""]
     lines += folded(_LEGEND, _width(screen))
     return [_finished(line, screen) for line in lines]
@@ -91,6 +85,7 @@ def _head(view: View, screen: Screen) -> list[str]:
 
 def _overview(view: View, screen: Screen) -> Iterator[str]:
     groups = [group for group in view.spots if view.whole(group)]
+    groups.sort(key=lambda group: WORST_FIRST.index(Verdict(view.whole(group)[-1].verdict)))
     cells = [_cells(view, group, screen) for group in groups]
     if not cells:
         yield "  No budget was judged over all golden cases in these runs."
@@ -104,6 +99,7 @@ def _overview(view: View, screen: Screen) -> Iterator[str]:
                 f"{delta:>{sizes[2]}}  {budget:>{sizes[3]}}  {marks}"
             )
     yield ""
+    yield from _since(view, groups, screen)
     size = max(len(point.judged.verdict.word) for point in view.points)
     for point in view.points:
         for entry in view.before(point.run.id):
@@ -111,12 +107,30 @@ def _overview(view: View, screen: Screen) -> Iterator[str]:
         yield _run(point, size, screen)
 
 
+def _since(view: View, groups: Sequence[Group], screen: Screen) -> Iterator[str]:
+    """Say since when each budget does not pass that passed once."""
+    at = {point.run.id: point.run.at for point in view.points}
+    said = []
+    for group in groups:
+        spots = view.whole(group)
+        held = [i for i, spot in enumerate(spots) if Verdict(spot.verdict) is Verdict.PASS]
+        if held and held[-1] + 1 < len(spots):
+            first = spots[held[-1] + 1]
+            said.append(f"{name_of(group)} has not passed since {when(at[first.run])}")
+    for line in said[:_SINCE]:
+        yield from folded(line, _width(screen), "  ", "    ")
+    if len(said) > _SINCE:
+        yield f"  and {len(said) - _SINCE} more budgets"
+    if said:
+        yield ""
+
+
 def _cells(view: View, group: Group, screen: Screen) -> tuple[str, ...]:
     spots = view.whole(group)[-_most(screen) :]
     row = spots[-1].row(group)
     return (
         name_of(group),
-        sparkline(spots, unicode=screen.unicode),
+        sparkline(spots, unicode=_draws(screen)),
         change(row.delta) if row.delta else "",
         budget_of(row),
         "".join(MARKS[Verdict(spot.verdict)] for spot in spots),
@@ -140,7 +154,7 @@ def _tables(view: View, screen: Screen) -> Iterator[str]:
     points = {point.run.id: point for point in view.points}
     for group, spots in view.spots.items():
         whole = view.whole(group)[-_most(screen) :]
-        spark = sparkline(whole, unicode=screen.unicode)
+        spark = sparkline(whole, unicode=_draws(screen))
         name = _cut(name_of(group), _width(screen) - len(spark) - 4)
         yield f"  {name}  {spark}".rstrip()
         rows = [spot.row(group) for spot in spots]
@@ -192,6 +206,10 @@ def _entry(entry: Change, screen: Screen) -> list[str]:
     return [*lines, *(folded(reason, _width(screen), indent, indent) if reason else [])]
 
 
+def _draws(screen: Screen) -> bool:
+    return shown(SHAPES, screen.encoding) == SHAPES
+
+
 def _most(screen: Screen) -> int:
     return max(_SPARK, min(40, _SPARK + (_width(screen) - 80) // 2))
 
@@ -215,4 +233,4 @@ def _painted(verdict: Verdict, word: str, screen: Screen) -> str:
 def _finished(line: str, screen: Screen) -> str:
     """Make sure that no line commands a CI system; what names hold is clean already."""
     line = neutral(line).rstrip()
-    return line if screen.unicode else line.encode("ascii", "backslashreplace").decode()
+    return shown(line, screen.encoding)

@@ -135,6 +135,9 @@ def _recognise(connection: sqlite3.Connection, path: Path, *, write: bool) -> No
         raise HistoryError(
             f"{_named(path)}: this SQLite file is no history of quantguard; it is left as it is"
         )
+    query = "SELECT count(*) FROM sqlite_master WHERE type IN ('view', 'trigger')"
+    if connection.execute(query).fetchone() != (0,):  # we make none: reading might never end
+        raise HistoryError(f"{_named(path)}: {_DAMAGED}")
     if version != VERSION:
         raise HistoryError(
             f"{_named(path)}: written in version {version} of the format, and this "

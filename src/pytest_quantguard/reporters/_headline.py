@@ -30,14 +30,18 @@ def headline(report: GateReport) -> str:
     baseline = label(report.baseline.name)
     if not report.candidates:
         return "Nothing was judged"
-    if len(report.candidates) == 1:
-        name = label(report.candidates[0].variant.name)
-        return _HEADLINES[report.verdict].format(candidate=name, baseline=baseline)
-    verdicts = [one.verdict for one in report.candidates if not is_null(one.variant)]
-    total = f"of {len(verdicts)} candidate{'' if len(verdicts) == 1 else 's'}"
-    if broken := verdicts.count(Verdict.ERROR):  # nothing leaves the baseline then
-        return f"{broken} {total} ended in an error"
-    return f"{verdicts.count(Verdict.PASS) or 'None'} {total} may replace {baseline}"
+    total = len(report.candidates)
+    broken = sum(candidate.verdict is Verdict.ERROR for candidate in report.candidates)
+    if broken and total > 1:  # nothing leaves the baseline then
+        return f"{broken} of {total} candidates ended in an error"
+    real = [candidate for candidate in report.candidates if not is_null(candidate.variant)]
+    if not real:
+        return f"{baseline} was asked once more"
+    if len(real) == 1:
+        name = label(real[0].variant.name)
+        return _HEADLINES[real[0].verdict].format(candidate=name, baseline=baseline)
+    passed = sum(candidate.verdict is Verdict.PASS for candidate in real)
+    return f"{passed or 'None'} of {len(real)} candidates may replace {baseline}"
 
 
 def reason_of(candidate: CandidateReport) -> str:

@@ -15,7 +15,7 @@ _SHORT = 80
 """Longest mark, in characters, that is framed as the first one; of a longer one its beginning."""
 
 SAME_SHOWN = 2_000
-"""Longest text between two differences that is shown whole; the middle of a longer one is folded."""
+"""Longest text between two differences that is shown whole; the middle of more is folded."""
 
 Pieces: TypeAlias = Sequence[Piece]
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.reporters._excerpts import first_difference
 from pytest_quantguard.reporters._texts import spoken
+from pytest_quantguard.reporters.html._align import aligned
 from pytest_quantguard.reporters.html._columns import Line, Pieces, columns
-from pytest_quantguard.reporters.html._diff import CHANGED, Piece, aligned, compare
+from pytest_quantguard.reporters.html._diff import CHANGED, Piece, compare
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._pieces import folded
 from pytest_quantguard.reporters.html._structure import Row, Value, parsed, reordered, rows
@@ -214,5 +215,7 @@ def _ends(one: str, other: str, start: int) -> tuple[int, int]:
     if min(len(one), len(other)) <= end:
         return end, end
     words = one[end - _SEAM : end]
-    found = other.rfind(words, max(start, end - BEFORE), end + BEFORE)
-    return (end, end) if found < 0 else (end, found + _SEAM)
+    before = other.rfind(words, max(start, end - BEFORE), end)
+    after = other.find(words, end - _SEAM, end + BEFORE)
+    found = [at + _SEAM for at in (before, after) if at >= 0]
+    return end, min(found, key=lambda at: abs(at - end), default=end)

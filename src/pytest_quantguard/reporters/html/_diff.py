@@ -1,17 +1,17 @@
 """Where two texts part, word by word; the cost is bounded by sizes, never by a clock.
 
-Words are aligned by their longest common subsequence: by the fewest edits where these are few,
-else over all pairs of equal words where these are few; where both would take long, by words that
-occur once on both sides first. What cannot be aligned within the bounds is marked as a whole.
+What cannot be aligned within the bounds of `aligned` is marked as a whole.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from unicodedata import category
+
+from pytest_quantguard.reporters._excerpts import first_difference
+from pytest_quantguard.reporters.html._align import aligned
 
 SAME, CHANGED, SHARP = 0, 1, 2
 """Marks of a piece: in both; in this side only; the very characters that differ in a word."""
@@ -19,12 +19,6 @@ _SCRIPTS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts that are written without blanks: a character is a word."""
 _WORD = re.compile(rf"([^\s\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f{_SCRIPTS}]+|\S)(\s*)")
 _BLANKS = re.compile(r"\s*")
-_EDITS = 40
-"""Most words that are in one side only, of two ranges that are aligned by their fewest edits."""
-_PAIRS = 2500
-"""Most pairs of equal words of which the longest common subsequence is looked for."""
-_DEPTH = 8
-"""How often a gap between aligned words is searched again."""
 _LONGEST_WORD = 80
 """Longest run without a blank that is compared character by character."""
 _UNLIKE, _MANY = 5, 20
@@ -93,132 +87,6 @@ def compare(one: str, other: str) -> Sides:
     for run in _calm(_runs(left.words, right.words), left, right):
         (_equal if run.equal else _unequal)(run, left, right, sides)
     return Sides(*(tuple(_joined(pieces)) for pieces in sides))
-
-
-def aligned(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
-    """Return indices of equal items in the same order on both sides."""
-    found: list[tuple[int, int]] = []
-    todo = [(0, len(one), 0, len(other), 0)]
-    while todo:
-        i1, i2, j1, j2, depth = todo.pop()
-        while i1 < i2 and j1 < j2 and one[i1] == other[j1]:
-            found.append((i1, j1))
-            i1, j1 = i1 + 1, j1 + 1
-        while i1 < i2 and j1 < j2 and one[i2 - 1] == other[j2 - 1]:
-            i2, j2 = i2 - 1, j2 - 1
-            found.append((i2, j2))
-        if i1 == i2 or j1 == j2:
-            continue
-        if (same := _few_edits(one, other, (i1, i2), (j1, j2))) is not None:
-            found += same
-        elif (pairs := _pairs(one, other, (i1, i2), (j1, j2))) is not None:
-            found += _rising(pairs)
-        elif depth < _DEPTH and (anchors := _anchors(one, other, (i1, i2), (j1, j2))):
-            ends = [*anchors, (i2, j2)]
-            for (i, j), (up_to_i, up_to_j) in zip(anchors, ends[1:], strict=True):
-                todo.append((i, up_to_i, j, up_to_j, depth + 1))
-            todo.append((i1, anchors[0][0], j1, anchors[0][1], depth + 1))
-    return sorted(found)
-
-
-class _Chain(NamedTuple):
-    """``size`` equal items from ``i`` and ``j`` on, and those before them."""
-
-    i: int
-    j: int
-    size: int
-    before: _Chain | None
-
-    def pairs(self) -> list[tuple[int, int]]:
-        """Return the indices of all items, in their order."""
-        runs, last = [self], self.before
-        while last is not None:
-            runs.append(last)
-            last = last.before
-        return [(run.i + k, run.j + k) for run in reversed(runs) for k in range(run.size)]
-
-
-def _few_edits(
-    one: Sequence[str], other: Sequence[str], here: tuple[int, int], there: tuple[int, int]
-) -> list[tuple[int, int]] | None:
-    """Align two ranges by their fewest edits, or return None when these are more than `_EDITS`.
-
-    Greedy, after E. Myers (1986): for each number of edits, how far one comes on each diagonal. It
-    costs the edits, squared, and the length of what is the same.
-    """
-    (i1, i2), (j1, j2) = here, there
-    end = (i2 - i1) - (j2 - j1)
-    if abs(end) > _EDITS:
-        return None
-    reach: dict[int, tuple[int, _Chain | None]] = {1: (i1, None)}
-    for edits in range(_EDITS + 1):
-        for way in range(-edits, edits + 1, 2):
-            added = way == -edits or (way != edits and reach[way - 1][0] < reach[way + 1][0])
-            i, chain = reach[way + 1] if added else reach[way - 1]
-            i += not added
-            start, shift = i, j1 - i1 - way
-            while i < i2 and i + shift < j2 and one[i] == other[i + shift]:
-                i += 1
-            if i > start:
-                chain = _Chain(start, start + shift, i - start, chain)
-            if way == end and i >= i2:
-                return chain.pairs() if chain else []
-            reach[way] = (i, chain)
-    return None
-
-
-def _anchors(
-    one: Sequence[str], other: Sequence[str], here: tuple[int, int], there: tuple[int, int]
-) -> list[tuple[int, int]]:
-    """Return the longest rising chain of items that occur once in each of two ranges."""
-    left, right = _once(one, *here), _once(other, *there)
-    pairs = [(i, right[item]) for item, i in left.items() if item in right]
-    return _rising(pairs)
-
-
-def _once(items: Sequence[str], start: int, end: int) -> dict[str, int]:
-    places: dict[str, int] = {}
-    for i in range(start, end):
-        places[items[i]] = -1 if items[i] in places else i
-    return {item: i for item, i in places.items() if i >= 0}
-
-
-def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the longest chain of pairs in which both numbers rise; the first are in order."""
-    ends: list[int] = []
-    last: list[int] = []
-    before: list[int] = []
-    for place, (_, j) in enumerate(pairs):
-        at = bisect_left(ends, j)
-        before.append(last[at - 1] if at else -1)
-        if at == len(ends):
-            ends.append(j)
-            last.append(place)
-        else:
-            ends[at], last[at] = j, place
-    chain = []
-    place = last[-1] if last else -1
-    while place >= 0:
-        chain.append(pairs[place])
-        place = before[place]
-    return chain[::-1]
-
-
-def _pairs(
-    one: Sequence[str], other: Sequence[str], here: tuple[int, int], there: tuple[int, int]
-) -> list[tuple[int, int]] | None:
-    """Return every pair of equal items in two ranges, or None when they are more than `_PAIRS`."""
-    places: dict[str, list[int]] = {}
-    for j in range(there[1] - 1, there[0] - 1, -1):
-        places.setdefault(other[j], []).append(j)
-    found: list[tuple[int, int]] = []
-    for i in range(*here):
-        if one[i] in places:
-            # Falling: a chain that rises takes no more than one of them.
-            found += [(i, j) for j in places[one[i]]]
-            if len(found) > _PAIRS:
-                return None
-    return found
 
 
 def _runs(one: Sequence[str], other: Sequence[str]) -> Iterator[_Run]:
@@ -305,8 +173,10 @@ def _letters(one: str, other: str) -> Sides:
     Numbers and identifiers of equal length are compared digit by digit.
     """
     plain = Sides((Piece(one, CHANGED),), (Piece(other, CHANGED),))
-    if not (one and other) or max(len(one), len(other)) > _LONGEST_WORD or _joins(one + other):
+    if not (one and other) or _joins(one + other):
         return plain
+    if max(len(one), len(other)) > _LONGEST_WORD:
+        return _middle(one, other)
     if len(one) == len(other) and _has_digit(one) and _has_digit(other):
         kept = [(i, i) for i, char in enumerate(one) if char == other[i]]
     else:
@@ -318,6 +188,24 @@ def _letters(one: str, other: str) -> Sides:
         marked = (Piece(c, CHANGED if i in same else SHARP) for i, c in enumerate(text))
         lines.append(tuple(_joined(marked)))
     return Sides(*lines)
+
+
+def _middle(one: str, other: str) -> Sides:
+    """Mark what is left of two long words without their common beginning and end."""
+    start = _shared(one, other)
+    end = min(_shared(one[::-1], other[::-1]), min(len(one), len(other)) - start)
+    if 2 * (start + end) < max(len(one), len(other)):
+        start = end = 0
+    sides = []
+    for text in (one, other):
+        last = len(text) - end
+        sides.append((Piece(text[:start]), Piece(text[start:last], CHANGED), Piece(text[last:])))
+    return Sides(*sides)
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    return min(len(one), len(other)) if (at := first_difference(one, other)) is None else at
 
 
 def _has_digit(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 
@@ -40,26 +40,26 @@ def page(
         tag("main", *body, id="content", tabindex=-1),
         tag("footer", tag("p", "Made by pytest-quantguard. All of it is also in report.json.")),
     )
-    return (
-        f"<!doctype html>\n{tag('html', _head(title, root, styles, script), content, lang='en')}\n"
-    )
-
-
-def _head(title: str, root: str, styles: Sequence[str], script: bool) -> Markup:
     assets = f"{root}{FOLDER}/"
-    sheets = ("style.css", *styles)
+    sheets = [f"{assets}{sheet}" for sheet in ("style.css", *styles)]
+    top = head(title, POLICY, sheets, f"{assets}filter.js" if script else "")
+    return f"<!doctype html>\n{tag('html', top, content, lang='en')}\n"
+
+
+def head(title: str, policy: str, sheets: Iterable[str], script: str = "") -> Markup:
+    """Return what every page of ours begins with; sheets and script are addresses."""
     return tag(
         "head",
         tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", name="robots", content="noindex"),
         tag("meta", name="referrer", content="no-referrer"),
         tag("meta", name="generator", content=GENERATOR),
         tag("title", title),
-        *(tag("link", rel="stylesheet", href=f"{assets}{sheet}") for sheet in sheets),
-        tag("script", src=f"{assets}filter.js", defer=True) if script else None,
+        *(tag("link", rel="stylesheet", href=sheet) for sheet in sheets),
+        tag("script", src=script, defer=True) if script else None,
     )
 
 

@@ -8,7 +8,8 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 from pytest_quantguard._sanitize import clean
-from pytest_quantguard.reporters.html._diff import CHANGED, Piece, aligned, compare
+from pytest_quantguard.reporters.html._align import aligned
+from pytest_quantguard.reporters.html._diff import CHANGED, Piece, compare
 
 LINES = 400
 """Most lines of a structure; a longer one is compared as words."""
