@@ -262,6 +262,18 @@ def test_shards_leave_the_verdict_to_the_merge(runner, workspace):
     assert (workspace.folder / ".quantguard/history.sqlite").is_file()
 
 
+def test_reports_of_several_candidates_become_one(runner, workspace):
+    """A job for each candidate; a candidate that left no report keeps the whole from being green."""
+    asked = runner.run(candidates="cand", report_folder="reports/cand")
+    joined = runner.run(candidates="cand", merge="reports/*/report.json")
+    lacking = runner.run(candidates="cand other", merge="reports/*/report.json")
+
+    assert ["pass", "pass"] == [one.outputs["verdict"] for one in (asked, joined)]
+    assert joined.outputs["report"] == "quant-report/report.json"
+    assert lacking.failed
+    assert "other" in lacking.log
+
+
 def test_a_merge_without_shards_is_red(runner, workspace):
     """The pattern that found nothing is named."""
     outcome = runner.run(candidates="cand", merge="shards/*.json")

@@ -203,7 +203,8 @@ def shell(script, folder, **environment):
 
 def script_of(file, job):
     """Return the only script of a job."""
-    (found,) = [s["run"] for s in dict(jobs(ROOT / f"examples/github/{file}"))[job]["steps"]]
+    steps = dict(jobs(ROOT / f"examples/github/{file}"))[job]["steps"]
+    (found,) = [step["run"] for step in steps if "run" in step]
     return found
 
 
@@ -255,10 +256,18 @@ def test_without_credentials_nobody_sets_the_status_of_a_fork():
 @pytest.mark.parametrize(("result", "code"), [("success", 0), ("failure", 1), ("skipped", 1)])
 def test_the_matrix_is_green_for_a_success_alone(tmp_path, result, code):
     """One candidate that was skipped, cancelled or red keeps the whole from being green."""
-    found, told = shell(script_of("quantguard-matrix.yml", "verdict"), tmp_path, GATE=result)
+    found, _ = shell(script_of("quantguard-matrix.yml", "verdict"), tmp_path, GATE=result)
 
     assert found == code
-    assert result in told["GITHUB_STEP_SUMMARY"]
+
+
+def test_the_matrix_ends_with_one_report_of_the_candidates_that_were_asked():
+    """Who adds a candidate in one place is told by a red check, not by a report without it."""
+    found = dict(jobs(ROOT / "examples/github/quantguard-matrix.yml"))
+    (judged,) = [s["with"] for s in found["verdict"]["steps"] if "merge" in s.get("with", {})]
+
+    assert found["gate"]["strategy"]["matrix"]["candidate"] == judged["candidates"].split()
+    assert judged["merge"] == "reports/*/report.json"
 
 
 @pytest.mark.parametrize("path", ["gitlab/.gitlab-ci.yml", "jenkins/Jenkinsfile"])

@@ -13,6 +13,8 @@ from pytest_quantguard import cli
 from pytest_quantguard._judgement import Terms
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard.errors import InputError
+from pytest_quantguard.reporters import json as report_json
+from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters.json import to_json
 from pytest_quantguard.sharding.merging import merge, texts
 from pytest_quantguard.sharding.shard_file import read
@@ -141,6 +143,29 @@ def test_both_texts_of_regressed_cases_come_along(world, tmp_path):
         find.completion(key).text for key in lost.keys
     ]
     assert find.completion("base:faq-1") is None
+
+
+def test_reports_of_several_candidates_become_one(world, merged, tmp_path):
+    """A job for each candidate, and one table; a shard, or nonsense, is none of them."""
+    whole = world.report()
+    texts_of_none = Texts(lambda key: None)
+    names = []
+    for candidate in whole.candidates:
+        name = f"{candidate.variant.name}.json"
+        one = replace(whole, candidates=(candidate,))
+        report_json.write(one, tmp_path / name, texts_of_none)
+        names.append(name)
+
+    code, said = merged(*names, "--quant-report=all")
+    found = json.loads((tmp_path / "all" / "report.json").read_text())
+    (tmp_path / "junk.json").write_text("{}")
+    refused, why = merged(names[0], "junk.json")
+
+    assert (FAILED, 4) == (code, refused)
+    assert "quantguard: 2 reports, 111 cases" in said
+    told = found["results"]["extra"]["quantguard"]["candidates"]
+    assert [c.variant.name for c in whole.candidates] == [one["variant"]["name"] for one in told]
+    assert "junk.json: no report.json, as others are" in why
 
 
 def test_the_command_reports_and_ends_as_a_run_does(world, tmp_path, merged):
@@ -401,7 +426,8 @@ def test_foreign_files_are_refused(tmp_path, content, sentence):
         (lambda d: first(d).update(variant="fp8"), "evidence about another candidate"),
         (lambda d: first(d)["candidate"].update(value=7), "is no number from 0 to 1"),
         (lambda d: first(d).update(weight=0), "has no weight above 0"),
-        (lambda d: first(d).update(weight=10**400), "a number above 1e\\+15"),
+        (lambda d: first(d).update(weight=10**300), "a number above 1e\\+15"),
+        (lambda d: first(d).update(weight=10**400), "a whole number has too many digits"),
         (lambda d: d["evidence"][0]["measurements"][0].update(case="new"), "it measures 1 case"),
         (lambda d: d["completions"].update(x={"text": 1}), "completions"),
         (lambda d: d["asked"].update(probes={"base": {"tools": ["fine", ""]}}), 'tools is "fine"'),

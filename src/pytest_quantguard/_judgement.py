@@ -152,8 +152,8 @@ def provenance(
 ) -> Json:
     """Return versions, hashes, counts and times; plain JSON types.
 
-    ``run`` is the run's id, which no other run has; ``started`` is in seconds since the epoch; ``judges`` is what `_judges.told` says, and
-    ``fingerprints`` what `all_fingerprints` finds.
+    ``run`` is the run's id, which no other run has; ``started`` is in seconds since the epoch;
+    ``judges`` is what `_judges.told` says, and ``fingerprints`` what `all_fingerprints` finds.
     """
     job = ci(os.environ)
     return {

@@ -157,4 +157,8 @@ def _texts(parts: Sequence[Texts]) -> Texts:
         found = (getattr(texts, find)(key) for texts in parts)
         return next((text for text in found if text is not None), None)
 
-    return Texts(lambda key: first("completion", key), lambda key: first("request", key))
+    return Texts(
+        lambda key: first("completion", key),
+        lambda key: first("request", key),
+        sum(texts.left_out for texts in parts),
+    )
