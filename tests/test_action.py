@@ -263,7 +263,7 @@ def test_shards_leave_the_verdict_to_the_merge(runner, workspace):
 
 
 def test_reports_of_several_candidates_become_one(runner, workspace):
-    """A job for each candidate; a candidate that left no report keeps the whole from being green."""
+    """A job for each candidate; one that left no report keeps the whole from being green."""
     asked = runner.run(candidates="cand", report_folder="reports/cand")
     joined = runner.run(candidates="cand", merge="reports/*/report.json")
     lacking = runner.run(candidates="cand other", merge="reports/*/report.json")

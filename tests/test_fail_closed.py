@@ -28,6 +28,14 @@ def test_one_server_under_two_names_is_refused(project):
     assert project.server.requests == 0
 
 
+def test_without_pytests_terminal_the_verdict_stands(worse):
+    """``-p no:terminal`` takes the option ``verbose`` away, and nothing else."""
+    run = worse.run("-p", "no:terminal")
+
+    assert run.code == 1, run.output
+    assert '"verdict": "fail"' in (worse.folder / "quant-report" / "route.json").read_text()
+
+
 def test_a_cohort_without_a_budget_is_refused(project):
     """It could collapse, and the run would pass."""
     project.golden(60, cohort="tools")

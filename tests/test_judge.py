@@ -60,6 +60,15 @@ def verdicts(report):
     return {row.group: row.verdict for row in report.budgets}
 
 
+@pytest.mark.parametrize(("lost", "told"), [(1, True), (68, False)])
+def test_what_could_be_chance_is_not_told_of_a_larger_loss(lost, told):
+    """Beside a loss of 68 points the size of the noise says nothing."""
+    notes = " ".join(judged(outcomes("faq", lost=lost), Budget(max_drop=0.02)).notes)
+
+    assert f"{lost} of 100 checks got worse" in notes
+    assert ("could be chance" in notes) == told
+
+
 def test_an_equal_candidate_passes():
     """No difference in 100 cases shows that the loss is inside five points."""
     report = judged(outcomes("a"), Budget(max_drop=0.05))

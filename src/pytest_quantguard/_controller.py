@@ -264,7 +264,7 @@ class GateController:
 
         sentence = budget_sentence(row, candidate)
         # The report below has more, with -v with both texts: the table should not be out of sight.
-        verbosity = self.config.option.verbose
+        verbosity = self.config.getoption("verbose", 0)
         full = row.verdict is Verdict.FAIL and verbosity >= 0
         details = budget_details(row, self.texts, 3) if full else ""
         tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
@@ -362,7 +362,7 @@ class GateController:
             self.report,
             self.texts,
             Screen.like(writer.fullwidth, writer.hasmarkup),
-            verbosity=self.config.option.verbose,
+            verbosity=self.config.getoption("verbose", 0),
             auto=self.settings.budgets is None,
             notices=self._unkept,
             written=self.written,

@@ -166,6 +166,7 @@ def provenance(
         "pytest": pytest.__version__,
         "pytest_quantguard": version("pytest-quantguard"),
         "config": config,
+        **({"baseline_given": True} if plan.get("baseline_given") else {}),
         "cases": plan.get("cases", 0),
         "checks": plan.get("checks", 0),
         "budgets": plan.get("budgets", []),

@@ -30,6 +30,8 @@ class Times:
 
     barred: bool = False
     note: str = ""
+    rule: LatencyRule = "same-run"
+    """What holds for parts of the run, too."""
 
     @classmethod
     def of(
@@ -42,9 +44,18 @@ class Times:
         """Look when the arms of the whole run were asked: a group's cases come when they come."""
         why = why_apart(measurements, apart=apart)
         if why and rule == "same-run":
-            return cls(note=f"{why}; accepted by policies: {{latency: same-run}}")
+            return cls(note=f"{why}; accepted by policies: {{latency: same-run}}", rule=rule)
         advice = "; judge times with both servers up at once, or set policies: {latency: same-run}"
-        return cls(barred=bool(why), note=why and why + advice)
+        return cls(barred=bool(why), note=why and why + advice, rule=rule)
+
+    def within(self, measurements: Sequence[PairedMeasurement]) -> Times:
+        """Return what holds for readings of a part, such as a cohort, of a run that is fine.
+
+        A slower arm falls behind, and may meet another minute with each cohort. A budget on one is
+        judged all the same: else the slowest candidates would be those that cannot fail.
+        """
+        why = "" if self.note or self.rule == "same-run" else why_apart(measurements)
+        return Times(barred=True, note=f"in this part {why}", rule=self.rule) if why else self
 
     def told(self, metric: Metric, reading: Reading) -> Reading:
         """Return a reading as it may be used; times that nothing follows from have no delta."""
@@ -160,7 +171,8 @@ def readings(
         for o in outcomes:
             judged[o.cohort].append(o)
         for name in names:
-            every += _readings(name, measured[name], judged[name], metrics, times)
+            part = times.within(measured[name])
+            every += _readings(name, measured[name], judged[name], metrics, part)
     return tuple(found for found in every if found.delta or (found.note and found.cases))
 
 

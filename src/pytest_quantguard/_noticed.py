@@ -61,6 +61,7 @@ def differences(outcomes: Sequence[PairedOutcome], suite: Cases) -> str:
     text = f"{worse} of {total} got worse and {better} better: {share:.1f} % differ"
     counts = stats.paired_counts(suite.differences, suite.weights)
     if counts.psi:
-        chance = 100 * stats.noise_limit(counts.psi, counts.n)
-        text += f"; a loss below {chance:.1f} pt over all could be chance"
+        chance = stats.noise_limit(counts.psi, counts.n)
+        if counts.drop < chance:  # a larger loss is no question of chance
+            text += f"; a loss below {100 * chance:.1f} pt over all could be chance"
     return text

@@ -311,6 +311,7 @@ class GateSession:
         show_progress(self.config, self.asking, self.run)
         self.problems += self.asking.make_reachable(self.services.judges.asked)
         self.plan["remarks"] += self.asking.remarks
+        self.plan["baseline_given"] = bool(self.config.option.quant_baseline)
         if self.settings.limits.given and not self.problems:
             from pytest_quantguard._spending import Spending
 

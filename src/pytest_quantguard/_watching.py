@@ -33,6 +33,6 @@ def watched(config: pytest.Config, asking: Asking, run: Run) -> AbstractContextM
 def _screen(config: pytest.Config) -> Screen | None:
     """Return where pytest writes, unless it is told to be quiet."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or config.option.verbose < -1:
+    if reporter is None or config.getoption("verbose", 0) < -1:
         return None
     return Screen(reporter, config.pluginmanager.get_plugin("capturemanager"))

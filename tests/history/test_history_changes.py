@@ -284,3 +284,29 @@ def test_an_older_run_that_comes_late_stands_where_it_belongs(remembered):
     assert ["from 5 pt to 6 pt", "from 6 pt to 8 pt"] == [
         entry.text.partition("loosened ")[2].partition(":")[0] for entry in found
     ]
+
+
+def test_a_run_with_another_baseline_by_hand_changes_nothing(remembered):
+    """Trying f16 once is no new baseline for everybody; runs of its kind are compared alone."""
+    by_hand = {"baseline": {"name": "f16"}, "baseline_given": True}
+    loose = budget(max_drop=0.09)
+    found, notes = remembered(run(0), run(1, **by_hand), run(2), run(3))
+
+    assert (found, notes) == ([], ())
+    (entry,), notes = remembered(run(4, loose, **by_hand))
+    assert (entry.kind, entry.run, len(notes)) == ("loosened", "run-4", 1)
+    assert remembered(run(5))[1] == ()
+
+
+def test_a_run_by_another_file_changes_nothing(remembered):
+    """Its budgets are its own."""
+    found, notes = remembered(run(0), run(1, budget(max_drop=0.5), config="try.yaml"), run(2))
+
+    assert (found, notes) == ([], ())
+
+
+def test_golden_cases_of_the_same_names_are_told_in_words(remembered):
+    """What they ask or expect is another thing."""
+    (entry,), _ = remembered(run(0, cases=("a",)), run(1, cases=("a",), golden_hash="b" * 64))
+
+    assert "golden cases changed: other texts or checks under the same ids" == entry.text

@@ -202,6 +202,31 @@ def test_a_note_gives_an_entry_its_reason(quantguard, kept):
     assert "has a reason in the configuration already: the judge is noisy" in errors
 
 
+def test_each_baseline_and_each_file_has_a_series_of_its_own(quantguard, tmp_path):
+    """Deltas against two baselines are no one course; what came before is not the newcomer's."""
+    path = tmp_path / ".quantguard" / "history.sqlite"
+    for number, told in enumerate((
+        {}, {"baseline": {"name": "f16"}, "baseline_given": True}, {"policies": {"latency": "x"}},
+        {"config": "try.yaml"}, {"whole": False}, {"candidate": "fp8"},
+    )):  # fmt: skip
+        more = {"policies": {"latency": "y"}} if number < 2 else {"policies": {"latency": "x"}}
+        remember(run(number, **{**more, **told}), path)
+    code, output, _ = quantguard()
+    heads = [line for line in output.splitlines() if " against " in line]
+    page_code = quantguard("--html", "h.html")[0]
+
+    assert (code, page_code) == (0, 0)
+    assert [line.partition(",")[0] for line in heads] == [
+        "awq-int4 against bf16 by quantguard.yaml: 3 runs",
+        "awq-int4 against f16 by quantguard.yaml: 1 run",
+        "awq-int4 against bf16 by try.yaml: 1 run",
+        "fp8 against bf16 by quantguard.yaml: 1 run",
+    ]
+    assert "1 of a part of the cases" in " ".join(output.split())
+    assert 1 == output.count("policy latency changed from y to x")
+    assert "1 of a part of the cases, in no picture" in (tmp_path / "h.html").read_text("utf-8")
+
+
 # --- pictures -----------------------------------------------------------------------------
 
 

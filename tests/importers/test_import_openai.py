@@ -125,7 +125,7 @@ def test_the_same_question_is_one_case(read):
             "names no function",
         ),
         ({"messages": ASKED, "temperature": "hot"}, "temperature", "a number"),
-        ({"messages": ASKED, "seed": 1.5}, "seed", "integer"),
+        ({"messages": ASKED, "seed": 1.5}, "seed", "whole number"),
         ({"messages": ASKED, "tools": [{"type": "web_search"}]}, "tool", "runs at the provider"),
         ({"messages": ASKED, "tools": {"a": 1}}, "tools", "a map, no list"),
         ({"messages": ASKED, "n": 3}, "n", "samples"),

@@ -119,6 +119,31 @@ def test_one_after_the_other_can_be_accepted_and_is_told():
     assert f"{APART}; accepted by policies: {{latency: same-run}}" in reading.note
 
 
+def test_a_cohort_that_was_not_asked_side_by_side_shows_no_times():
+    """The run was; its levels stay, and its budget is judged: a slow arm falls behind with each."""
+    found = [
+        replace(m, cohort="early" if i < 40 else "late")
+        for i, m in enumerate(timed(60, slower=2.0, completion_tokens=50.0).measurements)
+    ]
+    keys = ("latency_p50", "tokens_out")
+    metrics = {key: load(key) for key in keys}
+    for rule in ("side-by-side", "same-run"):
+        times = Times.of(found, rule)
+        read = {r.group[0::3]: r for r in readings(found, [], metrics, times)}
+        budget = Budget(cohort="late", metric="latency_p50", max_ratio=1.1)
+        (row,) = metric_rows([budget], found, [], metrics, times=times)
+        accepted = rule == "same-run"
+
+        assert not times.note
+        assert Verdict.FAIL is row.verdict
+        assert read[None, "latency_p50"].delta
+        assert read["early", "latency_p50"].delta
+        assert bool(read["late", "latency_p50"].delta) == accepted
+        assert (f"in this part {APART}" in read["late", "latency_p50"].note) != accepted
+        assert read["late", "tokens_out"].delta
+    assert 4.0 == read["late", "latency_p50"].candidate
+
+
 def test_exclusive_servers_are_never_side_by_side():
     """One GPU: even with windows that seem to overlap."""
     assert Verdict.INCONCLUSIVE is judged(timed(60), apart=True)[0].verdict

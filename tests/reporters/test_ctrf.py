@@ -113,3 +113,27 @@ def test_without_a_ci_job_nothing_stands_for_one(written, make):
 
     assert not {"runId", "timestamp"} & document.keys()
     assert "environment" not in document["results"]
+
+
+def test_a_case_without_an_answer_is_neither_lost_nor_green(written, make):
+    """Its mishap is the failed test; the outcome that budgets count stands as other."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    gone = next(o for o in candidate.outcomes if o.regressed and not o.critical)
+    mishap = replace(
+        make.realistic_mishaps()[0], cohort=gone.cohort, case=gone.case, check=gone.check
+    )
+    assert mishap.unanswered
+    assert mishap.role == "candidate"
+    rows = tuple(replace(row, regressed=()) for row in candidate.budgets)
+    document = written(
+        replace(report, candidates=(replace(candidate, mishaps=(mishap,), budgets=rows),))
+    )
+    name = f"{gone.case} / {gone.check}"
+    found = {
+        (t["status"], t["rawStatus"]) for t in document["results"]["tests"] if t["name"] == name
+    }
+
+    check(document)
+    assert found == {("other", "unanswered"), ("failed", mishap.kind)}
+    assert 1 == document["results"]["summary"]["other"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from pytest_quantguard.reporters._headline import headline, reason_of
+from pytest_quantguard.reporters._order import worst_budgets_first
 from pytest_quantguard.verdicts import Verdict
 
 
@@ -38,12 +40,46 @@ def test_a_name_with_braces_is_a_name(make):
     assert found.startswith("{baseline} is worse than bf16")
 
 
-def test_a_fail_names_the_smallest_group_that_failed(make):
+def test_a_fail_names_the_budget_that_is_exceeded_most(make):
     """After how many budgets there are, and how they ended."""
     assert (
         "Of 4 budgets, 2 failed, 1 is undecided and 1 passed. tool-calling / tool_call: "
         "31 of 160 regressed, 0 improved; worse by 19.4 pt, budget 10 pt."
     ) == reason_of(make.realistic().candidates[0])
+
+
+def test_a_critical_case_is_counted_apart_from_the_budgets(make):
+    """It has none; "all / critical: 1 of 1" says less than the loss that the budgets are about."""
+    candidate = make.realistic().candidates[0]
+    suite, tools = (candidate.budgets[i] for i in (1, 4))
+    critical = replace(suite, check="critical", max_drop=None, delta=None)
+
+    assert (
+        "All 2 budgets failed; besides, a critical case regressed. tool-calling / tool_call: "
+    ) in reason_of(replace(candidate, budgets=(critical, suite, tools)))
+    assert "besides" not in reason_of(replace(candidate, budgets=(suite, tools)))
+
+
+def test_budgets_stand_in_one_order_in_all_reports(make):
+    """By verdict, then by how far over the budget: shares, then ratios, then what has no budget."""
+    suite = make.realistic().candidates[0].budgets[1]
+    ratio = make.delta(1.5, 1.2, 1.9, unit="ratio")
+    nan = make.delta(math.nan, math.nan, math.nan)
+    rows = {
+        "critical": replace(suite, max_drop=None, delta=None),
+        "slow": replace(suite, max_drop=None, max_ratio=1.1, metric="latency_p50", delta=ratio),
+        "slower": replace(suite, max_drop=None, max_ratio=1.01, metric="length", delta=ratio),
+        "unknown": replace(suite, delta=nan),
+        "far": replace(suite, max_drop=0.01),
+        "relative": replace(suite, max_drop=0.05, baseline_rate=0.1, relative=True),
+        "passed": replace(suite, verdict=Verdict.PASS),
+        "error": replace(suite, verdict=Verdict.ERROR, delta=None),
+    }
+    names = {id(row): name for name, row in rows.items()}
+
+    assert ["error", "relative", "far", "unknown", "slower", "slow", "critical", "passed"] == [
+        names[id(row)] for row in worst_budgets_first(rows.values())
+    ]
 
 
 def test_a_pass_counts_its_budgets(make):

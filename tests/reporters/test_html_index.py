@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -361,6 +362,35 @@ def test_a_long_record_is_cut_with_a_word(make):
 
     assert "stand in report.json" not in short
     assert re.search(r"\[\d{5} more characters stand in report\.json\]", long)
+
+
+def test_the_facts_of_a_run_are_in_words(make):
+    """Rounded; the record below has keys and numbers in full."""
+    told = {
+        "seconds": 5.458283200998267,
+        "whole": True,
+        "golden_hash": "ab" * 32,
+        "cases": 1240,
+        "odd_key": 2.00001,
+        "odd_flag": False,
+        "nan": math.nan,
+        "pytest_quantguard": "0.1.0",
+    }
+    top = page(replace(make.realistic(), provenance=told))
+    terms = [words(text) for text in every(top, "dt")]
+    facts = dict(zip(terms, (words(text) for text in every(top, "dd")), strict=True))
+
+    assert facts == {
+        "Time taken": "5.5 s",
+        "Cases": "1,240",
+        "All cases of the golden set were asked": "yes",
+        "SHA-256 of the golden set": "ab" * 32,
+        "pytest-quantguard": "0.1.0",
+        "odd key": "2",
+        "odd flag": "no",
+        "nan": "unknown",
+    }
+    assert "Tries in all" in words(top)
 
 
 def test_a_run_of_old_or_odd_provenance_is_shown(make):

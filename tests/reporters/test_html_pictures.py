@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from pytest_quantguard.reporters._routing import rollout
 from pytest_quantguard.reporters.html._bars import MARGIN, bar
 from pytest_quantguard.reporters.html._budgets import scales
 from pytest_quantguard.reporters.html._distributions import DRAWN, distributions
@@ -16,7 +17,7 @@ from pytest_quantguard.reporters.html._histogram import Sample, histogram
 from pytest_quantguard.reporters.html._markup import join
 from pytest_quantguard.reporters.html._pareto import loss_of, pareto
 from pytest_quantguard.reporters.html._scale import Scale, limit_of, round_up, scale_of
-from pytest_quantguard.verdicts import Group, Reading, Verdict
+from pytest_quantguard.verdicts import Delta, Group, Reading, Verdict
 
 POINTS = Scale(unit="points", low=-0.05, high=0.15, width=200)
 RATIOS = Scale(unit="ratio", low=0.5, high=2.0, width=200)
@@ -252,36 +253,97 @@ def test_cohorts_beyond_what_is_drawn_stand_in_the_table(make):
 # --- loss against saving ------------------------------------------------------------------------
 
 
-def priced(candidate, name, level, **more):
-    """A candidate with a known cost per success, of 1 in the baseline."""
-    cost = Reading(group=Group(metric="cost_per_success"), unit="ratio", baseline=1.0,
-                   candidate=level, cases=9)  # fmt: skip
+def measured_as(candidate, name, metric, delta, note="", **more):
+    """A candidate of that name, with one reading over all cases."""
+    found = Reading(group=Group(metric=metric), unit="ratio", delta=delta, baseline=1.0,
+                    candidate=2.0, cases=9, note=note)  # fmt: skip
     return replace(
-        candidate, variant=replace(candidate.variant, name=name), readings=(cost,), **more
+        candidate, variant=replace(candidate.variant, name=name), readings=(found,), **more
     )
 
 
+def priced(candidate, name, value, low, high, **more):
+    """A candidate with a known cost per success."""
+    delta = Delta(value=value, low=low, high=high, n=9, unit="ratio")
+    return measured_as(candidate, name, "cost_per_success", delta, **more)
+
+
+def drawn(report, *candidates):
+    """Heading, picture and table as one text."""
+    found = replace(report, candidates=candidates)
+    return join(pareto(found, rollout(found)))
+
+
 def test_who_is_beaten_is_said(two_candidates):
-    """No better in loss and no better in cost."""
+    """No better in loss, and shown to be dearer: the metric's own ratio, with its interval."""
     first, second = two_candidates.candidates
-    cheap, dear = priced(first, "cheap", 0.5), priced(second, "dear", 0.8)
-    told = join(pareto(replace(two_candidates, candidates=(cheap, dear))))
+    cheap, dear = priced(first, "cheap", 0.5, 0.4, 0.6), priced(second, "dear", 0.8, 0.7, 0.9)
+    told = drawn(two_candidates, cheap, dear)
 
     assert "Quality loss against cost per success" in told
-    assert "cheap: loss +6.4 pt [4.2, 8.9], x0.50" in told
-    (row,) = [row for row in told.split("<tr") if "x0.80</td>" in row]
+    assert "cheap: loss +6.4 pt [4.2, 8.9], x0.50 [0.40, 0.60]" in told
+    (row,) = [row for row in told.split("<tr") if "x0.80</b> [0.70, 0.90]</td>" in row]
     assert ">cheap</td>" in row
+    assert "takes the cheapest first by this cost" in told
+
+
+@pytest.mark.parametrize("loss", [0.064, 0.05])
+def test_a_point_alone_beats_nobody(make, two_candidates, loss):
+    """x1.01 [0.90, 1.10] is not shown to be slower than x0.99; nor is a loss to be larger."""
+    first, second = two_candidates.candidates
+    suite = replace(first.budgets[1], delta=make.delta(loss, loss - 0.02, loss + 0.02))
+    near = priced(first, "near", 0.99, 0.9, 1.1, budgets=(suite,))
+    told = drawn(two_candidates, near, priced(second, "far", 1.01, 0.9, 1.1))
+    clear = drawn(two_candidates, near, priced(second, "far", 3.0, 2.0, 4.0))
+
+    assert ">near</td>" not in told
+    assert ">near</td>" not in clear  # cheaper for sure, but nothing is known about the loss
+
+
+@pytest.mark.parametrize("high", [math.inf, 9.0])
+def test_wide_intervals_do_not_leave_the_picture(two_candidates, high):
+    """Their ends stand at its edge, and the number is told."""
+    first, second = two_candidates.candidates
+    wide = priced(first, "wide", 0.5, 0.0, high)
+    told = drawn(two_candidates, wide, priced(second, "b", 0.8, 0.7, 0.9))
+    places = [float(x) for x in re.findall(r' (?:x1|x2|cx)="(-?[\d.]+)"', told)]
+
+    assert len(places) > 10
+    assert all(0 <= x <= 880 for x in places)
+    assert "x0.50 [0, " in told
 
 
 def test_latency_takes_the_place_of_unknown_costs(make, two_candidates):
-    """Of all candidates: some with cost and some with latency could not be compared."""
+    """Of all candidates; and it is told that the advice does not go by it."""
     first, second = two_candidates.candidates
-    timed = make.measured().candidates[0].measurements
-    mixed = (priced(first, "a", 0.5, measurements=timed), replace(second, measurements=timed))
-    told = join(pareto(replace(two_candidates, candidates=mixed)))
+    delta = make.delta(0.7, 0.6, 0.8, unit="ratio")
+    fast = measured_as(first, "fast", "latency_p50", delta)
+    unknown = measured_as(second, "unknown", "latency_p50", None, note="one after the other")
+    told = drawn(two_candidates, fast, unknown)
 
-    assert "median latency as kept with the answers" in told
-    assert "cost per success" not in told
+    assert "fast: loss +6.4 pt [4.2, 8.9], x0.70 [0.60, 0.80]" in told
+    assert "latency in the median case as measured in this run. The advice above does not" in told
+    assert "cheapest first by bits of the weights: fast, unknown." in told
+    assert "could not be compared: unknown. Latency in the median case: one after the other." in (
+        told
+    )
+
+
+def test_times_that_were_not_asked_side_by_side_are_not_drawn(make, two_candidates):
+    """Neither from the levels nor from what was kept with the answers; the reason stands there."""
+    timed = make.measured().candidates[0].measurements
+    told = drawn(
+        two_candidates,
+        *(
+            measured_as(one, one.variant.name, "latency_p50", None, "asked in turn <i>",
+                        measurements=timed)
+            for one in two_candidates.candidates
+        ),
+    )  # fmt: skip
+
+    assert "<svg" not in told
+    assert "No cost and no latency could be compared" in told
+    assert "Latency in the median case: asked in turn &lt;i&gt;." in told
 
 
 def test_a_candidate_without_evidence_does_not_hide_the_others(make, two_candidates):
@@ -289,20 +351,20 @@ def test_a_candidate_without_evidence_does_not_hide_the_others(make, two_candida
     first, second = two_candidates.candidates
     dead = replace(second, outcomes=(), mishaps=(), budgets=(), verdict=Verdict.ERROR)
     again = replace(make.BASELINE, name="bf16-again", revision="again 1")
-    mixed = (priced(first, "alive", 0.5), dead, replace(second, variant=again))
-    told = join(pareto(replace(two_candidates, candidates=mixed)))
+    alive = priced(first, "alive", 0.5, 0.4, 0.6)
+    told = drawn(two_candidates, alive, dead, replace(second, variant=again))
 
-    assert "alive: loss +6.4 pt [4.2, 8.9], x0.50" in told
-    assert "Not shown, since loss or saving is not known: gptq-int4." in told
+    assert "alive: loss +6.4 pt [4.2, 8.9], x0.50 [0.40, 0.60]" in told
+    assert "could not be compared: gptq-int4." in told
     assert "bf16-again" not in told
 
 
 def test_nothing_to_weigh_is_said(two_candidates):
     """Instead of an empty picture."""
-    told = join(pareto(two_candidates))
+    told = drawn(two_candidates, *two_candidates.candidates)
 
     assert "<svg" not in told
-    assert "Neither cost nor latency of any candidate is known" in told
+    assert "there is nothing to weigh" in told
 
 
 def test_the_loss_is_the_judges_or_found_in_the_same_way(make):

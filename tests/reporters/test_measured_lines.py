@@ -226,7 +226,7 @@ def test_what_no_budget_asks_about_is_told_in_one_line(make):
 
     assert _summary.also_measured(candidate) == [
         "truncation +2.0 pt [0.4, 3.6]",
-        "tokens_per_second x0.66 [0.60, 0.75]",
+        "tokens_per_second x0.66 [0.60, 0.75] the time per token",
         "latency_p95 x0.91 [0.55, inf]",
         "refusals 0.0 pt [-1.1, 1.1] (3 cases newly refused, 3 no longer)",
     ]
@@ -235,8 +235,9 @@ def test_what_no_budget_asks_about_is_told_in_one_line(make):
         (40, "4 metrics, see -v"),
         (80, "truncation +2.0 pt [0.4, 3.6]; 3 more with -v"),
         (
-            100,
-            "truncation +2.0 pt [0.4, 3.6]; tokens_per_second x0.66 [0.60, 0.75]; 2 more with -v",
+            120,
+            "truncation +2.0 pt [0.4, 3.6]; tokens_per_second x0.66 [0.60, 0.75] the time per "
+            "token; 2 more with -v",
         ),
     ):
         assert f"\nAlso measured: {told}\n\n" in shown(report, width=width)
@@ -271,6 +272,40 @@ def test_at_most_twelve_lines_stand_between_table_and_cases(make, width):
     assert "note 29" in shown(report, width=width, verbosity=1)
 
 
+def test_a_ratio_of_medians_is_not_told_as_the_median_ratio(make):
+    """``x1.01, from 52.7 ms to 50.1 ms`` would say both slower and faster; so would a rate's."""
+    found = make.delta(1.01, 0.9, 1.1, unit="ratio")
+    times, rates = ("52.7 ms", "50.1 ms"), ("540.8/s", "639.6/s")
+
+    assert [
+        _words.measured("latency_p50", found, times),
+        _words.measured("latency_p50", None, times),
+        _words.measured("latency_p95", found, times),
+        _words.measured("tokens_per_second", found, rates),
+        _words.measured("throughput", found, rates),
+        _words.measured("throughput", None, ("", "3/s")),
+    ] == [
+        "x1.01 [0.90, 1.10] in the median case; the arms' medians are 52.7 ms and 50.1 ms",
+        "the arms' medians are 52.7 ms and 50.1 ms",
+        "x1.01 [0.90, 1.10], from 52.7 ms to 50.1 ms",
+        "x1.01 [0.90, 1.10] the time per token in the median case; "
+        "the arms' medians are 540.8/s and 639.6/s",
+        "x1.01 [0.90, 1.10] the time per answer, from 540.8/s to 639.6/s",
+        "",
+    ]
+
+
+def test_what_a_ratio_of_rates_is_about_stands_with_its_budget(make):
+    """Its levels go up where the ratio says it got faster."""
+    candidate = make.realistic().candidates[0]
+    ratio = make.delta(0.75, 0.7, 0.8, unit="ratio")
+    for verdict in (Verdict.PASS, Verdict.INCONCLUSIVE):
+        row = make.metric_row("tokens_per_second", verdict, "more cases", ratio, (540.8, 639.6),
+                              max_ratio=1.1)  # fmt: skip
+        assert "the ratio is of the time per token" in _words.why(row, candidate)
+        assert "the ratio" not in _words.why(replace(row, metric="latency_p50"), candidate)
+
+
 def test_the_verbose_report_has_every_reading(make):
     """One line each, with levels and notes."""
     text = shown(make.measured(), verbosity=1)
@@ -280,9 +315,13 @@ def test_the_verbose_report_has_every_reading(make):
         "Measured over all cases:\n"
         "  divergence: 300 cases; same likeliest token 97.2 %, KL divergence 0.031 nats\n"
         "  errors: 0.0 pt [-0.9, 0.9], from 0.0% to 0.0%, 300 cases\n"
-        "  latency_p50: x0.68 [0.61, 0.77], from 920 ms to 631 ms, 300 cases\n" in text
+        "  latency_p50: x0.68 [0.61, 0.77] in the median case; the arms' medians are 920 ms and "
+        "631 ms, 300 cases\n" in text
     )
-    assert "  ttft_p50: from 1.25 s to 2.5 s, 300 cases; latency is judged only when" in text
+    assert (
+        "  ttft_p50: the arms' medians are 1.25 s and 2.5 s, 300 cases; latency is judged only when"
+        in text
+    )
 
 
 def test_a_report_without_measurements_says_nothing_of_them(make):

@@ -179,6 +179,22 @@ def test_a_target_that_cannot_be_written_is_an_error(call, run, tmp_path, make):
     assert "quantguard report: file/j.xml: this report cannot be written" in said
 
 
+def test_all_targets_that_cannot_be_written_are_named(call, run, tmp_path, make):
+    """Each with its reason; what can be written is."""
+    path = run(make.realistic()) / "report.json"
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    code, said = call(
+        "report", path, "--html=file", "--markdown=folder", "--junit=file/j.xml", "--routes=r.json"
+    )
+
+    assert code == USAGE
+    assert "file/index.html: this report cannot be written: file is no folder" in said
+    assert "folder: this report cannot be written" in said
+    assert "file/j.xml: this report cannot be written" in said
+    assert "Written: r.json" in said
+
+
 BAD = {
     "missing.json": (None, "missing.json: cannot be read: No such file or directory"),
     "empty.json": (b"", "empty.json: it is empty; give the report.json of a run"),
@@ -189,7 +205,9 @@ BAD = {
     "twice.json": (b'{"a": 1, "a": 2}', "twice.json: not valid JSON: the key 'a' stands twice"),
     "list.json": (b"[]", "list.json: this is no report: a JSON object is missing"),
     "package.json": (b'{"name": "x"}', "but JSON of another kind; give the report.json of a run"),
-    "junit.xml": (b"<testsuites/>", "junit.xml:1: not valid JSON"),
+    "junit.xml": (b"<testsuites/>", "junit.xml: this is no JSON, but XML or HTML; give the"),
+    "conf.yaml": (b"baseline: f16", "conf.yaml: this is no JSON, but YAML; give the report.json"),
+    "note.txt": (b"hello", "note.txt: this is no JSON; give the report.json of a run"),
 }
 
 
@@ -287,7 +305,7 @@ def test_an_old_report_is_none(call, filed, passing):
     assert call("check-report", path, "--max-age=1.5")[0] == OK
     code, said = call("check-report", path, "--max-age=0.5")
     assert code == FAILED
-    assert "UTC, 1.0 hours ago; at most 0.5 are allowed" in said
+    assert "UTC, 1.0 hours ago; at most 30.0 minutes are allowed" in said
 
 
 @pytest.mark.parametrize(
@@ -339,11 +357,25 @@ def test_candidates_and_cohorts_that_are_required_must_be_there(call, filed, pas
 @pytest.mark.parametrize(
     "option", ["--max-age=0", "--max-age=nan", "--max-age=x", "--commit=main", "--commit=1f0c6d"]
 )
-def test_options_that_mean_nothing_are_usage_errors(call, filed, option, passing):
-    """Not a verdict."""
+def test_options_that_mean_nothing_are_usage_errors(call, filed, option, passing, capsys):
+    """Not a verdict; what is said names the option, and nothing of ours."""
     path = filed(passing()) / "report.json"
     with pytest.raises(SystemExit, match="4"):
         call("check-report", path, option)
+    said = capsys.readouterr().err
+    assert option.partition("=")[0] in said
+    assert "_hours" not in said
+
+
+def test_a_failure_is_told_beside_all_that_is_wrong(call, filed, make):
+    """Whoever asked for the wrong candidate should know what the others came to."""
+    path = filed(make.realistic()) / "report.json"
+    code, said = call("check-report", path, "--candidate=none", "--commit=abcdef1234")
+
+    assert code == FAILED
+    assert "awq-int4 against bf16: FAIL, 560 cases" in said
+    assert "the candidate 'none' was not judged" in said
+    assert "commit" in said
 
 
 def test_hostile_names_are_shown_clean(call, filed, make):

@@ -216,7 +216,7 @@ def test_a_cohort_without_a_budget_or_with_a_lost_critical_case_stays(make):
     candidate = replace(candidate, outcomes=outcomes, mishaps=(), budgets=candidate.budgets[:3])
 
     assert routed(candidate) == {
-        "chat": ("mirror-only", "no budget of its own"),
+        "chat": ("baseline", "rolled back as a whole: no budget of its own"),
         "faq": ("baseline", "a critical case regressed"),
     }
 
@@ -247,6 +247,25 @@ def test_a_critical_case_outweighs_what_is_undecided(make):
     assert "q4 lost a critical case" in rolled.sentence
     once = replace(lost, confirmation=(3, 2))
     assert routed(replace(candidate, outcomes=(once,)))["a"][0] == "mirror-only"
+
+
+def test_one_that_is_rolled_back_gets_no_copies_either(make):
+    """Advice and routes say the same, where the one budget over all cohorts failed, too."""
+    case = make.pair("x", cohort="a")
+    alone, by = found(judged("q4", row(None, FAIL), outcomes=(case,)))
+
+    assert (alone.advice, by["a"].to, by["a"].mirrored) == ("roll-back", "baseline", ())
+    assert by["a"].reason == "rolled back as a whole: no budget of its own"
+    mixed, by = found(judged("q4", row("a", FAIL), row("b", UNSURE)))
+    assert (mixed.advice, by["b"].to) == ("roll-back", "baseline")
+    assert by["b"].settle == "needs about 90 more cases"
+
+
+def test_advice_and_routes_never_contradict(every):
+    """Roll back means no copies, and copies mean that nothing is rolled back."""
+    for rolled in every.values():
+        if rolled.advice == "roll-back":
+            assert not any(route.mirrored for route in rolled.routes)
 
 
 def test_a_judge_that_contradicts_itself_shows_nothing_where_it_judged(make):

@@ -355,3 +355,37 @@ def test_what_befell_many_cases_is_said_once(make):
 
     assert 1 == text.count("nobody answers at this address")
     assert 2 == text.count(": the same")
+
+
+def test_the_lost_cases_of_an_inconclusive_budget_are_named(make):
+    """They are what such a run found; what is wrong in both is a number, which -v explains."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    rows = tuple(
+        replace(row, verdict=Verdict.INCONCLUSIVE) if row.cohort == "tool-calling" else row
+        for row in candidate.budgets
+        if row.cohort == "tool-calling"
+    )
+    held = [o for o in candidate.outcomes if o.cohort == "faq"][:22]
+    wrong = [
+        replace(
+            o,
+            baseline=replace(o.baseline, value=0.0, violations=("no",)),
+            candidate=replace(o.candidate, value=0.0, violations=("no",)),
+        )
+        for o in held
+    ]
+    kept = [o for o in candidate.outcomes if o.cohort == "tool-calling" and not o.critical]
+    unsure = replace(
+        candidate, budgets=rows, outcomes=(*kept, *wrong), verdict=Verdict.INCONCLUSIVE, mishaps=()
+    )
+    report = replace(report, candidates=(unsure,))
+    text = shown(report)
+    lost = sum(o.regressed for o in kept)
+    listed = text.partition("Regressed in inconclusive budgets")[2].partition("Wrong in both")[0]
+
+    assert f"Regressed in inconclusive budgets: {lost} checks" in text
+    assert 5 == listed.count("(tool_call)")
+    assert f"... and {lost - 5} more" in listed
+    assert "Wrong in both: 22 checks, see -v" in text
+    assert "Wrong in both: 22 checks\n" in shown(report, verbosity=1)

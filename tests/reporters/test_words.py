@@ -87,6 +87,13 @@ def test_the_sentence_counts_checks_where_cases_have_several(make):
     assert budget_sentence(row, candidate).startswith("6 of 20 checks regressed, 0 improved; ")
 
 
+def test_regressed_cases_that_stand_above_are_counted_in_words():
+    """``47, 47 of them counted above`` would send the reader to look for the difference."""
+    assert ["", ", 31 of them counted above", ", all of them counted above"] == [
+        _words.counted_above(above, 47) for above in (0, 31, 47)
+    ]
+
+
 def test_a_gain_is_called_better(make):
     """A negative loss needs no reader who turns signs."""
     outcomes = [make.pair(f"c{i}", won=i < 3) for i in range(10)]

@@ -43,12 +43,12 @@ def check_report(arguments: Sequence[str]) -> int:
         *_old(report, options.max_age),
         *_elsewhere(report, options.commit),
     ]
-    if wrong:
-        refuse(f"quantguard check-report: {options.file}: {problem}" for problem in wrong)
-        return NO_VERDICT
     for candidate in report.candidates:
         names = f"{label(candidate.variant.name)} against {label(report.baseline.name)}"
         tell(f"{names}: {candidate.verdict.value.upper()}, {_size(candidate)}")
+    if wrong:
+        refuse(f"quantguard check-report: {options.file}: {problem}" for problem in wrong)
+        return NO_VERDICT
     return _publish.exit_code(report, options.inconclusive or _policy(report))
 
 
@@ -90,9 +90,12 @@ def _options(arguments: Sequence[str]) -> Namespace:
 
 
 def _hours(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise ArgumentTypeError(f"{text} is no number of hours above 0")
+        raise ArgumentTypeError(f"{text!r:.40} is no number of hours above 0, such as 24 or 0.5")
     return value
 
 
@@ -133,9 +136,17 @@ def _old(report: GateReport, hours: float | None) -> Iterator[str]:
     ended = started + (seconds or 0.0)
     age = time.time() - ended
     if age > 3600 * hours:
-        yield f"it was made {_at(ended)}, {age / 3600:.1f} hours ago; at most {hours:g} are allowed"
+        limit = _span(3600 * hours)
+        yield f"it was made {_at(ended)}, {_span(age)} ago; at most {limit} are allowed"
     elif age < -AHEAD:
         yield f"it was made {_at(ended)}, which is in the future: is a clock wrong?"
+
+
+def _span(seconds: float) -> str:
+    """Return a length of time in the unit in which it is no fraction."""
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.3g} seconds"
 
 
 def _at(seconds: float) -> str:

@@ -53,7 +53,10 @@ def _show(arguments: Sequence[str]) -> int:
     with opened(path, write=False) as connection:
         found = views(connection, wanted)
     if not found:
-        raise InputError(f"{one_line(str(path))} holds no run that was asked for")
+        raise InputError(
+            f"{one_line(str(path))} holds no run that was asked for; a run adds one, "
+            "and so does 'quantguard history import REPORT'"
+        )
     if options.html:
         from pytest_quantguard.history.page import write
 

@@ -30,8 +30,7 @@ def report(arguments: Sequence[str]) -> int:
         targets = _targets(options)
         found, texts = report_json.both(read(Path(options.file), options.file), options.file)
         if targets:
-            for path in _write(found, texts, targets).values():
-                tell(f"Written: {path}")
+            _write(found, texts, targets)
         else:
             _show(found, texts, options)
         if options.github:
@@ -105,13 +104,24 @@ def _place(path: Path) -> str:
     return os.path.normcase(os.path.realpath(path))
 
 
-def _write(found: GateReport, texts: Texts, targets: dict[str, Path]) -> dict[str, str]:
-    """Write all targets, as a run does.
+def _write(found: GateReport, texts: Texts, targets: dict[str, Path]) -> None:
+    """Write all targets, as a run does, and say which.
 
     Raises:
-        QuantGuardError: one cannot be written; names the path.
+        InputError: some cannot be written; a sentence for each, with its path.
     """
-    return _publish.write(found, targets, Registry().reporters, texts, Path())
+    wrong = []
+    for name, target in targets.items():
+        try:
+            (path,) = _publish.write(
+                found, {name: target}, Registry().reporters, texts, Path()
+            ).values()
+        except QuantGuardError as error:
+            wrong.append(str(error))
+        else:
+            tell(f"Written: {path}")
+    if wrong:
+        raise InputError(wrong)
 
 
 def _show(found: GateReport, texts: Texts, options: Namespace) -> None:

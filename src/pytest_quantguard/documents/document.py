@@ -366,7 +366,12 @@ def _sentences(error: Any, path: Path_, whole: str) -> list[tuple[Path_, str]]:
 
 
 def _kind(kind: str | list[str]) -> str:
-    names = {"object": "a map", "array": "a list", "string": "text", "boolean": "true or false",
-             "integer": "a whole number"}  # fmt: skip
+    names = {
+        "object": "a map",
+        "array": "a list",
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "a whole number",
+    }
     kinds = [kind] if isinstance(kind, str) else kind
     return " or ".join(names.get(k, f"a {k}") for k in kinds)

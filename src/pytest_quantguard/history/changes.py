@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_quantguard.history.differences import (
     Difference,
@@ -33,8 +33,16 @@ class Past:
     """All runs, the oldest first."""
 
     runs: Sequence[KeptRun]
-    lines: Mapping[str, Sequence[Point]]
-    """The same, candidate by candidate."""
+    lines: Mapping[Series, Sequence[Point]]
+    """The same, series by series."""
+
+
+class Series(NamedTuple):
+    """What is drawn as one line: a candidate against a baseline, by one configuration file."""
+
+    candidate: str
+    baseline: str
+    config: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,35 +65,53 @@ class Change:
     """The budgets that changed; empty where it is about all of them."""
     candidate: str = ""
     """The one that it is about; empty where it is about the run."""
+    course: tuple[str, str] = ("", "")
+    """As `KeptRun.course`: it is about no other runs."""
 
 
 def changes(past: Past, notes: Mapping[str, str]) -> list[Change]:
     """Return the entries of all runs, the oldest first.
 
-    A run is compared with the one before it, whichever candidates they had: budgets, policies,
-    baseline and golden cases belong to the run. Only a candidate is compared with itself.
+    A run is compared with the one before it of the same configuration file, whichever candidates
+    they had: budgets, policies, baseline and golden cases belong to the run. Runs whose baseline
+    was given by hand are compared among themselves. Only a candidate is compared with itself.
 
     Args:
         past: the runs; those of a part of the cases are passed over.
         notes: reasons that were given later, by the id of their entry.
     """
     found: list[Change] = []
-    pairs = [*_pairs(past.runs)]
-    for i, (before, now) in enumerate(pairs):
-        found_here = differences(before, now)
-        if any(one.looser and not one.reason for one in found_here):
-            later = [run for _, run in pairs[i + 1 :]]
-            found_here = [_with_later_reason(one, now, later) for one in found_here]
-        found += _entries(found_here, now, notes)
-    for name, line in past.lines.items():
+    for course in _courses(past.runs):
+        pairs = [*_pairs(course)]
+        for i, (before, now) in enumerate(pairs):
+            found_here = differences(before, now)
+            if any(one.looser and not one.reason for one in found_here):
+                later = [run for _, run in pairs[i + 1 :]]
+                found_here = [_with_later_reason(one, now, later) for one in found_here]
+            found += _entries(found_here, now, notes)
+    for series, line in past.lines.items():
         points = [point for point in line if _tells(point.run)]
         for one, other in pairwise(points):
-            found += _entries([*of_candidate(one, other)], other.run, notes, name)
+            found += _entries([*of_candidate(one, other)], other.run, notes, series.candidate)
     return sorted(found, key=lambda change: change.at)
+
+
+def course_of(past: Past, run: KeptRun) -> Past:
+    """Return the runs that one is compared with, itself included."""
+    return replace(past, runs=[one for one in past.runs if one.course == run.course])
+
+
+def _courses(runs: Sequence[KeptRun]) -> list[list[KeptRun]]:
+    found: dict[tuple[str, str], list[KeptRun]] = {}
+    for run in runs:
+        found.setdefault(run.course, []).append(run)
+    return [*found.values()]
 
 
 def unexplained(past: Past, notes: Mapping[str, str]) -> list[Change]:
     """Return what made the gate easier to pass, is still so, and has no reason.
+
+    ``past`` is of one course, see `course_of`.
 
     It is told until there is a reason, or until it is undone: a second run on the same commit is
     not the first to be judged so, and its reader should know all the same.
@@ -188,6 +214,7 @@ def _entries(
             looser=several[0].looser,
             groups=groups,
             candidate=candidate,
+            course=run.course,
         )
 
 

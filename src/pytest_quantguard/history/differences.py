@@ -156,7 +156,11 @@ def _golden(before: KeptRun, now: KeptRun) -> Iterator[Difference]:
     text = "golden cases changed"
     if before.cases is not None and now.cases is not None:
         added, removed = len(now.cases - before.cases), len(before.cases - now.cases)
-        text += f": {added} added, {removed} removed" if added or removed else ": the same ids"
+        text += (
+            f": {added} added, {removed} removed"
+            if added or removed
+            else ": other texts or checks under the same ids"
+        )
     yield Difference(kind="golden", key="golden", old=before.golden, text=text)
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.history.changes import Past
+from pytest_quantguard.history.changes import Past, Series
 from pytest_quantguard.history.differences import Point
 from pytest_quantguard.history.records import Arm, Judged, KeptRun, Rules
 from pytest_quantguard.types import Json
@@ -108,26 +108,27 @@ def past(connection: sqlite3.Connection) -> Past:
         ValueError, TypeError, KeyError: what is there is no history.
     """
     reader = _Reader(connection)
-    runs = _runs(connection, reader, facts=True)
+    runs = _runs(connection, reader)
     judged: dict[int, list[tuple[str, Judged]]] = {}
     query = "SELECT run, candidate, arm, verdict FROM judged ORDER BY number"
     for number, name, arm, verdict in connection.execute(query):
         found = Judged(candidate=reader.arm(arm), verdict=Verdict(verdict), rows=())
         judged.setdefault(number, []).append((str(name), found))
-    lines: dict[str, list[Point]] = {}
+    lines: dict[Series, list[Point]] = {}
     for number, run in runs.items():
         for name, found in judged.get(number, ()):
-            lines.setdefault(name, []).append(Point(run, found))
+            series = Series(name, run.baseline.name, run.config)
+            lines.setdefault(series, []).append(Point(run, found))
     return Past(tuple(runs.values()), lines)
 
 
 def past_until(connection: sqlite3.Connection, at: float) -> Past:
-    """Return the runs that began until then, without candidates and facts.
+    """Return the runs that began until then, without candidates.
 
     Raises:
         ValueError, TypeError, KeyError: what is there is no history.
     """
-    runs = _runs(connection, _Reader(connection), facts=False)
+    runs = _runs(connection, _Reader(connection))
     return Past([run for run in runs.values() if run.at <= at], {})
 
 
@@ -137,7 +138,7 @@ def newest(connection: sqlite3.Connection) -> float:
     return float(at or 0.0)
 
 
-def _runs(connection: sqlite3.Connection, reader: _Reader, *, facts: bool) -> dict[int, KeptRun]:
+def _runs(connection: sqlite3.Connection, reader: _Reader) -> dict[int, KeptRun]:
     """Return runs by their numbers, the oldest first."""
     query = (
         "SELECT number, id, at, whole, golden, rules, baseline, facts FROM run ORDER BY at, number"
@@ -152,7 +153,7 @@ def _runs(connection: sqlite3.Connection, reader: _Reader, *, facts: bool) -> di
             rules=reader.rules(rules),
             baseline=reader.arm(baseline),
             judged=(),
-            facts=dict(json.loads(told)) if facts else {},
+            facts=dict(json.loads(told)),
         )
         for number, id_, at, whole, golden, rules, baseline, told in connection.execute(query)
     }

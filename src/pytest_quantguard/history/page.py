@@ -14,9 +14,9 @@ from pathlib import Path
 from pytest_quantguard.history.changes import NO_REASON, Change, name_of
 from pytest_quantguard.history.differences import Point
 from pytest_quantguard.history.keeping import Spot
-from pytest_quantguard.history.view import View, place_of, scale, when
+from pytest_quantguard.history.view import View, place_of, scale, title_of, when
 from pytest_quantguard.reporters._files import write_whole
-from pytest_quantguard.reporters._words import budget_of, change, interval, label, sentence
+from pytest_quantguard.reporters._words import budget_of, change, interval, sentence
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._page import head
 from pytest_quantguard.reporters.html._pieces import Column, badge, counted, folded, row, table
@@ -80,11 +80,12 @@ def _section(place: int, view: View) -> Markup:
     older = f"; {counted(view.older, 'older run')} not shown" if view.older else ""
     letters = _letters(view.changes)
     groups = [group for group in view.spots if view.whole(group)]
-    name = f"{label(view.candidate)} against {label(view.baseline)}"
+    name = title_of(view)
+    part = f"; {view.parts} of a part of the cases, in no picture" if view.parts else ""
     return tag(
         "section",
         tag("h2", badge(shown.judged.verdict), name, id=f"candidate-{place}"),
-        tag("p", f"{counted(len(view.points), 'run')}, {span}{older}", class_="muted"),
+        tag("p", f"{counted(len(view.points), 'run')}, {span}{older}{part}", class_="muted"),
         tag("div", [_figure(view, group, letters) for group in groups], class_="grid"),
         tag("h3", "What changed"),
         _changes(view.changes, letters),

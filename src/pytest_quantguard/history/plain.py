@@ -30,6 +30,7 @@ def _view(view: View) -> Json:
             rows[spot.run].append(_spot(group, spot))
     return {
         "candidate": view.candidate,
+        "baseline": view.baseline,
         "older_runs": view.older,
         "runs": [_point(point, rows[point.run.id]) for point in view.points],
         "changes": [_change(change) for change in view.changes],

@@ -99,6 +99,19 @@ class KeptRun:
     facts: Mapping[str, Any]
     """Seconds, versions, name of the configuration, number of cases, and what CI said."""
 
+    @property
+    def config(self) -> str:
+        """Name of the configuration file; empty where it is not known."""
+        return str(self.facts.get("config") or "")
+
+    @property
+    def course(self) -> tuple[str, str]:
+        """The runs that this one is compared with: of one file, and of one baseline.
+
+        The configuration's own baseline has no name here: it may be replaced, which is an entry.
+        """
+        return self.config, self.baseline.name if self.facts.get("baseline_given") else ""
+
 
 def of_report(report: GateReport) -> KeptRun:
     """Return what is remembered of a report; pure.
@@ -231,6 +244,7 @@ def _facts(told: Json) -> Json:
     return {
         **{key: _said(told[key]) for key in versions if isinstance(told.get(key), str)},
         **{key: told[key] for key in numbers if _number(told.get(key))},
+        **({"baseline_given": True} if told.get("baseline_given") is True else {}),
         **({"ci": ci} if ci else {}),
     }
 

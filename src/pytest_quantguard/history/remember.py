@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.history import keeping
-from pytest_quantguard.history.changes import Past, changes, sentence_of, unexplained
+from pytest_quantguard.history.changes import Past, changes, course_of, sentence_of, unexplained
 from pytest_quantguard.history.records import KeptRun, of_report
 from pytest_quantguard.history.store import opened
 from pytest_quantguard.history.view import when
@@ -58,6 +58,7 @@ def _told(run: KeptRun, past: Past, notes: dict[str, str]) -> list[str]:
     """Say what makes this run easier to pass than those before it."""
     if not run.whole or not any(one.id == run.id for one in past.runs):
         return []
+    past = course_of(past, run)
     new = [one for one in changes(past, notes) if one.run == run.id and one.looser and one.reason]
     told = {one.id: sentence_of(one) for one in (*unexplained(past, notes), *new)}
     said = [f"Changed since an earlier run: {text} (entry {id_})" for id_, text in told.items()]

@@ -10,8 +10,8 @@ from pytest_quantguard._screen import Screen, shown
 from pytest_quantguard.history.changes import NO_REASON, Change, name_of
 from pytest_quantguard.history.differences import Point
 from pytest_quantguard.history.keeping import Spot
-from pytest_quantguard.history.view import View, place_of, scale, when
-from pytest_quantguard.reporters._words import budget_of, change, folded, interval, label
+from pytest_quantguard.history.view import View, place_of, scale, title_of, when
+from pytest_quantguard.reporters._words import budget_of, change, folded, interval
 from pytest_quantguard.verdicts import WORST_FIRST, BudgetVerdict, Group, Verdict
 
 MARKS = {
@@ -72,11 +72,13 @@ def sparkline(spots: Sequence[Spot], *, unicode: bool = True) -> str:
 def _head(view: View, screen: Screen) -> list[str]:
     first, last = view.points[0].run.at, view.points[-1].run.at
     runs = len(view.points)
-    said = f"{label(view.candidate)} against {label(view.baseline)}: "
+    said = f"{title_of(view)}: "
     said += "1 run" if runs == 1 else f"{runs} runs"
     said += f", {when(first)}" + (f" to {when(last)}" if runs > 1 else "")
     if view.older:
         said += f" ({view.older} older: --last, --since)"
+    if view.parts:
+        said += f"; {view.parts} of a part of the cases, in no sparkline"
     return [*folded(said, _width(screen)), ""]
 
 

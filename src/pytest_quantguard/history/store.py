@@ -91,6 +91,8 @@ _DAMAGED = (
     "('quantguard history import' takes in what reports still tell)"
 )
 
+_ELSEWHERE = "move it away, or name another file with 'history: PATH' in the configuration"
+
 
 def _look(path: Path, *, write: bool) -> None:
     """Refuse what is no database before SQLite touches it: it would wait at a pipe for ever."""
@@ -99,7 +101,8 @@ def _look(path: Path, *, write: bool) -> None:
     except FileNotFoundError:
         if not write:
             raise HistoryError(
-                f"{_named(path)}: there is no history yet; a run begins one"
+                f"{_named(path)}: there is no history yet; a run begins one "
+                "('pytest --quant-candidate=NAME'), or 'quantguard history import REPORT'"
             ) from None
         path.parent.mkdir(parents=True, exist_ok=True)
         return
@@ -108,7 +111,9 @@ def _look(path: Path, *, write: bool) -> None:
     with path.open("rb") as file:
         head = file.read(len(_SQLITE))
     if head and head != _SQLITE:
-        raise HistoryError(f"{_named(path)}: this is no SQLite file; it is left as it is")
+        raise HistoryError(
+            f"{_named(path)}: this is no SQLite file; it is left as it is: {_ELSEWHERE}"
+        )
 
 
 def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
@@ -133,7 +138,8 @@ def _recognise(connection: sqlite3.Connection, path: Path, *, write: bool) -> No
         return
     if owner != APPLICATION:
         raise HistoryError(
-            f"{_named(path)}: this SQLite file is no history of quantguard; it is left as it is"
+            f"{_named(path)}: this SQLite file is no history of quantguard; it is left as it is: "
+            f"{_ELSEWHERE}"
         )
     query = "SELECT count(*) FROM sqlite_master WHERE type IN ('view', 'trigger')"
     if connection.execute(query).fetchone() != (0,):  # we make none: reading might never end

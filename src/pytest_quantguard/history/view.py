@@ -6,11 +6,11 @@ import math
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.history import keeping
-from pytest_quantguard.history.changes import Change, changes
+from pytest_quantguard.history.changes import Change, Series, changes
 from pytest_quantguard.history.differences import Point
 from pytest_quantguard.history.keeping import Spot
 from pytest_quantguard.reporters._words import label
@@ -38,9 +38,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One candidate's part of the history."""
+    """One series of the history: a candidate against a baseline, by one configuration file."""
 
     candidate: str
+    baseline: str
+    config: str = ""
+    """Name of the file, where the history has runs of several; else empty."""
     points: tuple[Point, ...]
     """The runs, the oldest first."""
     older: int
@@ -53,9 +56,9 @@ class View:
     """What was found of each budget, the oldest first; those of a part of the cases too."""
 
     @property
-    def baseline(self) -> str:
-        """Name of the baseline of the newest run."""
-        return self.points[-1].run.baseline.name
+    def parts(self) -> int:
+        """How many runs asked a part of the cases alone: they stand in no picture."""
+        return sum(not point.run.whole for point in self.points)
 
     def whole(self, group: Group) -> list[Spot]:
         """Return what the runs over all golden cases found of a budget."""
@@ -72,23 +75,25 @@ class View:
 
 
 def views(connection: sqlite3.Connection, wanted: Wanted) -> list[View]:
-    """Return what is asked for, candidate by candidate.
+    """Return what is asked for, series by series.
 
     Raises:
         InputError: no candidate, cohort, check or metric has the name that was asked for.
     """
     past = keeping.past(connection)
     lines = past.lines
-    if wanted.candidate is not None and wanted.candidate not in lines:
+    names = {series.candidate: None for series in lines}
+    if wanted.candidate is not None and wanted.candidate not in names:
         raise InputError(
             f"no run has a candidate {wanted.candidate!r:.100}; "
-            + did_you_mean(wanted.candidate[:80], lines)
+            + did_you_mean(wanted.candidate[:80], names)
         )
     found = changes(past, keeping.notes(connection))
     entries = [change for change in found if _about(change, wanted)]
-    chosen = [wanted.candidate] if wanted.candidate is not None else list(lines)
-    parts = [_view(connection, name, lines[name], entries, wanted) for name in chosen]
-    shown = [view for view in parts if view is not None]
+    chosen = [one for one in lines if wanted.candidate in (None, one.candidate)]
+    several = len({series.config for series in lines}) > 1
+    parts = [_view(connection, one, lines[one], entries, wanted) for one in chosen]
+    shown = [view if several else replace(view, config="") for view in parts if view is not None]
     if shown and any(wanted.group) and not any(view.spots for view in shown):
         raise InputError(_unknown(connection, wanted.group))
     return shown
@@ -96,7 +101,7 @@ def views(connection: sqlite3.Connection, wanted: Wanted) -> list[View]:
 
 def _view(
     connection: sqlite3.Connection,
-    name: str,
+    series: Series,
     line: Sequence[Point],
     entries: Sequence[Change],
     wanted: Wanted,
@@ -106,15 +111,18 @@ def _view(
         return None
     runs = {point.run.id for point in points}
     older = len(line) - len(points)
-    last = line[older - 1].run.at if older else -math.inf
-    mine = [change for change in entries if change.candidate in ("", name)]
+    last = line[older - 1].run.at if older else math.nextafter(points[0].run.at, -math.inf)
+    courses = {point.run.course for point in line}
+    mine = [c for c in entries if c.candidate in ("", series.candidate) and c.course in courses]
     since_last: dict[str, list[Change]] = {}
     for point in points:
         since_last[point.run.id] = [c for c in mine if last < c.at <= point.run.at]
         last = max(last, point.run.at)
-    spots = keeping.spots(connection, name, runs, points[0].run.at, wanted.group)
+    spots = keeping.spots(connection, series.candidate, runs, points[0].run.at, wanted.group)
     return View(
-        candidate=name,
+        candidate=series.candidate,
+        baseline=series.baseline,
+        config=series.config,
         points=tuple(points),
         older=older,
         changes=tuple(change for found in since_last.values() for change in found),
@@ -157,6 +165,12 @@ def _unknown(connection: sqlite3.Connection, group: Group) -> str:
 def when(at: float) -> str:
     """Return a time as people read it: ``2026-11-21 09:30``, UTC."""
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
+
+
+def title_of(view: View) -> str:
+    """Return who is judged against whom, and by which file where that is not clear."""
+    said = f"{label(view.candidate)} against {label(view.baseline)}"
+    return f"{said} by {label(view.config)}" if view.config else said
 
 
 def place_of(point: Point) -> str:

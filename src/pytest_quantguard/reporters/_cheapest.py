@@ -10,6 +10,8 @@ from pytest_quantguard._noise import is_null
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Group
 
 _MEASURED = Group(metric="cost_per_success")
+MEASURED_COST = "measured cost per successful request"
+"""The rule that goes before all others."""
 FULL_BITS = 16
 """Bits of the weights of a variant that is not quantized."""
 AS_GIVEN = "the order in which they were given"
@@ -60,7 +62,7 @@ def _bits(candidate: CandidateReport) -> float | None:
 
 
 _RULES: tuple[tuple[str, Callable[[CandidateReport], float | None]], ...] = (
-    ("measured cost per successful request", _measured),
+    (MEASURED_COST, _measured),
     ("declared price", _declared),
     ("bits of the weights", _bits),
 )

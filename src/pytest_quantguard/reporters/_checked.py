@@ -58,8 +58,17 @@ def parsed(data: bytes, name: str) -> Any:
     try:
         return loads(text, halves=True)  # model text may hold anything
     except NotStrict as error:
+        if text.lstrip()[0] not in "{[":
+            raise InputError(f"{name}: this is no JSON{_instead(text, name)}; {_HINT}") from None
         where = f"{name}:{error.line}" if error.line else name
         raise InputError(f"{where}: not valid JSON: {error}; is the file whole?") from None
+
+
+def _instead(text: str, name: str) -> str:
+    """Say what a file is by its first character, or by its name."""
+    if text.lstrip().startswith("<"):
+        return ", but XML or HTML"
+    return ", but YAML" if name.lower().endswith((".yaml", ".yml")) else ""
 
 
 def checked(document: Any, name: str) -> Json:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from pytest_quantguard._noise import is_null
-from pytest_quantguard.reporters._views import failed_rows, unexplained
+from pytest_quantguard.reporters._order import worst_budgets_first
+from pytest_quantguard.reporters._views import unexplained
 from pytest_quantguard.reporters._words import budget_of, budget_sentence, group_name, label
 from pytest_quantguard.verdicts import WORST_FIRST, CandidateReport, GateReport, Verdict
 
@@ -51,9 +52,8 @@ def reason_of(candidate: CandidateReport) -> str:
     """
     if unexplained(candidate):
         return f"The verdict on this candidate is {candidate.verdict.word}."
-    rows = [row for row in candidate.budgets if row.verdict is candidate.verdict]
-    if candidate.verdict is Verdict.FAIL:
-        rows = failed_rows(candidate)
+    mine = [row for row in candidate.budgets if row.verdict is candidate.verdict]
+    rows = worst_budgets_first(mine)
     if candidate.verdict is Verdict.PASS or not rows:
         return _counts(candidate) or "Everything that was judged passed."
     found = f"{group_name(rows[0])}: {budget_sentence(rows[0], candidate)}"
@@ -63,7 +63,11 @@ def reason_of(candidate: CandidateReport) -> str:
         return found
     if not any(budget_of(row) for row in rows):  # that budgets passed is no reason
         return f"{found} {_counts(candidate)}".rstrip()
-    return f"{_counts(candidate)} {found}"
+    critical = any(row.check == "critical" and not budget_of(row) for row in rows)
+    tally = _counts(candidate)
+    if critical and candidate.verdict is Verdict.FAIL:  # no budget, so not counted with them
+        tally = f"{tally.removesuffix('.')}; besides, a critical case regressed."
+    return f"{tally} {found}"
 
 
 def _counts(candidate: CandidateReport) -> str:
@@ -75,8 +79,9 @@ def _counts(candidate: CandidateReport) -> str:
     if total == 1:
         (verdict,) = tally
         return f"{_TALLY[verdict].format('The only budget', are='is')}."
-    if tally[Verdict.PASS] == total:
-        return f"All {total:,} budgets passed."
+    if len(tally) == 1:
+        (verdict,) = tally
+        return f"{_TALLY[verdict].format(f'All {total:,} budgets', are='are')}."
     parts = [
         _TALLY[verdict].format(f"{tally[verdict]:,}", are="is" if tally[verdict] == 1 else "are")
         for verdict in WORST_FIRST

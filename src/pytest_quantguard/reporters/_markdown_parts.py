@@ -15,6 +15,7 @@ from pytest_quantguard.reporters._fitting import Piece
 from pytest_quantguard.reporters._headline import headline, reason_of
 from pytest_quantguard.reporters._judged import judge_sentences
 from pytest_quantguard.reporters._markdown_text import code, fence, html_code, prose
+from pytest_quantguard.reporters._order import place_of
 from pytest_quantguard.reporters._routing import CohortRoute, rollout
 from pytest_quantguard.reporters._summary import also_measured, facts, sequential, servers_say
 from pytest_quantguard.reporters._table import WIDE
@@ -22,9 +23,7 @@ from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters._views import (
     both_wrong,
     findings,
-    key_of,
     regressed_groups,
-    silent,
     unconfirmed,
 )
 from pytest_quantguard.reporters._words import (
@@ -32,6 +31,7 @@ from pytest_quantguard.reporters._words import (
     UNCONFIRMED,
     budget_of,
     change,
+    counted_above,
     group_name,
     interval,
     mishap_sentence,
@@ -105,7 +105,7 @@ def _verdict(verdict: Verdict) -> str:
 def table_pieces(report: GateReport) -> list[Piece]:
     """Return one table of all budgets of all candidates, the worst first."""
     rows = [(row, candidate) for candidate in report.candidates for row in candidate.budgets]
-    rows.sort(key=lambda found: WORST_FIRST.index(found[0].verdict))
+    rows.sort(key=lambda found: place_of(found[0]))
     if not rows:
         return []
     several = len(report.candidates) > 1
@@ -198,7 +198,7 @@ def _regressed(
         bare = row.check == "critical" and not budget_of(row)
         place = "although critical" if bare else f"in {group_name(row)}"
         above = total - len(fresh)
-        known = f", {above} of them counted above" if above else ""
+        known = counted_above(above, total)
         shown = fresh[: each if most is None else max(0, min(each, most))]
         if not shown:
             counted.append(f"{prose(place)}: {total}{known}")
@@ -262,14 +262,13 @@ def _question(request: Json | None) -> str:
 
 def _notes(candidate: CandidateReport, report: GateReport) -> list[Piece]:
     """Return counts, notes, and what was measured without a budget, as a list."""
-    none = silent(candidate)
-    found = [(o, finding) for o, finding in findings(candidate) if key_of(o) not in none]
+    found = [(o, finding) for o, finding in findings(candidate) if finding != "unanswered"]
     outcomes = [outcome for outcome, _ in found]
     tolerated = sum(finding == "tolerated" for _, finding in found)
     counts = (
         f"Of {counted(len(outcomes), 'check')} {sum(o.improved for o in outcomes)} improved, "
-        f"{tolerated} regressed in no failed budget, "
-        f"{len(both_wrong(candidate, every=True))} are wrong in both"
+        f"{tolerated} regressed without failing a budget, "
+        f"{len(both_wrong(candidate))} are wrong in both"
     )
     measured = also_measured(candidate)[:MEASURED_SHOWN]
     quantization = candidate.quantization_note

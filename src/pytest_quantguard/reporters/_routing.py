@@ -30,6 +30,8 @@ UNBUDGETED = ("no budget of its own", "no budget on the checks of the whole coho
 budget that counts."""
 STOPPED = ("the run ended in an error", "run again without the error")
 """Reason, and what would settle it, where a candidate is safe in a run that is not sound."""
+ROLLED_BACK = "rolled back as a whole"
+"""Reason where a candidate is lost elsewhere and safe nowhere; what is open here comes after it."""
 NAMED = 6
 """Most names in one list of a sentence."""
 SETTLED_BY = 3
@@ -104,7 +106,20 @@ def _routes(candidate: CandidateReport, names: Iterable[str]) -> tuple[Route, ..
         return tuple(replace(nowhere, cohort=name) for name in names)
     critical = {o.cohort for o in candidate.outcomes if o.critical and o.confirmed}
     swayed = _swayed(candidate)
-    return tuple(_route(name, candidate, name in critical, swayed.get(name)) for name in names)
+    found = [_route(name, candidate, name in critical, swayed.get(name)) for name in names]
+    if any(route.to == "candidate" for route in found) or not _lost(candidate, found):
+        return tuple(found)
+    return tuple(_rolled_back(route) if route.to == "mirror-only" else route for route in found)
+
+
+def _lost(candidate: CandidateReport, found: Iterable[Route]) -> bool:
+    """Tell whether something speaks against a candidate: a FAIL, or a critical case."""
+    return _worst(candidate) is Verdict.FAIL or any(route.to == "baseline" for route in found)
+
+
+def _rolled_back(route: Route) -> Route:
+    """Send no copies to a candidate that the advice takes out."""
+    return replace(route, to="baseline", reason=f"{ROLLED_BACK}: {route.reason}")
 
 
 def _nowhere(candidate: CandidateReport) -> Route | None:

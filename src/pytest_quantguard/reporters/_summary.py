@@ -11,11 +11,12 @@ from pytest_quantguard._plural import counted
 from pytest_quantguard.reporters._layers import layer_sentences
 from pytest_quantguard.reporters._views import unanswered
 from pytest_quantguard.reporters._words import (
-    change,
     group_name,
     interval,
     label,
     levels,
+    measured,
+    measured_change,
     percent,
     points,
     sentence,
@@ -167,7 +168,7 @@ def in_cohorts(candidate: CandidateReport) -> list[str]:
     return [
         f"{label(cohort)}: "
         + "; ".join(
-            f"{label(reading.group.metric or 'all')} {change(delta)} {interval(delta)}"
+            f"{label(reading.group.metric or 'all')} {measured_change(reading.group.metric, delta)}"
             for reading, delta in sorted(told, key=lambda one: _rank(one[1]))
         )
         for cohort, told in found.items()
@@ -196,17 +197,13 @@ def _rank(delta: Delta) -> int:
 
 def _few_words(reading: Reading, delta: Delta) -> str:
     note = f" ({sentence(reading.note)})" if 0 < len(reading.note) <= SHORT_NOTE else ""
-    return f"{_name(reading)} {change(delta)} {interval(delta)}{note}"
+    return f"{_name(reading)} {measured_change(reading.group.metric, delta)}{note}"
 
 
 def _all_words(reading: Reading) -> str:
     group, delta = reading.group, reading.delta
     both = levels(group.metric, reading.unit, reading.baseline, reading.candidate)
-    parts = (
-        f"{change(delta)} {interval(delta)}" if delta else "",
-        f"from {both[0]} to {both[1]}" if all(both) else "",
-        f"{counted(reading.cases, 'case')}",
-    )
+    parts = (measured(group.metric, delta, both), f"{counted(reading.cases, 'case')}")
     text = f"{_name(reading)}: {', '.join(part for part in parts if part)}"
     return f"{text}; {sentence(reading.note)}" if reading.note else text
 

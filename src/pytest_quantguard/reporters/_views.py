@@ -8,8 +8,9 @@ from typing import Literal
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Group, Verdict
 
-Finding = Literal["fail", "tolerated", "pass"]
-"""One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed."""
+Finding = Literal["fail", "tolerated", "pass", "unanswered"]
+"""One outcome in the light of all budgets; ``tolerated`` = regressed, but no budget failed;
+``unanswered`` = the candidate said nothing: it is without evidence, and stands as a mishap too."""
 
 
 def cohorts(candidate: CandidateReport) -> list[str]:
@@ -22,9 +23,12 @@ def cohorts(candidate: CandidateReport) -> list[str]:
 
 def findings(candidate: CandidateReport) -> list[tuple[PairedOutcome, Finding]]:
     """Pair each outcome with what it means: a critical one may not regress, once confirmed."""
+    none = silent(candidate)
     failed = {key_of(o) for row in candidate.budgets if _failed(row) for o in row.regressed}
 
     def finding(outcome: PairedOutcome) -> Finding:
+        if key_of(outcome) in none:
+            return "unanswered"
         if outcome.critical and outcome.confirmed:
             return "fail"
         if not outcome.regressed:
@@ -67,26 +71,24 @@ def unconfirmed(outcome: PairedOutcome) -> bool:
     return outcome.critical and outcome.regressed and not outcome.confirmed
 
 
-def both_wrong(candidate: CandidateReport, every: bool) -> list[PairedOutcome]:
-    """Return outcomes in which neither arm holds: cases that cannot be lost.
-
-    ``every`` of them, or those of budgets that nothing is shown about because of them.
-    """
+def undecided(candidate: CandidateReport) -> list[PairedOutcome]:
+    """Return what regressed in budgets that are INCONCLUSIVE, and failed none; the worst first."""
     groups = [
         Group(row.cohort, row.check, row.tag)
         for row in candidate.budgets
-        if row.metric is None
-        and row.baseline_rate is not None
-        and row.baseline_rate <= (row.max_drop or 0)
+        if row.metric is None and row.verdict is Verdict.INCONCLUSIVE
     ]
+    tolerated = (o for o, finding in findings(candidate) if finding == "tolerated")
+    return worst_first(o for o in tolerated if any(group.takes(o) for group in groups))
+
+
+def both_wrong(candidate: CandidateReport) -> list[PairedOutcome]:
+    """Return the checks that hold in neither arm: they cannot be lost. Reports count checks."""
     none = silent(candidate)
     return [
         o
         for o in candidate.outcomes
-        if key_of(o) not in none
-        and not o.baseline.value
-        and not o.candidate.value
-        and (every or any(group.takes(o) for group in groups))
+        if key_of(o) not in none and not o.baseline.value and not o.candidate.value
     ]
 
 

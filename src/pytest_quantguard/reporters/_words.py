@@ -20,6 +20,10 @@ LABEL_LIMIT = 100
 UNCONFIRMED = "Critical, failed once, but not in two of three runs"
 """Heading of critical cases whose loss further runs did not confirm."""
 NO_CANDIDATE = "no candidate was judged"
+_RATES = {"tokens_per_second": "the time per token", "throughput": "the time per answer"}
+"""Of which more is better; their ratios are baseline / candidate, which is one of times."""
+_MEDIAN_RATIOS = ("latency_p50", "ttft_p50", "time_per_token_p50", "tokens_per_second")
+"""Metrics whose delta is the median of the cases' ratios."""
 STRONG_EVIDENCE = math.log(100)
 """Natural logarithm of the odds that a FAIL takes."""
 _TOGETHER = re.compile(
@@ -101,6 +105,34 @@ def change(delta: Delta) -> str:
     return ratio(delta.value) if delta.unit == "ratio" else points(delta.value, signed=True)
 
 
+def ratio_of(metric: str | None) -> str:
+    """Say what the ratio of a rate is about, since more of it is better: empty for other metrics.
+
+    It belongs right behind `change` and `interval`: ``x0.75 [0.60, 0.90] the time per token``.
+    """
+    return _RATES.get(metric or "", "")
+
+
+def measured_change(metric: str | None, delta: Delta) -> str:
+    """Return change and interval as they stand in sentences, with what the ratio is about."""
+    return " ".join(filter(None, (change(delta), interval(delta), ratio_of(metric))))
+
+
+def measured(metric: str | None, delta: Delta | None, both: tuple[str, str]) -> str:
+    """Say what a metric found: delta, and how both arms did, each where it is known.
+
+    ``both`` is as `levels` returns it. The ratio of two medians is not the median ratio, so levels
+    that are medians do not stand as from ... to behind a median of ratios.
+    """
+    paired = metric in _MEDIAN_RATIOS
+    told = "the arms' medians are {} and {}" if paired else "from {} to {}"
+    found = measured_change(metric, delta) if delta else ""
+    if found and paired:
+        found += " in the median case"
+    parts = (found, told.format(*both) if all(both) else "")
+    return ("; " if paired else ", ").join(part for part in parts if part)
+
+
 def allowance(
     max_drop: float | None, max_ratio: float | None = None, *, relative: bool = False
 ) -> str:
@@ -117,6 +149,18 @@ def budget_of(row: BudgetVerdict) -> str:
     """Return a row's budget, as `allowance` does; ``+-`` where both directions count."""
     text = allowance(row.max_drop, row.max_ratio, relative=row.relative)
     return f"+-{text}" if text and row.both_ways else text
+
+
+def duration(seconds: float) -> str:
+    """Return how long a run took: ``5.9 s``, ``2.5 min``."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+
+
+def counted_above(above: int, total: int) -> str:
+    """Say how many of a group's regressed cases stand under smaller groups; empty for none."""
+    if not above:
+        return ""
+    return f", {'all' if above == total else above} of them counted above"
 
 
 def levels(
@@ -176,14 +220,20 @@ def group_name(row: BudgetVerdict) -> str:
 def why(row: BudgetVerdict, candidate: CandidateReport) -> str:
     """Return what stands behind a verdict, as short as can be; of a PASS the noise alone."""
     if row.verdict is Verdict.PASS and budget_of(row):
-        return noise_of(row)
+        return "; ".join(filter(None, (_about(row), noise_of(row))))
     if row.verdict is not Verdict.FAIL or row.log_evidence is None:
         found = sentence(row.reason)
     elif row.log_evidence >= STRONG_EVIDENCE or row.log_evidence >= candidate.log_evidence:
         found = f"evidence {odds(row.log_evidence)}"
     else:
         found = f"evidence of the run {odds(candidate.log_evidence)}"
-    return "; ".join(filter(None, (found, noise_of(row))))
+    return "; ".join(filter(None, (found, _about(row), noise_of(row))))
+
+
+def _about(row: BudgetVerdict) -> str:
+    """Say what the ratio of a row is about, where its levels go the other way."""
+    about = ratio_of(row.metric)
+    return f"the ratio is of {about}" if about and row.delta else ""
 
 
 def noise_of(row: BudgetVerdict) -> str:
@@ -215,9 +265,10 @@ def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = 
 
 def _metric_sentence(row: BudgetVerdict) -> str:
     """Levels, budget, and the judge's own words, which hold the delta."""
-    both = row_levels(row)
+    said = row.metric in _MEDIAN_RATIOS  # else the judge's words are enough
+    found = measured(row.metric, row.delta if said else None, row_levels(row))
     parts = (
-        f"from {both[0]} to {both[1]} in {counted(row.cases, 'case')}" if all(both) else "",
+        f"{found} in {counted(row.cases, 'case')}" if found else "",
         f"budget {budget_of(row)}" if budget_of(row) else "",
         row.reason or row.verdict.value,
     )

@@ -61,7 +61,12 @@ _NAMESPACE = UUID("a1b0c1ae-2d4f-5c7e-9a53-71d6c3f0e84b")
 """Makes a test's id the same in every run, for dashboards that follow tests over time."""
 _LATEST = 1e14
 """Milliseconds after 1970 that are surely no time of a run."""
-_STATUS = {"fail": "failed", "tolerated": "passed", "pass": "passed"}
+_STATUS: dict[Finding, str] = {
+    "fail": "failed",
+    "tolerated": "passed",
+    "pass": "passed",
+    "unanswered": "other",
+}
 
 
 def write(report: GateReport, path: Path, texts: Texts) -> None:
@@ -240,8 +245,8 @@ def _tests(number: int, candidate: CandidateReport, report: GateReport) -> Itera
 
 def _outcome_test(number: int, outcome: PairedOutcome, finding: Finding, baseline: str) -> Json:
     suite, title = _named(outcome)
-    raw = "pass" if finding == "pass" else "regressed"
-    said = outcome_sentence(outcome, baseline) if outcome.regressed else ""
+    raw = {"pass": "pass", "unanswered": "unanswered"}.get(finding, "regressed")
+    said = outcome_sentence(outcome, baseline) if raw == "regressed" else ""
     test = _test(title, suite, _STATUS[finding], raw, said)
     if outcome.tags:
         test["tags"] = [label(tag) for tag in outcome.tags]

@@ -59,7 +59,12 @@ _PROPERTIES = 60
 """Properties of a suite of budgets."""
 _NAMES = ("candidate", "baseline")
 """Those that all other suites have, too: of many cohorts they would fill the file."""
-_FINDINGS: dict[Finding, Kind] = {"fail": "failure", "tolerated": "note", "pass": "pass"}
+_FINDINGS: dict[Finding, Kind] = {
+    "fail": "failure",
+    "tolerated": "note",
+    "pass": "pass",
+    "unanswered": "error",
+}
 _MORE: dict[Kind, str] = {
     "failure": "more regressed checks",
     "error": "more checks without evidence",

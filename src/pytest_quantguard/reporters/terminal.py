@@ -35,6 +35,7 @@ from pytest_quantguard.reporters._views import (
     both_wrong,
     failed_rows,
     unconfirmed,
+    undecided,
     unexplained,
     worst_first,
 )
@@ -42,6 +43,7 @@ from pytest_quantguard.reporters._words import (
     NO_CANDIDATE,
     UNCONFIRMED,
     budget_sentence,
+    counted_above,
     folded,
     group_name,
     label,
@@ -56,6 +58,8 @@ __all__ = ["budget_details", "budget_sentence", "render"]
 
 CASES_SHOWN = 10
 """Cases named per failed budget, and of each other kind."""
+UNDECIDED_SHOWN = 5
+"""Regressed cases named of budgets that are inconclusive."""
 TEXTS_SHOWN = 100
 """As many with both texts, where those are asked for; the page has them all."""
 MISHAPS_SHOWN = 5
@@ -276,7 +280,7 @@ def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | No
             continue
         named.update((o.case, o.check) for o in fresh)
         above = len(regressed) - len(fresh)
-        known = f", {above} of them counted above" if above else ""
+        known = counted_above(above, len(regressed))
         lines += ["", *style.hang(f"Regressed {head}: {len(regressed)}{known}", 0)]
         most = CASES_SHOWN if texts is None else TEXTS_SHOWN
         for outcome in fresh[:most]:
@@ -286,9 +290,24 @@ def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | No
         lines += _more(len(fresh) - most, 2)
     if texts is not None:
         others = [o for o in candidate.outcomes if o.regressed and (o.case, o.check) not in named]
-        lines += _case_lines("Regressed, in no failed budget", worst_first(others), style, texts)
+        lines += _case_lines(
+            "Regressed without failing a budget", worst_first(others), style, texts
+        )
+    else:
+        unsure = [o for o in undecided(candidate) if (o.case, o.check) not in named]
+        lines += _case_lines(
+            "Regressed in inconclusive budgets", unsure, style, most=UNDECIDED_SHOWN
+        )
     lines += _unconfirmed_lines(candidate, style)
-    return lines + _case_lines("Wrong in both", both_wrong(candidate, texts is not None), style)
+    return lines + _both_wrong_lines(candidate, style, texts)
+
+
+def _both_wrong_lines(candidate: CandidateReport, style: _Style, texts: Texts | None) -> list[str]:
+    """Return how many checks hold in neither arm; with texts, which ones."""
+    found = both_wrong(candidate)
+    if texts is not None or not found:
+        return _case_lines("Wrong in both", found, style)
+    return ["", *style.hang(f"Wrong in both: {counted(len(found), 'check')}, see -v", 0)]
 
 
 def _case_lines(
@@ -296,10 +315,11 @@ def _case_lines(
     found: Sequence[PairedOutcome],
     style: _Style,
     texts: Texts | None = None,
+    most: int = CASES_SHOWN,
 ) -> list[str]:
     """Return a heading and the first few cases; nothing where there are none."""
-    lines = ["", *style.hang(f"{head}: {len(found)}", 0)] if found else []
-    most = CASES_SHOWN if texts is None else TEXTS_SHOWN
+    lines = ["", *style.hang(f"{head}: {counted(len(found), 'check')}", 0)] if found else []
+    most = most if texts is None else TEXTS_SHOWN
     for outcome in found[:most]:
         lines += style.hang(f"{case_line(outcome)}  {violation(outcome)}", 2)
         lines += _text_lines(outcome, style, texts)

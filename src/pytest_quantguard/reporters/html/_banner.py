@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_quantguard.reporters._headline import headline, reason_of
 from pytest_quantguard.reporters._routing import Rollout
-from pytest_quantguard.reporters._words import NO_CANDIDATE, label, sentence
+from pytest_quantguard.reporters._words import NO_CANDIDATE, duration, label, sentence
 from pytest_quantguard.reporters.html._cohorts import read_first
 from pytest_quantguard.reporters.html._markup import Child, Markup, join, tag
 from pytest_quantguard.reporters.html._pieces import badge, counted, listed, verdict_class
@@ -66,7 +66,7 @@ def _when(provenance: Json) -> list[str]:
     if 0 < started < 1e11:
         found.append(f"{datetime.fromtimestamp(started, UTC):%Y-%m-%d %H:%M} UTC")
     if 0 <= seconds < 1e8:
-        found.append(f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min")
+        found.append(duration(seconds))
     return found
 
 

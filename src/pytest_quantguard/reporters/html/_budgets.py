@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_quantguard.reporters._views import failed_rows
+from pytest_quantguard.reporters._order import worst_budgets_first
 from pytest_quantguard.reporters._words import (
     budget_of,
     change,
@@ -20,7 +20,6 @@ from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._pieces import Column, badge, counted, folded, row, table
 from pytest_quantguard.reporters.html._scale import Scale, scale_of
 from pytest_quantguard.verdicts import (
-    WORST_FIRST,
     BudgetVerdict,
     CandidateReport,
     GateReport,
@@ -47,7 +46,7 @@ def budgets(candidate: CandidateReport, baseline: str, shared: Scales) -> list[C
     """
     name = label(candidate.variant.name)
     found: list[Child] = []
-    rows = worst_first(candidate)
+    rows = worst_budgets_first(candidate.budgets)
     for unit, words in _KINDS:
         scale = shared[unit]
         mine = [row for row in rows if row.delta and row.delta.unit == unit]
@@ -67,13 +66,6 @@ def budgets(candidate: CandidateReport, baseline: str, shared: Scales) -> list[C
     rest = _without_delta(f"Budgets of {name}: without a difference to show", others)
     broken = others[0].verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE)
     return [rest, *pictures] if broken else [*pictures, rest]
-
-
-def worst_first(candidate: CandidateReport) -> list[BudgetVerdict]:
-    """Return the rows by verdict; failed ones of the smallest groups first."""
-    failed = failed_rows(candidate)
-    others = [row for row in candidate.budgets if row.verdict is not Verdict.FAIL]
-    return sorted([*failed, *others], key=lambda row: WORST_FIRST.index(row.verdict))
 
 
 def _table(

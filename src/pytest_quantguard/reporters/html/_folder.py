@@ -64,6 +64,9 @@ def _is_ours(page: Path) -> bool:
 def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
+    except NotADirectoryError:
+        why = f"{path.parent} is no folder"
+        raise QuantGuardError(f"{path}: this report cannot be written: {why}") from None
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise QuantGuardError(f"{path}: this older report cannot be removed: {why}") from error

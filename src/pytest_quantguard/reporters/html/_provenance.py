@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from pytest_quantguard.reporters._judged import judge_sentences
 from pytest_quantguard.reporters._summary import sequential
-from pytest_quantguard.reporters._words import label, sentence
+from pytest_quantguard.reporters._words import digits, duration, label, sentence
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
 from pytest_quantguard.reporters.html._pieces import Column, folded, listed, row, table
 from pytest_quantguard.types import Json
@@ -17,7 +18,29 @@ from pytest_quantguard.verdicts import GateReport
 
 SHOWN = 40_000
 """Characters of the run's record that are shown; the whole of it is in report.json."""
-_COUNTS = ("planned", "cached", "sent", "answered", "failed", "attempts")
+_COUNTS = {
+    "planned": "Requests planned",
+    "cached": "Answered from the cache",
+    "sent": "Requests sent",
+    "answered": "Answered",
+    "failed": "Without an answer",
+    "attempts": "Tries in all",
+}
+_FACTS = {
+    "seconds": "Time taken",
+    "cases": "Cases",
+    "checks": "Checks",
+    "whole": "All cases of the golden set were asked",
+    "baseline_given": "Baseline given on the command line",
+    "config": "Configuration",
+    "golden_hash": "SHA-256 of the golden set",
+    "run": "Id of the run",
+    "pytest_quantguard": "pytest-quantguard",
+    "pytest": "pytest",
+    "python": "Python",
+    "platform": "Platform",
+}
+"""What the record calls a fact, and what people do; others stand under the record's own name."""
 
 
 def remarks(provenance: Json) -> Markup | None:
@@ -32,12 +55,13 @@ def remarks(provenance: Json) -> Markup | None:
 def provenance(report: GateReport) -> Markup:
     """Return the record of the run."""
     variants = [report.baseline, *(candidate.variant for candidate in report.candidates)]
+    known = {**dict.fromkeys(_FACTS), **report.provenance}
     facts = [
-        (key.replace("_", " "), sentence(str(value), 300))
-        for key, value in report.provenance.items()
-        if isinstance(value, str | int | float) and key != "started"
+        (_FACTS.get(key) or sentence(key.replace("_", " "), 100), _fact(key, value))
+        for key, value in known.items()
+        if isinstance(value, str | int | float) and value != "" and key != "started"
     ]
-    terms = [[tag("dt", sentence(key, 100)), tag("dd", value)] for key, value in facts]
+    terms = [[tag("dt", name), tag("dd", value)] for name, value in facts]
     return folded(
         "Where this report comes from",
         _variants(variants, report.provenance.get("requests")),
@@ -47,6 +71,19 @@ def provenance(report: GateReport) -> Markup:
     )
 
 
+def _fact(key: str, value: str | float) -> str:
+    """Return a fact in words; numbers are rounded, the record has them in full."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return sentence(value, 300)
+    if not math.isfinite(value):
+        return "unknown"
+    if key == "seconds":
+        return duration(value)
+    return f"{value:,}" if isinstance(value, int) else digits(value)
+
+
 def _variants(variants: list[Variant], requests: Any) -> Markup:
     counts = requests if isinstance(requests, Mapping) else {}
     columns = (
@@ -54,7 +91,7 @@ def _variants(variants: list[Variant], requests: Any) -> Markup:
         Column(title="Model", class_="text"),
         Column(title="Provider"),
         Column(title="Declared precision", class_="text"),
-        *(Column(title=f"Requests {word}", number=True) for word in _COUNTS),
+        *(Column(title=title, number=True) for title in _COUNTS.values()),
     )
     rows = []
     for variant in variants:

@@ -43,8 +43,7 @@ def _comparison(report: GateReport, found: Rollout) -> Markup:
         "section",
         tag("h2", "Candidates side by side"),
         matrix(report, found),
-        tag("h3", "What each loses against what it saves"),
-        pareto(report),
+        pareto(report, found),
         class_="comparison",
     )
 
