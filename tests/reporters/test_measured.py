@@ -78,9 +78,8 @@ def test_a_cohorts_budgets_on_metrics_and_tags_count_for_its_route(candidate):
     assert open_ == "rolled back as a whole: not shown to be safe"  # a critical case was lost
     assert routed(candidate, budgets=(faq, quick, tagged))["faq"] == ""
     for rows in ((quick,), (tagged, quick)):
-        assert (
-            routed(candidate, budgets=rows)["faq"] == "no budget on the checks of the whole cohort"
-        )
+        found = routed(candidate, budgets=rows)["faq"]
+        assert found.endswith("no budget on the checks of the whole cohort")
     failed = replace(slow, cohort=None, verdict=Verdict.FAIL)
     assert routed(candidate, budgets=(suite, faq, failed))["faq"] == ""
     broken = replace(failed, verdict=Verdict.ERROR)
