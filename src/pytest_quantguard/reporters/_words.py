@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from textwrap import wrap
 from unicodedata import combining, east_asian_width
 
@@ -43,6 +44,11 @@ def sentence(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
 def label(text: str) -> str:
     """Return a name as all reports show it; names that fit the rules stay as they are."""
+    return _short(text) if len(text) <= LABEL_LIMIT else sentence(text, LABEL_LIMIT)
+
+
+@lru_cache(maxsize=4096)  # the same few names stand in each line of a large report
+def _short(text: str) -> str:
     return sentence(text, LABEL_LIMIT) or "(unnamed)"
 
 
