@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from pytest_quantguard.pairs import Divergence, Measurement, PairedMeasurement
@@ -80,13 +80,15 @@ def measurement_from(data: Json, candidate: str) -> PairedMeasurement:
 
 def _known(arm: Measurement) -> Json:
     """Leave out what says nothing; a number that is none is not known either."""
-    values = {field.name: getattr(arm, field.name) for field in fields(arm)}
-    defaults = {f.name: f.default for f in fields(arm) if f.default is not MISSING}
     return {
         name: value
-        for name, value in values.items()
-        if value != defaults.get(name, MISSING) and _finite([value])
+        for name, default in _DEFAULTS.items()
+        if (value := getattr(arm, name)) != default
+        and not (isinstance(value, float) and not math.isfinite(value))
     }
+
+
+_DEFAULTS = {field.name: field.default for field in fields(Measurement)}
 
 
 def _finite(values: Iterable[Any]) -> bool:

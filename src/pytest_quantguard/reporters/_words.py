@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from textwrap import wrap
 from unicodedata import combining, east_asian_width
@@ -285,11 +286,19 @@ def counts(verdict: BudgetVerdict, candidate: CandidateReport | None) -> str:
     """Return ``31 of 160 regressed, 0 improved``; in checks where cases have several."""
     total = f"{verdict.cases}"
     if verdict.check is None and candidate is not None:
-        group = Group(verdict.cohort, verdict.check, verdict.tag)
-        pairs = sum(map(group.takes, candidate.outcomes))
+        pairs = _pairs(Group(verdict.cohort, None, verdict.tag), candidate.outcomes)
         if pairs > verdict.cases:
             total = f"{counted(pairs, 'check')}"
     return f"{len(verdict.regressed)} of {total} regressed, {verdict.improved} improved"
+
+
+def _pairs(group: Group, outcomes: Sequence[PairedOutcome]) -> int:
+    """Count a group's outcomes; of a large report that is done for each of its budgets."""
+    if group.tag is not None:
+        return sum(map(group.takes, outcomes))
+    if group.cohort is None:
+        return len(outcomes)
+    return sum([outcome.cohort == group.cohort for outcome in outcomes])
 
 
 def violation(outcome: PairedOutcome, limit: int = 200) -> str:
