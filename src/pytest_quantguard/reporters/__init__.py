@@ -1,7 +1,7 @@
-"""Reports: one file each, all pure renderings of one `GateReport`.
+"""Reports: all pure renderings of one `GateReport`.
 
-A reporter is a function ``(report, path, texts) -> None`` that writes one file;
-``texts`` finds what was asked and said by the cache keys of an outcome. What the
+A reporter is a function ``(report, path, texts) -> None`` that writes one file, or the page that
+leads to others; ``texts`` finds what was asked and said by the cache keys of an outcome. What the
 terminal shows is not a file and is called directly: `pytest_quantguard.reporters.terminal.render`.
 """
 
