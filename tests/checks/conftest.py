@@ -51,13 +51,16 @@ def judge() -> Judge:
 
 @pytest.fixture
 def bounded() -> Callable[[], AbstractContextManager[None]]:
-    """Demand that a block ends within two seconds (of processor time where it is our own)."""
+    """Demand that a block ends: what grows with the square of its input takes minutes.
+
+    Our own work in it takes a second at most; the rest is for machines that are slow for a while.
+    """
 
     @contextmanager
     def clock() -> Iterator[None]:
         began = time.process_time()
         yield
-        assert time.process_time() - began < 2.0
+        assert time.process_time() - began < 10.0
 
     return clock
 

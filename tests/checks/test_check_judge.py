@@ -189,8 +189,8 @@ def test_a_server_that_ignores_the_form_is_understood(text):
         (f"<think>The answer says {verdict('pass')}", "still thinking: <think> has no end"),
         (f"Well, <think>the answer says {verdict('pass')}", "outside"),
         (f"<think>It says</think> so</think> {verdict('pass')}", "outside"),
-        ('{"a": 1]' * 20_000 + verdict("pass"), "more than 200 objects that are no JSON"),
-        ('{"a":' * 900 + "[" + "0," * 90_000 + '"', "more than 200 objects"),
+        ('{"a": 1]' * 20_000 + verdict("pass"), "it holds 201 objects that are no JSON"),
+        ('{"a":' * 900 + "[" + "0," * 90_000 + '"', "it holds 6 objects that are no JSON"),
     ],
 )
 def test_what_is_no_verdict_is_asked_once_more_and_then_an_error(text, why, bounded):

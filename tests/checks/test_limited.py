@@ -69,7 +69,7 @@ def test_the_clock_ends_the_child(quick, function):
     with pytest.raises(TimeoutError):
         _limited.call(function)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert _limited.call(noise) != before
 
 

@@ -24,6 +24,8 @@ _CUT_OFF = {
 }
 _MOST_BROKEN = 200
 """Things that begin as an object and are none; a judge's prose has no more."""
+_MOST_READ_IN_VAIN = 1_000_000
+"""Characters of such things, all of them together: each is read to where it breaks."""
 _THINKING = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _OPENS = re.compile(r'\{\s*"')
 _READER = json.JSONDecoder()
@@ -118,19 +120,20 @@ def _ending(body: str, form: Form, why: str) -> tuple[str, Json]:
 
 def _objects(text: str) -> Iterator[tuple[int, int, Json]]:
     """Yield the outermost JSON objects of a text, wherever they begin, and where they stand."""
-    broken, at = 0, 0
+    broken, in_vain, at = 0, 0, 0
     while (opening := _OPENS.search(text, at)) is not None:
         start = opening.start()
         try:
             value, at = _READER.raw_decode(text, start)
         except RecursionError:
             raise NoRulingError("its answer holds JSON that is nested too deep") from None
-        except ValueError:
-            broken, at = broken + 1, start + 1
+        except ValueError as error:
+            until = getattr(error, "pos", start)  # a number of too many digits has none
+            broken, in_vain, at = broken + 1, in_vain + until - start, start + 1
         else:
             yield start, at, value
-        if broken > _MOST_BROKEN:
-            raise NoRulingError(f"it holds more than {_MOST_BROKEN} objects that are no JSON")
+        if broken > _MOST_BROKEN or in_vain > _MOST_READ_IN_VAIN:
+            raise NoRulingError(f"it holds {broken} objects that are no JSON, or more")
 
 
 def _quoted(own: str, request: CompletionRequest) -> bool:
