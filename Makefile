@@ -18,7 +18,7 @@ $(VENV)/.pip:
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.pip pyproject.toml
-	$(BIN)/pip install --quiet --editable ".[llamacpp]"
+	$(BIN)/pip install --quiet --editable ".[llamacpp,otel]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -23,7 +23,7 @@ FLOORS = {
     | {"_spending", "_unfit"},
     6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"}
     | {"_github", "_watching"},
-    7: {"sharding", "_session", "cli", "lint"},
+    7: {"sharding", "_session", "cli", "lint", "watch", "canary"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }

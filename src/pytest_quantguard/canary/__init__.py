@@ -1,0 +1,1 @@
+"""Verdicts on mirrored traffic: ``pytest --quant-pairs=mirror.jsonl``."""

@@ -1,0 +1,1 @@
+"""Has the endpoint changed since its reference day? ``quantguard watch``."""
