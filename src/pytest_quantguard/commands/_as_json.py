@@ -1,4 +1,4 @@
-"""``--json``, alike in every command: bare it prints JSON instead of text, ``--json=FILE`` writes it.
+"""``--json``, alike in every command: bare it prints JSON and no text, ``--json=FILE`` writes it.
 
 After a bare ``--json`` a path is never its value: it may be the command's own argument.
 """
