@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint docs format clean
 
 help:
 	@echo "make demo    gate two really quantized models against their baseline"
 	@echo "make test    lint, type check and test"
+	@echo "make docs    build the documentation: build/docs/index.html"
 	@echo "make format  format and fix what ruff can fix"
 	@echo "make clean   remove the virtual environment and everything that was written"
 
@@ -33,7 +34,7 @@ $(VENV)/.browser: $(VENV)/.dev tools/browser.py
 demo: $(VENV)/.run
 	$(BIN)/python examples/helpdesk/demo.py
 
-test: lint $(VENV)/.browser
+test: lint docs $(VENV)/.browser
 	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
@@ -43,9 +44,13 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy --strict ci/*.py
 	$(BIN)/python tools/check_workflows.py
 
+# Every warning is an error, also a name or a link that leads nowhere.
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -q -W --keep-going -n -c docs -d build/doctrees . build/docs
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) quant-report examples/*/quant-report examples/*/.quantguard
+	rm -rf $(VENV) build quant-report examples/*/quant-report examples/*/.quantguard

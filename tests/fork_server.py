@@ -36,7 +36,10 @@ class ForkServer:
     def run(
         self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], timeout_s: float
     ) -> tuple[int, str]:
-        """Run ``python -m pytest`` with these arguments; return exit code, stdout and stderr."""
+        """Run ``python -m pytest`` with these arguments; return exit code, stdout and stderr.
+
+        ``quantguard`` as the first of them runs that command with the others.
+        """
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, __file__],
@@ -130,7 +133,13 @@ def _become(job: dict[str, Any]) -> NoReturn:
 
         # Asserts of plugins are not shown here; that they are imported already is on purpose.
         AssertionRewritingHook._warn_already_imported = lambda *_: None  # type: ignore[method-assign]
-        code = int(pytest.main(job["arguments"]))
+        command, *rest = job["arguments"] or [""]
+        if command == "quantguard":
+            from pytest_quantguard.cli import main
+
+            code = main(rest)
+        else:
+            code = int(pytest.main(job["arguments"]))
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except BaseException:

@@ -185,10 +185,10 @@ def test_plan_writes_json_to_a_file_beside_the_table(plan, project):
 
 def test_a_plan_that_cannot_be_written_is_an_error(plan, project):
     """Nobody would read it."""
-    run = plan("--json=no/such/folder/plan.json")
+    run = plan("--json=quantguard.yaml/plan.json")
 
     assert USAGE == run.code
-    assert run.has("no/such/folder/plan.json: cannot be written: No such file or directory")
+    assert run.has("quantguard.yaml/plan.json: this report cannot be written")
 
 
 def test_plan_takes_the_noise_that_was_measured(plan, project):

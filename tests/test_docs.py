@@ -22,6 +22,16 @@ def test_the_pages_of_the_checks_are_up_to_date():
     }
 
 
+def test_the_picture_of_the_verdicts_is_drawn_with_our_numbers():
+    """The drawing, and the table beside it, are what the gate says of these four candidates."""
+    tool = runpy.run_path(str(ROOT / "tools/docs/make_pictures.py"))
+    page = (ROOT / "docs/concepts/verdicts.md").read_text("utf-8")
+
+    assert tool["picture"]() == tool["PICTURE"].read_text("utf-8")
+    for row in tool["table"]():
+        assert row in page
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(path):
     """Every relative link of a page exists."""

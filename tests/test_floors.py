@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "variants", "contracts", "errors", "pairs", "verdicts"},
-    1: {"cache", "documents", "stats", "_ci", "_sanitize"}
+    1: {"cache", "documents", "stats", "_carried", "_ci", "_sanitize"}
     | {"_comparability", "_drive", "_noise", "_plural", "_prior", "_probe", "_run", "_screen"}
     | {"_served", "_whole"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
@@ -20,10 +20,10 @@ FLOORS = {
     | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"},
     4: {"_config", "_golden", "_judge", "_evidence", "_auto", "_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"}
-    | {"_spending", "_unfit"},
+    | {"comparing", "_spending", "_unfit"},
     6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"}
-    | {"_github", "_watching"},
-    7: {"sharding", "_session", "cli", "lint", "watch", "canary"},
+    | {"_github", "_hooked", "_watching", "tracing"},
+    7: {"sharding", "_session", "cli", "doctor", "lint", "watch", "canary"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }
@@ -37,6 +37,7 @@ THIRD_PARTY_HOMES = {
     "xllamacpp": {"providers"},
     "gguf": {"embedded"},
     "numpy": {"embedded"},
+    "opentelemetry": {"tracing"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

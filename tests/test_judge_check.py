@@ -114,15 +114,15 @@ def test_the_numbers_as_json(project, check):
 
 
 def test_json_goes_to_a_file_beside_the_text(project, check):
-    """--json=FILE writes it; a folder that is not there is a mistake."""
+    """--json=FILE writes it; what cannot be written is a mistake."""
     file = written(project, single(8))
     run = check(file, *RUBRIC, "--json=found.json")
 
     assert run.has("Verdict:")
     assert 8 == json.loads((project.folder / "found.json").read_text("ascii"))["judged"]
-    missing = check(file, *RUBRIC, "--json=no/such/found.json")
+    missing = check(file, *RUBRIC, "--json=found.json/found.json")
     assert USAGE == missing.code
-    assert missing.has("no/such/found.json: cannot be written: No such file or directory")
+    assert missing.has("found.json/found.json: this report cannot be written")
 
 
 def test_agreement_with_pairs(project, check, judge):

@@ -133,12 +133,21 @@ def _untimed(*arms: Arm) -> str:
 
 
 def incomparable(
-    case: GoldenCase, check: str, judge: Judge, baseline: Arm, candidate: Arm
+    case: GoldenCase,
+    check: str,
+    judge: Judge,
+    baseline: Arm,
+    candidate: Arm,
+    *,
+    two_days: bool = False,
 ) -> tuple[Role, str] | None:
-    """Return which arm's answer is to another question, or of another run, and why; else None."""
+    """Return which arm's answer is to another question, or of another run, and why; else None.
+
+    ``two_days``: both are one endpoint, and what it made of the prompt is part of the finding.
+    """
     asked = baseline.asked(case)
     same = asked == candidate.asked(case)  # a test that asks for itself may ask what it likes
-    if same and not counted_alike(asked, baseline.usage, candidate.usage):
+    if same and not two_days and not counted_alike(asked, baseline.usage, candidate.usage):
         return "candidate", (
             f"the same prompt is {baseline.usage.prompt_tokens} tokens for the baseline and "
             f"{candidate.usage.prompt_tokens} for the candidate: another chat template, tokenizer "

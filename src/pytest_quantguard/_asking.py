@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_quantguard.contracts import Provider
     from pytest_quantguard.engine.complete import CompletionEngine, Job
     from pytest_quantguard.engine.progress import Snapshot
+    from pytest_quantguard.engine.tasks import Witness
 
 
 class Asking:
@@ -67,6 +68,8 @@ class Asking:
         self._keeps = not worker
         self._servers = Servers(run, worker)
         self.providers = self._providers(registry)
+        self.witness: Witness | None = None
+        """Told of each request that is sent."""
         self.remarks: list[str] = []
         """Sentences about what was found out while planning."""
         self._cache: CompletionCache | None = None
@@ -98,6 +101,14 @@ class Asking:
             return providers
         arms = {name: providers[name] for name in self._settings.variants}
         return {**providers, **self.answers.unasked(arms)}
+
+    def lay(self, cache: CompletionCache, providers: Mapping[str, Provider]) -> None:
+        """Take answers from this cache, and these providers in place of the configured ones.
+
+        Only before anything was asked.
+        """
+        self._cache = self._live = cache
+        self.providers = {**self.providers, **providers}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -143,6 +154,7 @@ class Asking:
                 run=self._run,
                 caches=caches,
                 limits=self._settings.limits,
+                witness=self.witness,
             )
         return self._engine
 
@@ -240,7 +252,7 @@ class Asking:
         launched = [name for name in names if self._servers.has(name)]
         others = [name for name in names if name not in launched]
         problems = [*self._unready(launched, start=False), *self._unready(others)]
-        problems += self._same_twice()
+        problems += [] if self._settings.two_days else self._same_twice()
         if launched and not problems:  # a model is not loaded for a run that is refused
             exclusive = [name for name in launched if self._settings.asked[name].exclusive]
             at_once = [name for name in launched if name not in exclusive]

@@ -78,7 +78,7 @@ def likeness(
     for variant in (baseline, candidate):
         if variant.name in told.served:
             declared, said = variant.quantization, told.served[variant.name]
-            faults = (quantization_note(declared, said)[1], _cache_fault(declared, said))
+            faults = (quantization_note(declared, said)[1], cache_fault(declared, said))
             reasons += [f"{variant.name}: {fault}" for fault in faults if fault]
     where = sources or {}
     for found in (
@@ -114,7 +114,7 @@ def quantization_note(declared: Quantization, served: ServedAs) -> tuple[str, st
     )
 
 
-def _cache_fault(declared: Quantization, served: ServedAs) -> str | None:
+def cache_fault(declared: Quantization, served: ServedAs) -> str | None:
     """Say where the key-value cache is of another precision; ``auto`` is none."""
     ours, theirs = (_BITS.search(text or "") for text in (declared.kv_cache, served.kv_cache))
     if ours is None or theirs is None or ours[1] == theirs[1]:
@@ -147,6 +147,11 @@ def counted_alike(request: CompletionRequest, ours: Usage, theirs: Usage) -> boo
     contents = [message.get("content") for message in request.messages]
     parts = [part for content in contents if isinstance(content, list) for part in content]
     return any(not isinstance(part, dict) or part.get("type") != "text" for part in parts)
+
+
+def telling(fingerprint: str) -> bool:
+    """Tell whether a server's fingerprint depends on the precision of its model."""
+    return _TELLING.fullmatch(fingerprint) is not None
 
 
 def fingerprints(measurements: Iterable[PairedMeasurement], role: Role) -> dict[str, int]:
@@ -261,7 +266,7 @@ def _once_more(
     text = f"all {len(pairs)} answers of {baseline.name} and {candidate.name} are the same"
     prints = [fingerprints(pairs, role) for role in _ROLES]
     alike = prints[0].keys() == prints[1].keys()
-    if alike and prints[0] and all(map(_TELLING.fullmatch, prints[0])):
+    if alike and prints[0] and all(map(telling, prints[0])):
         if baseline.quantization != candidate.quantization:
             return Likeness(
                 reasons=(
@@ -296,7 +301,7 @@ def _signatures(
     remarks = []
     for variant, role in zip((baseline, candidate), _ROLES, strict=True):
         counts = Counter(name for m in measurements for name in getattr(m, role).signed)
-        others = [(name, n) for name, n in counts.most_common() if not _names(name, variant.model)]
+        others = [(name, n) for name, n in counts.most_common() if not named_alike(name, variant.model)]
         if others and variant.provider != "llamacpp":  # that one is loaded from the named file
             told = ", ".join(f"{name} in {n}" for name, n in others[:_SHOWN])
             more = ", ..." if len(others) > _SHOWN else ""
@@ -307,7 +312,7 @@ def _signatures(
     return Likeness(remarks=tuple(remarks))
 
 
-def _names(signed: str, model: str) -> bool:
+def named_alike(signed: str, model: str) -> bool:
     """Tell whether a server's name for a model can mean it: gpt-4o is gpt-4o-2024-08-06, too."""
     ours, theirs = (text.casefold().rstrip("/").rpartition("/")[2] for text in (model, signed))
     return ours in theirs or theirs in ours

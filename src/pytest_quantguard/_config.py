@@ -15,6 +15,7 @@ from pytest_quantguard._noise import NULL, next_number
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard._variant_reader import VariantReader
 from pytest_quantguard.documents.document import Document, problems, read
+from pytest_quantguard.documents.providers_file import gate_document
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
 from pytest_quantguard.types import Json, Source
@@ -61,8 +62,7 @@ class GateConfig:
     underpowered: Literal["refuse", "allow"] = "refuse"
     evidence: EvidenceRule = "dual"
     latency: LatencyRule = "side-by-side"
-    """When times are judged: only where both arms were asked at once, or one after the other too.
-    """
+    """When times are judged: only where both arms are asked at once, or in turn too."""
     max_errors: float = 0.01
     """Share of a candidate's cases, in [0, 1], that may go without an answer."""
     judges: Mapping[str, JudgeConfig] = field(default_factory=dict)
@@ -81,10 +81,14 @@ class GateConfig:
     report_folder: Path
     history: Path | None = None
     """The file that remembers each verdict; None = none does."""
+    otel: Json | bool = False
+    """What ``otel:`` says: whether the run is traced, and what goes along."""
     null: str | None = None
     """Name of the candidate that is the baseline once more, where there is one."""
     null_number: int = 0
     """Which null run of this baseline it is, from 1; 0 = none."""
+    two_days: bool = False
+    """True where both arms are one endpoint, asked on two days: what differs is a finding."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where each chosen variant is written, as ``file:line``."""
 
@@ -149,15 +153,16 @@ def load(
     underpowered: str | None = None,
     allow_code: bool = False,
     sandbox: str | None = None,
+    canary: bool = False,
 ) -> GateConfig:
     """Read the configuration and choose the arms; ``metrics`` are those that budgets may name, by
     default those that come along. With ``null`` the baseline, asked a second time, is one
-    more candidate.
+    more candidate. With ``canary`` budgets of mirrored traffic count, where there are any.
 
     Raises:
         ConfigError: with every problem found, each with file:line.
     """
-    document = _read(path, root)
+    document = document_of(path, root)
     name = document.name
     reader = _Reader(document, path.parent, built_in_metrics() if metrics is None else metrics)
     arms = reader.arms(baseline, candidates)
@@ -168,10 +173,12 @@ def load(
         if again.name in document.data["variants"]:
             reader.problem(("variants", again.name), "--quant-null needs this name for itself")
         arms = (*arms, again)
-    written = document.data["budgets"]
+    own = document.data.get("canary", {}).get("budgets") if canary else None
+    section = ("budgets",) if own is None else ("canary", "budgets")
+    written = document.data["budgets"] if own is None else own
     budgets = None
     if written != "auto":
-        budgets = tuple(reader.budget(i, entry) for i, entry in enumerate(written))
+        budgets = tuple(reader.budget((*section, i), one) for i, one in enumerate(written))
     policies: Json = document.data.get("policies", {})
     judges = reader.judges()
     code: Json = document.data.get("code", {})
@@ -190,6 +197,7 @@ def load(
         latency=policies.get("latency", "side-by-side"),
         max_errors=max_errors,
         policy_reason=policies.get("reason", ""),
+        otel=document.data.get("otel", False),
         null=arms[-1].name if null else None,
         null_number=number,
         judges=judges,
@@ -214,7 +222,7 @@ def history_of(path: Path, root: Path) -> Path | None:
     Raises:
         ConfigError: with every problem of the file's structure, each with file:line.
     """
-    return _history(_read(path, root).data, path.parent)
+    return _history(document_of(path, root).data, path.parent)
 
 
 def _history(data: Json, folder: Path) -> Path | None:
@@ -230,15 +238,16 @@ def load_judges(path: Path, root: Path) -> tuple[dict[str, JudgeConfig], Path]:
     Raises:
         ConfigError: with every problem of the file's structure, each with file:line.
     """
-    document = _read(path, root)
+    document = document_of(path, root)
     judges = _Reader(document, path.parent, {}).judges()
     return judges, path.parent / document.data.get("cache", ".quantguard/cache")
 
 
-def _read(path: Path, root: Path) -> Document:
+def document_of(path: Path, root: Path) -> Document:
+    """Return the configuration as it is written, once its form is right; else a ConfigError."""
     name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     try:
-        document = read(path, name)
+        document = gate_document(read(path, name))
     except InputError as error:
         raise ConfigError(error.problems) from None
     if path.suffix == ".toml":
@@ -252,10 +261,7 @@ def _read(path: Path, root: Path) -> Document:
 
 
 def _again(baseline: Variant, number: int) -> Variant:
-    """Return the baseline as a candidate of its own, which shares none of its answers.
-
-    Nor those of an earlier null run: each has a number.
-    """
+    """Return the baseline as a candidate that shares no answer with it, or an earlier null run."""
     revision = f"{baseline.revision or ''} {NULL} {number}".strip()
     return replace(baseline, name=f"{baseline.name}-{NULL}", revision=revision)
 
@@ -308,8 +314,7 @@ class _Reader:
             del self.problems[before:]  # said only where a check asks for this judge
         return found
 
-    def budget(self, index: int, data: Mapping[str, Any]) -> Budget:
-        path = ("budgets", index)
+    def budget(self, path: tuple[str | int, ...], data: Mapping[str, Any]) -> Budget:
         limit = self.limit(data, path)
         budget = Budget(
             cohort=data.get("cohort"),

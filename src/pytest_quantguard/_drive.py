@@ -29,7 +29,7 @@ class Drive:
     """One run on one variant; remembers everything that was asked.
 
     A drive that is ``evidence`` belongs to a body that judges both arms: there an empty answer
-    ends the run, as silence satisfies nothing.
+    ends the run, as silence satisfies nothing. ``about`` names the case and its cohort.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Drive:
         *,
         repeat: int = 0,
         evidence: bool = True,
+        about: tuple[str, str] = ("", ""),
     ) -> None:
         self.variant = variant
         self.repeat = repeat
@@ -48,6 +49,7 @@ class Drive:
         """True when the run has ended: whoever kept a conversation may not go on with it."""
         self._ask = ask
         self._evidence = evidence
+        self._about = about
 
     def complete(self, request: CompletionRequest) -> Completion:
         """Ask one question.
@@ -71,7 +73,9 @@ class Drive:
             )
         turn = Turn(request.for_repeat(self.repeat))
         self.turns.append(turn)  # before the answer is there: threads may ask side by side
-        job = Job(variant=self.variant, request=turn.request, repeat=self.repeat)
+        job = Job(
+            variant=self.variant, request=turn.request, repeat=self.repeat, about=self._about
+        )
         turn.answer = answer = self._ask(job)
         if answer.completion is None:
             raise answer.error or ProviderError(f"{self.variant}: no answer")

@@ -31,7 +31,7 @@ from pytest_quantguard._sanitize import one_line, scrub, scrub_cut
 from pytest_quantguard.contracts import Check
 from pytest_quantguard.errors import CheckError, ProviderError, TransportError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.types import GoldenCase, Json, Outcome, Role
+from pytest_quantguard.types import Completion, GoldenCase, Json, Outcome, Role
 from pytest_quantguard.variants import Price
 
 if TYPE_CHECKING:
@@ -98,7 +98,11 @@ class Examiner:
     """Id of the run: what was asked in it is live."""
     references: bool = False
     """Whether the arms are also asked how likely they find a case's reference."""
+    two_days: bool = False
+    """Whether both arms are one endpoint, on two days: then what it counts may differ."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    observe: Callable[[GoldenCase, str, Sequence[Completion]], None] | None = None
+    """Shown each arm's answers to a case, before they are judged."""
     _answered: _Answered = field(default_factory=_Answered, init=False, repr=False)
 
     def examine(self, case: GoldenCase, judges: Mapping[str, Judge]) -> Evidence:
@@ -122,6 +126,9 @@ class Examiner:
             return self._answered.found
         baseline = self._arm("baseline", self.baseline, case, body)
         arms = {name: self._arm("candidate", name, case, body) for name in self.candidates}
+        if self.observe is not None:
+            for variant, arm in {self.baseline: baseline, **arms}.items():
+                self.observe(case, variant, arm.completions)
         declines = Declines(self.refusal(case), case)
         found = {
             name: (baseline, candidate, self._measured(name, case, baseline, candidate, declines))
@@ -142,7 +149,7 @@ class Examiner:
         return Arm(role, completions, answers[0].key, live=self._live(answers))
 
     def _driven(self, role: Role, variant: str, case: GoldenCase, body: Driven) -> Arm:
-        drives = tuple(Drive(variant, self.ask, repeat=index) for index in range(case.samples))
+        drives = tuple(_drive(case, variant, self.ask, i) for i in range(case.samples))
         try:
             outcome = Outcome.mean([driven(body, drive, case) for drive in drives])
         except ProviderError as error:
@@ -234,7 +241,8 @@ class Examiner:
                 mishap(arm.role, type(wrong).__name__, str(wrong))
         if baseline.error or baseline.fault or candidate.fault:
             return  # without a baseline there is nothing to compare with
-        if unlike := incomparable(case, check, judge, baseline, candidate):
+        days = self.two_days
+        if unlike := incomparable(case, check, judge, baseline, candidate, two_days=days):
             mishap(unlike[0], "NotComparable", unlike[1])
             return
         try:
@@ -307,7 +315,7 @@ class Examiner:
         """Ask once more and judge that; None without an answer."""
         if isinstance(judge, Driven):
             with suppress(ProviderError):
-                return driven(judge, Drive(variant, self.ask, repeat=index), case).ok
+                return driven(judge, _drive(case, variant, self.ask, index), case).ok
             return None
         answer = self.ask(_job(case, variant, index))
         if answer.completion is None:
@@ -372,11 +380,17 @@ def further_jobs(case: GoldenCase, variants: tuple[str, ...]) -> list[Job]:
 def _job(case: GoldenCase, variant: str, index: int) -> Job:
     from pytest_quantguard.engine.complete import Job
 
-    return Job(variant=variant, request=case.request.for_repeat(index), repeat=index)
+    asked, about = case.request.for_repeat(index), (case.id, case.cohort)
+    return Job(variant=variant, request=asked, repeat=index, about=about)
+
+
+def _drive(case: GoldenCase, variant: str, ask: Callable[[Job], Answer], repeat: int) -> Drive:
+    return Drive(variant, ask, repeat=repeat, about=(case.id, case.cohort))
 
 
 def reference_job(case: GoldenCase, variant: str) -> Job:
     """Return the question how likely a variant finds the case's reference."""
     from pytest_quantguard.engine.complete import Job
 
-    return Job(variant=variant, request=replace(case.request, reference=case.reference))
+    asked = replace(case.request, reference=case.reference)
+    return Job(variant=variant, request=asked, about=(case.id, case.cohort))

@@ -166,6 +166,7 @@ def without_numbers(row: BudgetVerdict, verdict: Verdict, reason: str) -> Budget
         improved=0,
         log_evidence=None,
         noise=None,
+        counts=None,
     )
 
 
@@ -220,7 +221,12 @@ def judge_rows(outcomes: Sequence[PairedOutcome]) -> list[BudgetVerdict]:
 
 def _judge_row(name: str, members: Sequence[PairedOutcome]) -> BudgetVerdict:
     swaps = [o.baseline.swaps for o in members if o.baseline.swaps is not None]
-    n, count = len(swaps), sum(2 * one.contradicted >= one.compared for one in swaps)
+    count = sum(2 * one.contradicted >= one.compared for one in swaps)
+    return judge_row(name, len(swaps), count, len({o.case for o in members}))
+
+
+def judge_row(name: str, n: int, count: int, cases: int) -> BudgetVerdict:
+    """Say how often a judge contradicted itself: in ``count`` of ``n`` comparisons."""
     said = f"the judge {name} contradicted itself in {count} of {n} comparisons"
     remedy = "take a stronger judge, say in the rubric what a tie is, or use form: absolute"
     if stats.share_p(count, n, SWAYED) <= _SURE:
@@ -238,5 +244,5 @@ def _judge_row(name: str, members: Sequence[PairedOutcome]) -> BudgetVerdict:
         max_drop=None,
         verdict=verdict,
         reason=reason,
-        cases=len({o.case for o in members}),
+        cases=cases,
     )

@@ -16,7 +16,7 @@ The rule itself is in `_decide.py`, on plain numbers; docs/statistics.md explain
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -120,7 +120,7 @@ def judge(
     outcomes = sorted(outcomes, key=lambda o: (o.cohort, o.case, o.check))
     measurements = sorted(measurements, key=lambda m: (m.cohort, m.case))
     mishaps = sorted(mishaps, key=lambda m: (m.cohort, m.case, m.check, m.role, m.kind, m.message))
-    budgets = _expanded(budgets, outcomes, mishaps)
+    budgets = expanded(budgets, lambda: _census(outcomes, mishaps))
     if planned is None:
         seen = {(o.case, o.check) for o in outcomes} | {(m.case, m.check) for m in mishaps}
         planned = len(seen)
@@ -161,7 +161,7 @@ def judge(
         look=look,
     )
     critical, wholly = critical_rows(outcomes, mishaps), bool(incomparable)
-    rows = withheld(_noisy(rows, noise), outcomes, mishaps, measurements, wholly=wholly)
+    rows = withheld(noisy(rows, noise), outcomes, mishaps, measurements, wholly=wholly)
     unsound = any(row.verdict is Verdict.ERROR for row in grounds)
     if unsound:
         reason = "not judged: the evidence itself is in error"
@@ -175,7 +175,7 @@ def judge(
     unlike = any(row.check == "comparability" for row in grounds)
     return CandidateReport(
         variant=variant,
-        verdict=_worst(row.verdict for row in rows),
+        verdict=worst_of(row.verdict for row in rows),
         budgets=tuple(rows),
         outcomes=tuple(outcomes),
         mishaps=tuple(mishaps),
@@ -194,20 +194,27 @@ def _built_in() -> Mapping[str, Metric]:
     return built_in_metrics()
 
 
-def _expanded(
-    budgets: Sequence[Budget], outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]
+def _census(outcomes: Sequence[PairedOutcome], mishaps: Sequence[Mishap]) -> _budgets.Census:
+    return _budgets.Census.of(
+        [((o.cohort, o.check), o.case, o.tags) for o in outcomes]
+        + [((m.cohort, m.check), m.case, ()) for m in mishaps],
+        {o.check: o.baseline.layers for o in outcomes if o.baseline.layers},
+    )
+
+
+def expanded(
+    budgets: Sequence[Budget], census: Callable[[], _budgets.Census]
 ) -> tuple[Budget, ...]:
-    """Replace stars by what occurs; a budget without a star stays, to be an ERROR if it must."""
+    """Replace stars by what occurs; a budget without a star stays, to be an ERROR if it must.
+
+    Raises:
+        ConfigError: a star that matches nothing, or two budgets for one group.
+    """
     starred = [b for b in budgets if "*" in (b.cohort, b.check, b.tag)]
     named = [b for b in budgets if b not in starred]
     if starred:
-        census = _budgets.Census.of(
-            [((o.cohort, o.check), o.case, o.tags) for o in outcomes]
-            + [((m.cohort, m.check), m.case, ()) for m in mishaps],
-            {o.check: o.baseline.layers for o in outcomes if o.baseline.layers},
-        )
         taken = {b.group for b in named}
-        starred = [b for b in _budgets.expand(starred, census) if b.group not in taken]
+        starred = [b for b in _budgets.expand(starred, census()) if b.group not in taken]
     found = sorted((*named, *starred), key=_budgets.order)
     for one, other in pairwise(found):
         if one.group == other.group:
@@ -219,7 +226,8 @@ def _group_of(row: BudgetVerdict) -> Group:
     return Group(row.cohort, row.check, row.tag, row.metric)
 
 
-def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst, by `WORST_FIRST`."""
     return min(verdicts, key=WORST_FIRST.index)
 
 
@@ -379,7 +387,7 @@ def _cases_of(members: Iterable[PairedOutcome]) -> Cases:
     return grouped(replace(o, cohort="", check="", layer="") for o in members)[Group()]
 
 
-def _noisy(rows: Iterable[BudgetVerdict], noise: Noise | None) -> list[BudgetVerdict]:
+def noisy(rows: Iterable[BudgetVerdict], noise: Noise | None) -> list[BudgetVerdict]:
     """Put beside each delta what differs between two runs of the baseline alone."""
     return [
         replace(row, noise=noise.of(_group_of(row))) if noise and row.delta else row for row in rows

@@ -14,7 +14,13 @@ import pytest
 
 from pytest_quantguard import _judge, _tally
 from pytest_quantguard._ci import ci
-from pytest_quantguard._comparability import Told, fingerprints, likeness, quantization_note
+from pytest_quantguard._comparability import (
+    Likeness,
+    Told,
+    fingerprints,
+    likeness,
+    quantization_note,
+)
 from pytest_quantguard._decide import EvidenceRule
 from pytest_quantguard._measures import LatencyRule
 from pytest_quantguard._noise import Noise
@@ -39,6 +45,8 @@ class Terms:
     latency: LatencyRule = "side-by-side"
     null: str | None = None
     """Name of the candidate that is the baseline once more, where there is one."""
+    two_days: bool = False
+    """True where both arms are one endpoint on two days: how they differ is remarked upon."""
 
     @classmethod
     def of(cls, settings: GateConfig, metrics: Mapping[str, Metric]) -> Self:
@@ -51,6 +59,7 @@ class Terms:
             evidence=settings.evidence,
             latency=settings.latency,
             null=settings.null,
+            two_days=settings.two_days,
         )
 
     def to_dict(self) -> Json:
@@ -114,6 +123,8 @@ def candidate_reports(
             sources={o.case: o.source for o in outcomes},
             null=null,
         )
+        if terms.two_days:
+            alike = Likeness(remarks=(*alike.reasons, *alike.remarks))
         remarks = [*alike.remarks, *([noise.sentence()] if noise and null else [])]
         reports.append(
             _judge.judge(

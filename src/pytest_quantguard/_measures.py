@@ -101,22 +101,23 @@ def metric_rows(
             metric = metrics[str(budget.metric)]
             reading = times.told(metric, _checked(metric.read(group, mine, theirs)))
             dual = evidence == "dual" and metric.unit == "points"
-            limit = 0.0 if dual else _limit(budget)
+            limit = 0.0 if dual else limit_of(budget)
             p_value = 1.0 if times.bars(metric) else float(metric.p_over(mine, theirs, limit))
             if not 0 <= p_value <= 1:
                 raise ValueError(f"p_over returned {p_value}, which is no probability")
-            rows[group] = _row(budget, metric, reading)
+            rows[group] = row_of(budget, metric, reading)
             p_values[group], notes[group] = p_value, reading.note
         except Exception as error:  # a metric of the user's: an error with a name, never a pass
             text = f"the metric {budget.metric!r} broke: {type(error).__name__}: {error}"
-            rows[group] = _bare_row(budget, Verdict.ERROR, text)
+            rows[group] = bare_row(budget, Verdict.ERROR, text)
         unscored = _unscored(mine, max_errors) if budget.metric == "reference" else ""
         if unscored:
-            rows[group] = _bare_row(budget, Verdict.ERROR, unscored)
+            rows[group] = bare_row(budget, Verdict.ERROR, unscored)
     over = stats.holm(p_values, ALPHA_FAIL / look[1]) if p_values else frozenset()
     last = look[0] == look[1]
     return [
-        _final(row, group in over, notes.get(group, ""), last=last) for group, row in rows.items()
+        final_row(row, group in over, notes.get(group, ""), last=last)
+        for group, row in rows.items()
     ]
 
 
@@ -133,7 +134,8 @@ def _error_of(measurement: PairedMeasurement) -> str:
     return measurement.baseline.reference_error or measurement.candidate.reference_error
 
 
-def _final(row: BudgetVerdict, over: bool, note: str, *, last: bool) -> BudgetVerdict:
+def final_row(row: BudgetVerdict, over: bool, note: str, *, last: bool) -> BudgetVerdict:
+    """Return a row of `row_of` with its FAIL, where its p-value is ``over`` what chance allows."""
     if row.verdict is Verdict.ERROR:
         return row
     if over and row.delta is not None and _exceeds(row, row.delta.value):
@@ -208,14 +210,16 @@ def _checked(reading: Reading) -> Reading:
     return reading
 
 
-def _limit(budget: Budget) -> float:
+def limit_of(budget: Budget) -> float:
+    """Return the limit of a budget on a metric, in the metric's unit."""
     limit = budget.max_drop if budget.max_ratio is None else budget.max_ratio
     if limit is None:
         raise ValueError(f"the budget of {budget.group} has no limit")
     return limit
 
 
-def _bare_row(budget: Budget, verdict: Verdict, reason: str) -> BudgetVerdict:
+def bare_row(budget: Budget, verdict: Verdict, reason: str) -> BudgetVerdict:
+    """Return a row on a metric that has nothing to show but its verdict."""
     return BudgetVerdict(
         cohort=budget.cohort,
         check=None,
@@ -228,10 +232,11 @@ def _bare_row(budget: Budget, verdict: Verdict, reason: str) -> BudgetVerdict:
     )
 
 
-def _row(budget: Budget, metric: Metric, reading: Reading) -> BudgetVerdict:
+def row_of(budget: Budget, metric: Metric, reading: Reading) -> BudgetVerdict:
+    """Return what a reading means for a budget: PASS where its interval is inside, or open."""
     verdict, reason = _inside(budget, metric, reading)
     return replace(
-        _bare_row(budget, verdict, reason),
+        bare_row(budget, verdict, reason),
         both_ways=metric.both_ways,
         delta=reading.delta,
         cases=reading.cases,
@@ -242,7 +247,7 @@ def _row(budget: Budget, metric: Metric, reading: Reading) -> BudgetVerdict:
 
 def _inside(budget: Budget, metric: Metric, reading: Reading) -> tuple[Verdict, str]:
     """Say whether the interval is inside the limit; whether it is over it is not asked here."""
-    delta, limit = reading.delta, _limit(budget)
+    delta, limit = reading.delta, limit_of(budget)
     if delta is None:
         # Silence is no evidence: a budget that nothing was measured for has not been kept.
         return Verdict.INCONCLUSIVE, reading.note or "nothing was measured"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from pytest_quantguard import stats
-from pytest_quantguard._decide import ALPHA_FAIL, Cases
+from pytest_quantguard._decide import ALPHA_FAIL, Counted
 from pytest_quantguard._plural import counted
 from pytest_quantguard.pairs import PairedOutcome
 
@@ -53,13 +53,18 @@ def noticed(
     return high
 
 
-def differences(outcomes: Sequence[PairedOutcome], suite: Cases) -> str:
+def differences(outcomes: Sequence[PairedOutcome], suite: Counted) -> str:
     """Say how much differs, in both directions: everything hangs on it. ``suite`` is every case."""
     worse, better = sum(o.regressed for o in outcomes), sum(o.improved for o in outcomes)
-    share = 100 * (worse + better) / len(outcomes)
-    total = counted(len(outcomes), "check")
+    return differences_of(len(outcomes), worse, better, suite)
+
+
+def differences_of(checks: int, worse: int, better: int, suite: Counted) -> str:
+    """Say the same of checks that were counted and not kept."""
+    share = 100 * (worse + better) / checks
+    total = counted(checks, "check")
     text = f"{worse} of {total} got worse and {better} better: {share:.1f} % differ"
-    counts = stats.paired_counts(suite.differences, suite.weights)
+    counts = suite.table
     if counts.psi:
         chance = stats.noise_limit(counts.psi, counts.n)
         if counts.drop < chance:  # a larger loss is no question of chance

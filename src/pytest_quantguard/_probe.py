@@ -76,6 +76,9 @@ _ASKED: Mapping[str, tuple[str, tuple[Json, ...], Json]] = {
     ),
 }
 
+FEATURES = tuple(_ASKED)
+"""Every parameter that can be probed."""
+
 
 def features(cases: Iterable[GoldenCase]) -> dict[str, GoldenCase]:
     """Return which parameters that shape answers the cases use, in a fixed order.

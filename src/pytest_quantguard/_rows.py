@@ -14,6 +14,7 @@ import pytest
 from pytest_quantguard.verdicts import BudgetVerdict, Verdict
 
 PREFIX = "quantguard::"
+_Phases = dict[Literal["setup", "call", "teardown"], Any]
 
 
 def node_id(candidate: str, row: BudgetVerdict) -> str:
@@ -36,15 +37,32 @@ def emit(
     ``tolerated`` lets an inconclusive row pass. ``brief`` keeps it out of pytest's sections ERRORS
     and FAILURES; it stands in the short summary, and in what every other plugin makes of it.
     """
-    nodeid = node_id(candidate, row)
-    location = ("quantguard", 0, nodeid)
-    phases: dict[Literal["setup", "call", "teardown"], Any] = dict.fromkeys(
-        ("setup", "call", "teardown")
-    )
+    phases: _Phases = dict.fromkeys(("setup", "call", "teardown"))
     if row.verdict is Verdict.FAIL:
         phases["call"] = _longrepr(row.verdict, message)
     elif row.verdict is not Verdict.PASS and not tolerated:
         phases = {"setup": _longrepr(row.verdict, message), "teardown": None}
+    _report(session, node_id(candidate, row), phases, row.verdict, brief=brief)
+
+
+def emit_fault(session: pytest.Session, place: str, what: str, message: str) -> None:
+    """Report something that failed beside the verdicts as a test, ``quantguard::<place>::<what>``.
+
+    ``message`` is one sentence, and becomes the failure text.
+    """
+    phases: _Phases = {"setup": _longrepr(Verdict.ERROR, message), "teardown": None}
+    _report(session, f"{PREFIX}{place}::{what}", phases, Verdict.ERROR)
+
+
+def _report(
+    session: pytest.Session,
+    nodeid: str,
+    phases: _Phases,
+    verdict: Verdict,
+    *,
+    brief: bool = False,
+) -> None:
+    location = ("quantguard", 0, nodeid)
     hook = session.config.hook
     hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     for when, longrepr in phases.items():
@@ -56,7 +74,7 @@ def emit(
             longrepr=longrepr,
             when=when,
         )
-        report.quantguard_verdict = str(row.verdict)  # type: ignore[attr-defined]
+        report.quantguard_verdict = str(verdict)  # type: ignore[attr-defined]
         if brief:
             report._pdbshown = True  # type: ignore[attr-defined]  # as one seen in the debugger
         hook.pytest_runtest_logreport(report=report)

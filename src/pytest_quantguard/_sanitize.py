@@ -21,6 +21,13 @@ _COMMAND = re.compile(r"^(\s*)(::|##)", re.MULTILINE)
 _BRACKET = re.compile(r"##(?=\w*\[)")
 _NOT_BARE = re.compile(r"""[^\w !#$%()*+,./:;=?@\[\\\]^`{|}~\n\t-]""", re.ASCII)
 """What most names and numbers do not have: without it, a text is the same in HTML."""
+# What looks like a key wherever it stands, in the words of error messages and headers.
+_KEY = re.compile(
+    r"""\b(?:sk|pk|rk|key|hf|gsk|xai)[-_][\w-]{8,}|\beyJ[\w-]{10,}\.[\w.-]+"""
+    r"""|\bbearer\s+[\w.~+/=-]{6,}|\bbasic\s+[\w+/=]{16,}"""
+    r"""|(?<=key=)[\w.-]{6,}|(?<=key:\s)[\w*.-]{6,}|(?<=token=)[\w.-]{6,}""",
+    re.IGNORECASE,
+)
 _MARK = "[secret]"
 _FLOOR = 8  # characters of a secret: fewer may be a word
 
@@ -77,6 +84,12 @@ def scrub(text: str, secrets: tuple[str, ...]) -> str:
             text = re.sub(re.escape(form), _MARK, text, flags=re.IGNORECASE)
         text = _without_beginning(text, form.lower())
     return text
+
+
+def without_keys(text: str) -> str:
+    """Replace what looks like an API key or a token by ``[secret]``: in texts of other people's
+    logs, whose keys nobody here knows."""
+    return _KEY.sub(_MARK, text)
 
 
 def scrub_cut(text: str, secrets: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ from pytest_quantguard._collect import QuantFile, golden_loader
 from pytest_quantguard._evidence import Evidence, Examiner
 from pytest_quantguard._express import Express
 from pytest_quantguard._golden import SUFFIXES
+from pytest_quantguard._hooked import FaultRow, Observers, change_requests
 from pytest_quantguard._items import CASE, EVIDENCE
 from pytest_quantguard._looks import Looks
 from pytest_quantguard._probe import features
@@ -34,6 +35,7 @@ from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.engine.progress import announced, leave_plan
 from pytest_quantguard.errors import ConfigError, InputError
 from pytest_quantguard.functions.hooks import PythonCases
+from pytest_quantguard.tracing.wanted import wanted
 from pytest_quantguard.types import GoldenCase, Json, Source
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class GateSession:
         self._load = golden_loader(registry, settings.request, self._taken)
         self.services = GateServices(settings, lambda: self.engine, run=self.run)
         self.python = PythonCases(self)
+        self.observers = Observers(config, settings.variants)
 
     @classmethod
     def configured(cls, config: pytest.Config) -> GateSession:
@@ -115,9 +118,15 @@ class GateSession:
                 metrics=metrics,
             )
             settings = replace(settings, limits=settings.limits.narrowed(_limits(option)))
+            if (adapt := getattr(option, "quant_adapt", None)) is not None:  # quantguard watch
+                settings = adapt(settings, metrics)
             run = _run_of(config)
             try:
                 session = cls(config, settings, registry, metrics, run)
+                if (along := wanted(option, settings.otel)) is not None:
+                    from pytest_quantguard.tracing import hooks
+
+                    hooks.register(session, along)
             except InputError:
                 run.end()
                 raise
@@ -130,6 +139,7 @@ class GateSession:
 
             controller = GateController(session)
             config.pluginmanager.register(controller, "quantguard-controller")
+            config.pluginmanager.register(FaultRow(session.observers), "quantguard-hooks")
             _github.watch(config, controller)
         session.python.register(config.pluginmanager)
         config.pluginmanager.register(Express(config), "quantguard-express")
@@ -191,7 +201,9 @@ class GateSession:
             prices={name: v.price for name, v in self.settings.variants.items()},
             run=self.run.id,
             references=self.references,
+            two_days=self.settings.two_days,
             secrets=self.asking.secrets,
+            observe=self.observers.see,
         )
         return self._examiner
 
@@ -215,6 +227,7 @@ class GateSession:
             self.plan["judges"] = self.services.judges.spent(self.engine.counts())
             self.plan["limited"] = self.engine.limited()
             self.plan.update(self.asking.told(cut=cancel))
+            self.plan["observers"] = self.observers.faults()
         self.asking.close(cancel=cancel)
 
     # --- collection ---------------------------------------------------------------------
@@ -245,6 +258,7 @@ class GateSession:
         self.python.find(items)
         self.problems += self.python.problems
         self.collected = [item for item in items if CASE in item.stash]
+        self.problems += change_requests(self.config, self.collected)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

@@ -7,24 +7,98 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, NoReturn
 
 USAGE_ERROR = 4
 """As pytest's: the user's mistake, which nothing was asked for."""
+WIDTH = 79
+"""Columns of a usage; terminals have 80."""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written; and ``--json[=FILE]``, since a FILE behind a blank is not its."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if action.option_strings == ["--json"]:
+            return "--json[=FILE]"
+        return super()._format_action_invocation(action)
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with pytest's exit code for usage errors, and no guessing at abbreviations."""
+    """argparse with pytest's exit code for usage errors, and no guessing at abbreviations.
 
-    def __init__(self, **settings: Any) -> None:
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(allow_abbrev=False, **settings)
+    Args:
+        words: first words that have arguments of their own, such as ``import`` of ``history``.
+        pytest: True where everything that is not an option of this command goes to pytest.
+        settings: those of argparse.
+    """
+
+    taken: ClassVar[Callable[[Parser], None] | None] = None
+    """Takes every parser whose help is asked for, in place of printing it; see `_parsers.py`."""
+
+    def __init__(self, *, words: Sequence[str] = (), pytest: bool = False, **settings: Any) -> None:
+        settings.setdefault("formatter_class", _Formatter)
+        settings["allow_abbrev"] = False
+        if settings.get("usage"):
+            settings["usage"] = _fitted(settings["usage"])
+        super().__init__(**settings)
+        self.words, self.pytest = tuple(words), pytest
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help, or hand this parser to who looks at all of them."""
+        if Parser.taken is None:
+            super().print_help(file)
+        else:
+            Parser.taken(self)
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and what is wrong with it."""
+        from pytest_quantguard._sanitize import clean
+
         self.print_usage(sys.stderr)
-        self.exit(USAGE_ERROR, f"{self.prog}: error: {message}\n")
+        _, _, unknown = message.partition("unrecognized arguments: ")
+        near = self.near(unknown.split())
+        self.exit(USAGE_ERROR, f"{self.prog}: error: {clean(message)}{near and f'; {near}'}\n")
+
+    def near(self, given: Iterable[str]) -> str:
+        """Return the end of a message about options that nobody knows: the nearest own one."""
+        from difflib import get_close_matches
+
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        wrong = [one.partition("=")[0] for one in given if one.startswith("--")]
+        for one in wrong:
+            if one not in known and (found := get_close_matches(one, known, n=1)):
+                return f"did you mean {found[0]!r}?"
+        return ""
+
+
+def _fitted(usage: str) -> str:
+    """Lay a usage out for 80 columns; where a line begins with ``quantguard``, it is another way.
+
+    What stands in brackets stays in one piece.
+    """
+    ways: list[str] = []
+    for line in map(str.strip, usage.splitlines()):
+        if line.startswith("quantguard") or not ways:
+            ways.append(line)
+        else:
+            ways[-1] += f" {line}"
+    return "\n       ".join(map(_way, ways))
+
+
+def _way(text: str) -> str:
+    import re
+
+    pieces = re.findall(r"(?:\[[^\]]*(?:\[[^\]]*\][^\]]*)*\]|\S)+", text)
+    names = [piece for piece in pieces[:3] if re.fullmatch(r"[a-z-]+", piece)]
+    indent = " " * (7 + len(" ".join(names)))
+    lines = [" ".join(["usage:", *names])]
+    for piece in pieces[len(names) :]:
+        if len(lines[-1]) + 1 + len(piece) > WIDTH:
+            lines.append(indent)
+        lines[-1] += f" {piece}"
+    return "\n".join(lines).removeprefix("usage: ")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,8 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_quantguard._registry import Registry
+    from pytest_quantguard.types import Completion, CompletionRequest, GoldenCase
+    from pytest_quantguard.variants import Variant
     from pytest_quantguard.verdicts import GateReport
 
 
@@ -19,6 +21,31 @@ def pytest_quantguard_register(registry: Registry) -> None:
 
         def pytest_quantguard_register(registry):
             registry.checks.add("polite", "my_package.checks:Polite")
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_quantguard_request(
+    request: CompletionRequest, case: GoldenCase
+) -> CompletionRequest | None:
+    """Change what a case asks, for every variant alike; called once per case, while collecting.
+
+    The first request that is returned is taken; None leaves it as it is. The cache, the plan and
+    the golden set's hash know the changed one alone. Of a test that asks for itself, turn by turn,
+    it is shown what each turn begins with: parameters and tools, no messages. With pytest-xdist
+    each process calls it, so it has to give the same every time.
+    """
+
+
+@pytest.hookspec
+def pytest_quantguard_completion(
+    case: GoldenCase, variant: Variant, completion: Completion
+) -> None:
+    """See an answer, from a server or from the cache, before it is judged.
+
+    Called for each answer of each variant to a case, once (with pytest-xdist once per process at
+    most); not for the further runs of a critical case. What it returns is not looked at. When it
+    raises, no evidence is lost and the verdicts stand, but the run fails with a row of its own.
     """
 
 

@@ -124,6 +124,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="whether a job of GitHub Actions gets a summary and annotations; auto: it does",
     )
+    group.addoption(
+        "--quant-otel",
+        action="store_true",
+        help="send spans and evaluation events to OpenTelemetry, as the OTEL_ environment says; "
+        "needs pytest-quantguard[otel]",
+    )
+    group.addoption(
+        "--quant-otel-content",
+        action="store_true",
+        help="also send prompts, answers and what checks say about them, cut and cleaned",
+    )
+    group.addoption(
+        "--quant-otel-traceparent",
+        action="store_true",
+        help="also tell the servers the trace, by a header 'traceparent' on each request",
+    )
     parser.addini("quant_config", "quantguard's configuration file", default="")
 
 

@@ -116,6 +116,18 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What there was in a group of which a report holds only some cases: a canary's traffic."""
+
+    checks: int
+    """Checks that were compared; a case can have several."""
+    regressed: int
+    """How many of them regressed."""
+    unanswered: int = 0
+    """Requests that got no answer, of either arm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetVerdict:
     """One budget, judged."""
 
@@ -142,6 +154,13 @@ class BudgetVerdict:
     """Natural logarithm of this group's e-value that the candidate got worse."""
     noise: float | None = None
     """Share of this group's outcomes, in [0, 1], that differ between two runs of the baseline."""
+    counts: Counts | None = None
+    """Where ``regressed`` holds only the first ones: how many there were. None = they are all."""
+
+    @property
+    def losses(self) -> int:
+        """How many checks regressed, whether or not all of them are in ``regressed``."""
+        return len(self.regressed) if self.counts is None else self.counts.regressed
 
     @property
     def group(self) -> tuple[str, str]:
@@ -248,6 +267,9 @@ class CandidateReport:
     """What the layers of layered checks show, over all cases and per cohort."""
     notes: tuple[str, ...] = ()
     """Sentences that a reader of the verdict should see: flips, noise, what was not asked."""
+    pairs: int | None = None
+    """How many pairs were compared where ``outcomes`` holds only the first losses of each cohort
+    and check, and ``measurements`` nothing. None = everything is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

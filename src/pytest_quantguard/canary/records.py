@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
+from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Completion, CompletionRequest, Source
 
 
@@ -62,6 +62,8 @@ class MirroredPair:
     """Further attributes of the record, for cohort rules."""
     at: float = 0.0
     """When it was asked, in seconds since the epoch; 0 = not known."""
+    unlike: str = ""
+    """Why both arms did not answer the same question; empty where they did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,6 @@ class Step:
     """None where one arm is missing."""
     feedback: tuple[Feedback | None, Feedback | None] = (None, None)
     """Baseline's and candidate's; None where the arm is missing."""
-    mishap: str = ""
-    """Why the pair is no evidence; empty where it is."""
+    mishaps: tuple[Mishap, ...] = ()
+    """What is no evidence, and why: as the gate has it, one for each check."""
     source: Source

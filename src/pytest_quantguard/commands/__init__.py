@@ -9,6 +9,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pytest_quantguard.commands.check_report:check_report",
         "tell a workflow whether a report.json is there, whole, recent, and a pass",
     ),
+    "doctor": (
+        "pytest_quantguard.commands.doctor:doctor",
+        "reach every endpoint, and say what is wrong and what to do",
+    ),
+    "compare": (
+        "pytest_quantguard.commands.compare:compare",
+        "say what changed between two reports, and whether it is worse",
+    ),
     "export": (
         "pytest_quantguard.commands.export:export",
         "write the requests of a run as batch files, for answers without a server",
@@ -20,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": (
         "pytest_quantguard.commands.import_:import_",
         "make golden cases of eval files, chat data and recorded traffic",
+    ),
+    "init": (
+        "pytest_quantguard.commands.init:init",
+        "write a set-up that works at once, and say what to edit",
     ),
     "judge-check": (
         "pytest_quantguard.commands.judge_check:judge_check",
@@ -40,6 +52,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": (
         "pytest_quantguard.commands.report:report",
         "render a report.json again: terminal, HTML, Markdown, JUnit, routes",
+    ),
+    "watch": (
+        "pytest_quantguard.commands.watch:watch",
+        "say whether an endpoint has changed since its reference day, and for the worse",
     ),
 }
 """Name -> where the function is, and what it does in half a line."""

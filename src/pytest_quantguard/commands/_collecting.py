@@ -89,7 +89,10 @@ class _Collector(Generic[T]):
         given = getattr(config.option, "quant_candidate", None)
         if given is None:
             raise pytest.UsageError(OFF)
-        config.option.quant_candidate = [*self.candidates, *given] or _all_candidates(config)
+        named = [*self.candidates, *given]
+        if not named and not config.option.quant_null:  # the baseline once more is one, too
+            named = _all_candidates(config)
+        config.option.quant_candidate = named
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what is wrong with a file."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from pytest_quantguard import _budgets
@@ -11,9 +10,7 @@ from pytest_quantguard._auto import yaml_lines
 from pytest_quantguard._plan import Plan, PlannedArm, PlannedCandidate, PlanRow
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
-
-Cells = Mapping[str, str]
-"""Head of a column -> what one row has there."""
+from pytest_quantguard.commands._columns import Cells, aligned, fitted, without
 
 _NAMES = ("cohort", "check", "arm")
 """Columns that hold names: set left, all others right."""
@@ -85,13 +82,9 @@ def table(rows: Sequence[PlanRow], width: int) -> list[str]:
         return ["no budgets"]
     cells = [_cells(row) for row in rows]
     if all(abs(row.effective - row.cases) < 0.5 for row in rows):
-        cells = [_without(line, ("eff",)) for line in cells]
+        cells = [without(line, ("eff",)) for line in cells]
     notes = [_note(row, width) for row in rows]
-    for dropped, gap in product(_DROPPED, (2, 1)):
-        lines = _aligned([_without(line, dropped) for line in cells], gap)
-        if max(map(len, lines)) <= width:
-            return [lines[0], *_interleaved(lines[1:], notes)]
-    return _stacked(cells, notes, width)
+    return fitted(cells, width, names=_NAMES, drops=_DROPPED, notes=notes)
 
 
 def _cells(row: PlanRow) -> Cells:
@@ -112,43 +105,9 @@ def _cells(row: PlanRow) -> Cells:
     }
 
 
-def _without(cells: Cells, heads: Sequence[str]) -> Cells:
-    return {head: cell for head, cell in cells.items() if head not in heads}
-
-
 def _note(row: PlanRow, width: int) -> list[str]:
     text = row.note if row.decidable else f"UNDECIDABLE: {row.note}"
     return [f"    {line}" for line in wrap(text, width - 4)]
-
-
-def _interleaved(lines: Sequence[str], notes: Sequence[Sequence[str]]) -> list[str]:
-    return [text for line, note in zip(lines, notes, strict=True) for text in (line, *note)]
-
-
-def _aligned(rows: Sequence[Cells], gap: int) -> list[str]:
-    heads = list(rows[0])
-    widths = {head: max(len(head), *(len(row[head]) for row in rows)) for head in heads}
-    lines = []
-    for row in ({head: head for head in heads}, *rows):
-        cells = (
-            cell.ljust(widths[head]) if head in _NAMES else cell.rjust(widths[head])
-            for head, cell in row.items()
-        )
-        lines.append((" " * gap).join(cells).rstrip())
-    return lines
-
-
-def _stacked(cells: Sequence[Cells], notes: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Names in a line of their own, for names that leave no room for numbers."""
-    numbers = [_without(line, _NAMES) for line in cells]
-    for dropped in _DROPPED:
-        lines = _aligned([_without(line, dropped) for line in numbers], 1)
-        if max(map(len, lines)) <= width - 2:
-            break
-    found = ["cohort / check", f"  {lines[0]}"]
-    for row, line, note in zip(cells, lines[1:], notes, strict=True):
-        found += [*wrap(f"{row['cohort']} / {row['check']}", width), f"  {line}", *note]
-    return found
 
 
 # --- budgets: auto ------------------------------------------------------------------------
@@ -188,9 +147,9 @@ def _arms(arms: Sequence[PlannedArm], width: int) -> list[str]:
         }
         for arm in arms
     ]
-    short = [_without(row, ("requests", "tokens in", "tokens out")) for row in rows]
+    short = [without(row, ("requests", "tokens in", "tokens out")) for row in rows]
     for cells, gap in ((rows, 2), (rows, 1), (short, 2), (short, 1)):
-        lines = _aligned(cells, gap)
+        lines = aligned(cells, gap, _NAMES)
         if max(map(len, lines)) <= width:
             break
     for note in dict.fromkeys(arm.note for arm in arms if arm.note):

@@ -17,9 +17,13 @@ from typing import Literal
 
 from pytest_quantguard import _publish
 from pytest_quantguard._plural import counted
+from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import refuse
-from pytest_quantguard.errors import InputError, did_you_mean
+from pytest_quantguard.commands._manual import manual
+from pytest_quantguard.commands._summary import summary
+from pytest_quantguard.errors import InputError, QuantGuardError, did_you_mean
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.reporters._checked import read
 from pytest_quantguard.reporters._words import label
@@ -37,32 +41,63 @@ def check_report(arguments: Sequence[str]) -> int:
         report = report_json.from_json(read(Path(options.file), options.file), options.file)
     except InputError as error:
         refuse(f"quantguard check-report: {problem}" for problem in error.problems)
-        return NO_VERDICT
+        return _done(None, error.problems, NO_VERDICT, options)
     wrong = [
         *_lacking(report, options),
         *_old(report, options.max_age),
         *_elsewhere(report, options.commit),
     ]
-    for candidate in report.candidates:
+    for candidate in report.candidates if not alone(options.json) else ():
         names = f"{label(candidate.variant.name)} against {label(report.baseline.name)}"
         tell(f"{names}: {candidate.verdict.value.upper()}, {_size(candidate)}")
     if wrong:
         refuse(f"quantguard check-report: {options.file}: {problem}" for problem in wrong)
-        return NO_VERDICT
-    return _publish.exit_code(report, options.inconclusive or _policy(report))
+        return _done(report, wrong, NO_VERDICT, options)
+    code = _publish.exit_code(report, options.inconclusive or _policy(report))
+    return _done(report, (), code, options)
+
+
+def _done(report: GateReport | None, problems: Sequence[str], code: int, options: Namespace) -> int:
+    """Write the JSON that is asked for; return the exit code."""
+    found = summary(report) if report is not None else {"verdict": None}
+    document = {
+        "file": one_line(options.file, 500),
+        **found,
+        "problems": [one_line(problem, 500) for problem in problems],
+        "exit_code": code,
+    }
+    try:
+        put(document, options.json)
+    except QuantGuardError as error:
+        return refuse([f"quantguard check-report: {error}"])
+    return code
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = Parser(
         prog="quantguard check-report",
         usage="quantguard check-report FILE [--max-age HOURS] [--commit SHA]\n"
-        "                               [--candidate NAME ...] [--require-cohort NAME ...]\n"
-        "                               [--inconclusive fail|warn]",
+        "                               [--candidate NAME ...]\n"
+        "                               [--require-cohort NAME ...]\n"
+        "                               [--inconclusive fail|warn] [--json[=FILE]]",
         description="Tell a workflow that expects a verdict whether there is one: the exit code\n"
         "is 0 only when FILE is a whole report whose verdict is a pass.",
-        epilog="exit codes: 0 pass; 10 inconclusive; 1 everything else: failed, no sound\n"
-        "evidence, no such file, no report, too old, for another commit, or lacking what is\n"
-        "required; 4 wrong options.",
+        epilog=manual(
+            {
+                0: "the verdict is a pass, and all that was required is there",
+                1: "everything else: failed, no sound evidence, no such file, no report, too "
+                "old, for another commit, or lacking what is required",
+                4: "wrong options",
+                10: "inconclusive",
+            },
+            {
+                "quantguard check-report quant-report/report.json": "is it a pass?",
+                "quantguard check-report r.json --max-age 24 --commit 0123abc": "of this commit, "
+                "and of the last day?",
+                "quantguard check-report r.json --require-cohort tool-calling": "was it compared?",
+            },
+            "docs/ci.md tells more.",
+        ),
     )
     parser.add_argument("file", metavar="FILE", help="such as quant-report/report.json")
     parser.add_argument(
@@ -86,7 +121,8 @@ def _options(arguments: Sequence[str]) -> Namespace:
         choices=("fail", "warn"),
         help="whether an inconclusive verdict gives 10 (fail) or 0 (warn); default: as the run",
     )
-    return parser.parse_args(arguments)
+    add_json(parser, "what was found")
+    return parser.parse_args(arguments_of(arguments))
 
 
 def _hours(text: str) -> float:

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
-from pytest_quantguard.errors import InputError, ProviderError
+from pytest_quantguard.commands._manual import manual
+from pytest_quantguard.errors import InputError, ProviderError, QuantGuardError
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Variant
 
@@ -74,7 +76,10 @@ def export(arguments: Sequence[str]) -> int:
     if not found.looked.cases:
         refuse(["quantguard export: no golden case was selected: there is nothing to ask"])
         return NOTHING
-    _tell(found.looked, options)
+    try:
+        _tell(found.looked, options)
+    except QuantGuardError as error:
+        return refuse([f"quantguard export: {error}"])
     return 0
 
 
@@ -82,12 +87,25 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     parser = Parser(
         prog="quantguard export",
         usage="quantguard export [--candidate NAME ...] [--baseline] [--all] [--to FOLDER]\n"
-        "                         [--json] [pytest arguments ...]",
+        "                         [--json[=FILE]] [pytest arguments ...]",
         description="Write what a run would ask as OpenAI batch JSONL: one file for each variant,\n"
-        "for vLLM run-batch or a hosted batch API. Then judge the answers without a server:\n"
+        "for vLLM run-batch or a hosted batch API. Judge the answers without a server:\n"
         "pytest --quant-candidate=NAME --quant-answers=FILE --quant-answers=FILE",
-        epilog="Everything else goes to pytest: paths, -k, -m, --quant-config, --quant-null ...\n"
-        "The whole way is in docs/batch.md.",
+        epilog=manual(
+            {
+                0: "the requests are written, or there is nothing left to ask",
+                4: "a wrong option, configuration or golden file, or a file that cannot be written",
+                5: "no golden case was selected",
+            },
+            {
+                "quantguard export": "one file for each variant, in batches/",
+                "quantguard export --candidate awq-int4 --to out -k tools": "some cases, of the "
+                "baseline and of one candidate",
+            },
+            "Everything else goes to pytest: paths, -k, -m, --quant-config, --quant-null ...\n"
+            "The whole way is in docs/batch.md.",
+        ),
+        pytest=True,
     )
     add = parser.add_argument
     which = "candidate to write; may be given several times; default: all variants"
@@ -96,8 +114,8 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     add("--all", action="store_true", help="write requests too of which the cache has the answer")
     folder = "folder to write to (default batches)"
     add("--to", type=Path, default=Path("batches"), metavar="FOLDER", help=folder)
-    add("--json", action="store_true", help="print what was written as JSON")
-    return parser.parse_known_args(arguments)
+    add_json(parser, "what was written")
+    return parser.parse_known_args(arguments_of(arguments))
 
 
 # --- writing ------------------------------------------------------------------------------
@@ -209,13 +227,13 @@ def _asks_judge(check: Any) -> bool:
 
 
 def _tell(exported: _Exported, options: Namespace) -> None:
-    if options.json:
-        told = {
-            "cases": exported.cases,
-            "batches": [asdict(batch) for batch in exported.batches],
-            "notes": list(exported.notes),
-        }
-        tell(json.dumps(told, indent=2))
+    told = {
+        "cases": exported.cases,
+        "batches": [asdict(batch) for batch in exported.batches],
+        "notes": list(exported.notes),
+    }
+    put(told, options.json)
+    if alone(options.json):
         return
     lines = [f"quantguard export: {counted(exported.cases, 'case')}"]
     for batch in exported.batches:

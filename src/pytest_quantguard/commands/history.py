@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
@@ -14,7 +13,9 @@ from pytest_quantguard import _config
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import refuse
+from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
 from pytest_quantguard.history import keeping
 from pytest_quantguard.history.changes import Change, changes
@@ -65,8 +66,8 @@ def _show(arguments: Sequence[str]) -> int:
     if options.json:
         from pytest_quantguard.history.plain import to_json
 
-        tell(json.dumps(to_json(found), allow_nan=False))
-    elif not options.html:
+        put(to_json(found), options.json)
+    if not (options.html or alone(options.json)):
         tell("\n".join(text(found, Screen.of(), tables=options.verbose or any(group))))
     return 0
 
@@ -76,13 +77,25 @@ def _options(arguments: Sequence[str]) -> Namespace:
         prog="quantguard history",
         usage="quantguard history [--cohort NAME] [--check NAME | --metric NAME] [--tag NAME]\n"
         "                          [--candidate NAME] [--last N] [--since DATE] [-v]\n"
-        "                          [--json] [--html PATH] [--file PATH]\n"
+        "                          [--json[=FILE]] [--html PATH] [--file PATH]\n"
         "       quantguard history import REPORT ...\n"
         "       quantguard history note ENTRY TEXT",
+        words=("import", "note"),
         description="Show what earlier runs found, budget by budget, and what changed between\n"
-        "them: budgets that were loosened, baselines that were replaced, each with its reason.",
-        epilog="A cohort, check, tag or metric, or -v, shows a table of each budget; otherwise\n"
-        "each budget is one line. docs/history.md tells more.",
+        "them: budgets that were loosened, baselines that were replaced, and why.",
+        epilog=manual(
+            {
+                0: "shown, whatever the verdicts were",
+                4: "wrong options, no history, or one that cannot be read",
+            },
+            {
+                "quantguard history": "each budget in one line",
+                "quantguard history --cohort tool-calling --last 5": "each run of some budgets",
+                "quantguard history --html history.html --since 2026-11-01": "a page with pictures",
+            },
+            "A cohort, check, tag or metric, or -v, shows a table of each budget; otherwise\n"
+            "each budget is one line. docs/history.md tells more.",
+        ),
     )
     parser.add_argument("--cohort", metavar="NAME", help="only budgets of this cohort")
     what = parser.add_mutually_exclusive_group()
@@ -97,10 +110,10 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "--since", type=_day, default=0.0, metavar="DATE", help="runs since a day, as 2026-11-01"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="a table of each budget")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_json(parser, "runs, verdicts and changes")
     parser.add_argument("--html", metavar="PATH", help="write a page with pictures instead")
     _add_file(parser)
-    return parser.parse_args(arguments)
+    return parser.parse_args(arguments_of(arguments))
 
 
 def _add_file(parser: Parser) -> None:
@@ -148,12 +161,18 @@ def _import(arguments: Sequence[str]) -> int:
 
     parser = Parser(
         prog="quantguard history import",
+        usage="quantguard history import REPORT ... [--file PATH] [--json[=FILE]]",
         description="Add the runs of reports to the history: report.json files, folders that hold\n"
-        "such files, and zip files as CI keeps them. A run that is there already stays as it is.",
+        "such files, and zip files as CI keeps them. A run that is there stays as it is.",
+        epilog=manual(
+            {0: "all is added, or was there", 4: "wrong options, or something was no report"},
+            {"quantguard history import quant-report artifacts/*.zip": "take in what CI has kept"},
+        ),
     )
-    parser.add_argument("files", nargs="+", metavar="REPORT")
+    parser.add_argument("files", nargs="+", metavar="REPORT", help="file or folder to read")
     _add_file(parser)
-    options = parser.parse_args(arguments)
+    add_json(parser, "what was added")
+    options = parser.parse_args(arguments_of(arguments))
     path = _file(options)
     read = [one for name in options.files for one in found(Path(name), one_line(name, 500))]
     runs = [one for one in read if not isinstance(one, InputError)]
@@ -167,7 +186,11 @@ def _import(arguments: Sequence[str]) -> int:
     known = len(runs) - added
     said = "1 run" if added == 1 else f"{added} runs"
     there = f"; {known} already there" if known else ""
-    tell(f"quantguard: {said} added to {one_line(str(path), 500)}{there}")
+    name = one_line(str(path), 500)
+    if not alone(options.json):
+        tell(f"quantguard: {said} added to {name}{there}")
+    told = [one_line(problem, 500) for problem in problems]
+    put({"file": name, "added": added, "known": known, "problems": told}, options.json)
     if problems:
         return refuse(f"quantguard history import: {problem}" for problem in problems)
     return 0
@@ -176,12 +199,18 @@ def _import(arguments: Sequence[str]) -> int:
 def _note(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="quantguard history note",
+        usage="quantguard history note ENTRY TEXT [--file PATH] [--json[=FILE]]",
         description="Give an entry of the history its reason, where the configuration has none.",
+        epilog=manual(
+            {0: "noted", 4: "wrong options, no such entry, or one that has a reason"},
+            {'quantguard history note 1a2b3c4d "the judge is noisy"': "why a budget was loosened"},
+        ),
     )
     parser.add_argument("entry", metavar="ENTRY", help="as 'quantguard history' shows it")
     parser.add_argument("text", metavar="TEXT", help="the reason, in at most 500 characters")
     _add_file(parser)
-    options = parser.parse_args(arguments)
+    add_json(parser, "the entry")
+    options = parser.parse_args(arguments_of(arguments))
     if not reason_in(options.text) or len(options.text) > keeping.NOTE_LIMIT:
         raise InputError(f"a note has words, in at most {keeping.NOTE_LIMIT} characters")
     path = _file(options)
@@ -191,7 +220,10 @@ def _note(arguments: Sequence[str]) -> int:
         entries = {one.id: one for one in changes(keeping.past(connection), {})}
         entry = _chosen(options.entry, entries)
         keeping.add_note(connection, entry.id, options.text.strip(), time.time())
-    tell(f"quantguard: noted: {entry.id} {one_line(entry.text, 500)}")
+    text_of = one_line(entry.text, 500)
+    if not alone(options.json):
+        tell(f"quantguard: noted: {entry.id} {text_of}")
+    put({"entry": entry.id, "text": text_of, "reason": options.text.strip()}, options.json)
     return 0
 
 

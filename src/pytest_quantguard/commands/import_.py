@@ -5,7 +5,6 @@ What cannot be carried over is listed with its place; nothing is put in place th
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import sys
@@ -21,7 +20,9 @@ from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry
 from pytest_quantguard._sanitize import clean, one_line
 from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._losses import Losses
+from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._settle import Settler, hoisted
 from pytest_quantguard.documents.document import parse, read
 from pytest_quantguard.documents.labels import label_problem
@@ -88,7 +89,9 @@ def _import(options: Namespace) -> int:
         settler=settler,
         losses=losses,
     )
-    tell(json.dumps(done.to_dict(), indent=2) if options.json else clean("\n".join(done.lines())))
+    put(done.to_dict(), options.json)
+    if not alone(options.json):
+        tell(clean("\n".join(done.lines())))
     return 0 if cases else NOTHING
 
 
@@ -100,16 +103,32 @@ def _options(arguments: Sequence[str]) -> Namespace:
         prog="quantguard import",
         description="Make golden cases of what you have: eval files of other tools, chat data,\n"
         "recorded traffic. What cannot be carried over is listed; what is written loads.",
-        epilog="Formats and what becomes of each part of them: docs/importing.md.\n"
-        "Traffic holds what users wrote: read the cases before you commit them.",
+        usage="quantguard import SOURCE ... [--from FORMAT] [--to FILE | --into FILE]\n"
+        "                         [--limit N | --sample N] [--dry-run] [--json[=FILE]]",
+        epilog=manual(
+            {
+                0: "golden cases are written",
+                4: "wrong options, or a file that cannot be read or written",
+                5: "no case could be made",
+            },
+            {
+                "quantguard import promptfooconfig.yaml": "golden/promptfooconfig.quant.yaml",
+                "quantguard import traffic.jsonl --sample 200 --cohort-by metadata.topic": "cases "
+                "of recorded traffic, a cohort for each topic",
+                "quantguard import more.jsonl --into golden/faq.quant.yaml --dry-run": "what "
+                "would be added",
+            },
+            "Formats and what becomes of each part of them: docs/importing.md.\n"
+            "Traffic holds what users wrote: read the cases before you commit them.",
+        ),
     )
     add = parser.add_argument
     add("source", nargs="+", type=Path, metavar="SOURCE", help="file to read")
     add("--from", dest="format", choices=list(IMPORTERS), help="its format; guessed if left out")
     _add_places(parser)
     _add_contents(parser)
-    add("--json", action="store_true", help="print what was done as JSON")
-    return parser.parse_args(arguments)
+    add_json(parser, "what was done")
+    return parser.parse_args(arguments_of(arguments))
 
 
 def _add_places(parser: Parser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,14 +14,17 @@ from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.checks.judge import AbsoluteJudge, Judge, PairwiseJudge
 from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._judge_findings import Findings, Judged, counted
 from pytest_quantguard.commands._judge_labels import Label, read_labels
+from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.errors import (
     ConfigError,
     InputError,
     JudgeError,
     ProviderError,
+    QuantGuardError,
     did_you_mean,
 )
 
@@ -58,10 +60,8 @@ def judge_check(arguments: Sequence[str]) -> int:
         _tell(options, judge, found)
     except InputError as error:
         return refuse([f"quantguard: {problem}" for problem in str(error).split("\n")])
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        return refuse([f"quantguard: {options.json}: cannot be written: {error.strerror}"])
+    except QuantGuardError as error:  # the JSON cannot be written
+        return refuse([f"quantguard: {error}"])
     return _exit_code(options, found)
 
 
@@ -77,8 +77,19 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "of it is worth. LABELS is a file with one JSON object per line:\n"
         '  {"prompt": "...", "answer": "...", "label": "pass"}          pass | fail\n'
         '  {"prompt": "...", "a": "...", "b": "...", "label": "tie"}    a | b | tie',
-        epilog="A line may have its own 'rubric' and 'reference', and 'messages' instead of\n"
-        "'prompt'. docs/judge.md explains the numbers.",
+        epilog=manual(
+            {
+                0: "measured, and as good as --least-kappa asks",
+                1: "that is not shown, or some labels got no verdict",
+                4: "a wrong option, configuration or file of labels",
+            },
+            {
+                "quantguard judge-check labels.jsonl": "agreement with people, with intervals",
+                "quantguard judge-check labels.jsonl --judge big --least-kappa .6": "for CI",
+            },
+            "A line may have its own 'rubric' and 'reference', and 'messages' instead of\n"
+            "'prompt'. docs/judge.md explains the numbers.",
+        ),
     )
     parser.add_argument("labels", metavar="LABELS", help="file of labelled answers, JSONL")
     parser.add_argument("--judge", metavar="NAME", help="judge of the configuration")
@@ -93,13 +104,8 @@ def _options(arguments: Sequence[str]) -> Namespace:
         metavar="X",
         help="exit with 1 unless a kappa of at least X is shown: the lower end of its interval",
     )
-    parser.add_argument(
-        "--json",
-        metavar="FILE",
-        help="write the findings as JSON to FILE as well; without =FILE, only JSON is printed",
-    )
-    given = ["--json=-" if argument == "--json" else argument for argument in arguments]
-    options = parser.parse_args(given)
+    add_json(parser, "the findings")
+    options = parser.parse_args(arguments_of(arguments))
     if options.least_kappa is not None and not -1 <= options.least_kappa <= 1:
         parser.error(f"--least-kappa {options.least_kappa}: kappa lies between -1 and 1")
     return options
@@ -235,12 +241,9 @@ def _judged(judge: EngineJudge, label: Label) -> Judged:
 def _tell(options: Namespace, judge: EngineJudge, found: Findings) -> None:
     model, spent = judge.config.variant.model, judge.spent()
     data = {"judge": judge.name, "model": model, "labels": options.labels, "asked": spent}
-    text = json.dumps({**data, **found.to_dict()}, indent=2)
-    if options.json == "-":
-        tell(text)
+    put({**data, **found.to_dict()}, options.json)
+    if alone(options.json):
         return
-    if options.json:
-        Path(options.json).write_text(f"{text}\n", encoding="ascii")
     head = f"Judge {judge.name} ({clean(model, 80)}) on {clean(options.labels, 200)}: "
     tell("\n".join([head + counted(spent), *found.lines()]))
 

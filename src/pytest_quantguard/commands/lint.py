@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
-from pytest_quantguard.errors import InputError, did_you_mean
+from pytest_quantguard.commands._manual import manual
+from pytest_quantguard.errors import InputError, QuantGuardError, did_you_mean
 from pytest_quantguard.lint import RULES, Finding, Outset
 
 FOUND = 1
 """Exit code where there is at least one warning."""
 SHOWN = 20
 """Findings of one rule that are printed; the others are counted."""
+_MORE = (
+    "Everything else goes to pytest: paths, -k, -m, --quant-config ...",
+    "docs/lint.md explains the rules.",
+)
 
 
 def lint(arguments: Sequence[str]) -> int:
@@ -46,7 +52,10 @@ def lint(arguments: Sequence[str]) -> int:
     except InputError as error:
         return refuse([f"quantguard lint: {problem}" for problem in error.problems])
     findings.sort(key=lambda finding: finding.severity != "warning")
-    _tell(findings, found.looked, options)
+    try:
+        _tell(findings, found.looked, options)
+    except QuantGuardError as error:
+        return refuse([f"quantguard lint: {error}"])
     return FOUND if any(finding.severity == "warning" for finding in findings) else 0
 
 
@@ -83,14 +92,26 @@ def _outset(gate: Any, items: Sequence[Any], options: Namespace) -> Outset:
 def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     parser = Parser(
         prog="quantguard lint",
-        usage="quantguard lint [--rule NAME ...] [--against TRAFFIC ...] [--json]\n"
+        usage="quantguard lint [--rule NAME ...] [--against TRAFFIC ...] [--json[=FILE]]\n"
         "                       [--candidate NAME ...] [pytest arguments ...]",
         description="Say what is weak about the golden set: cases that ask the same, checks that\n"
         "can never fail, cohorts too small for their budgets, tools nobody expects, and\n"
         "prompts that the candidate was calibrated on. Nothing is asked of any model.",
-        epilog=f"rules: {', '.join(RULES)}\n"
-        "Everything else goes to pytest: paths, -k, -m, --quant-config ... docs/lint.md explains\n"
-        "the rules. Exit code 1 where there is a warning; notes are for reading.",
+        epilog=manual(
+            {
+                0: "nothing found, or notes alone, which are for reading",
+                1: "there is a warning",
+                4: "a wrong option, configuration or golden file",
+                5: "no golden case was selected",
+            },
+            {
+                "quantguard lint": "every rule, on every case",
+                "quantguard lint --rule drift --against traffic.jsonl": "does the set still look "
+                "like what users ask?",
+            },
+            "\n".join([*wrap(f"rules: {', '.join(RULES)}", 78), *_MORE]),
+        ),
+        pytest=True,
     )
     parser.add_argument(
         "--rule", action="append", default=[], metavar="NAME", help="only this rule; repeatable"
@@ -110,20 +131,20 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
         metavar="NAME",
         help="variant that budgets are for; default: all but the baseline",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser.parse_known_args(arguments)
+    add_json(parser, "the findings")
+    return parser.parse_known_args(arguments_of(arguments))
 
 
 # --- telling ------------------------------------------------------------------------------
 
 
 def _tell(findings: Sequence[Finding], outset: Outset, options: Namespace) -> None:
-    if options.json:
-        document = {
-            "cases": len(outset.cases),
-            "findings": [finding.to_dict() for finding in findings],
-        }
-        tell(json.dumps(document, indent=2))
+    document = {
+        "cases": len(outset.cases),
+        "findings": [finding.to_dict() for finding in findings],
+    }
+    put(document, options.json)
+    if alone(options.json):
         return
     told: Counter[str] = Counter()
     for finding in findings:

@@ -17,7 +17,10 @@ from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import OFF, refuse
+from pytest_quantguard.commands._manual import manual
+from pytest_quantguard.commands._summary import summary
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.reporters._checked import read as read_report
@@ -59,13 +62,17 @@ def merge(arguments: Sequence[str]) -> int:
         report, unkept = _publish.remember(whole.report, project.history)
         project.tell(report)
         written = _publish.write(report, files, reporters, whole.texts, start)
+        code = 1 if whole.red else _publish.exit_code(report, policy)
+        put({**summary(report), "written": written, "exit_code": code}, options.json)
     except QuantGuardError as error:
         problems = error.problems if isinstance(error, InputError) else [str(error)]
         _github.show(job.tell_no_verdict(problems))
         return refuse(f"quantguard merge: {problem}" for problem in problems)
-    _show(report, whole, options, written, unkept)
-    _github.show(job.tell(report, whole.texts))
-    return 1 if whole.red else _publish.exit_code(report, policy)
+    annotations = job.tell(report, whole.texts)
+    if not alone(options.json):
+        _show(report, whole, options, written, unkept)
+        _github.show(annotations)
+    return code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +156,26 @@ def _options(arguments: Sequence[str]) -> Namespace:
         usage="quantguard merge [--quant-report DIR]\n"
         "                        [--quant-junit PATH] [--quant-junit-strict]\n"
         "                        [--quant-inconclusive fail|warn] [--quant-github auto|off]\n"
-        "                        [-v | -q] FILE ...",
+        "                        [-v | -q] [--json[=FILE]] FILE ...",
         description="Judge the shards of a run (pytest --quant-shard=K/N) together: the same\n"
         "verdicts, reports and exit code as of one run. All shards have to be there.\n"
-        "Or put the report.json of several candidates together, each judged by a job of its own\n"
-        "against the same baseline: one report, one table, one route.json.",
-        epilog="It reads the files and asks nothing of any server. Where conftest.py registers\n"
-        "metrics or reporters, call it in the folder of the project.",
+        "Or put the report.json of several candidates together, each judged by a job of\n"
+        "its own against the same baseline: one report, one table, one route.json.",
+        epilog=manual(
+            {
+                0: "every budget passed (or was inconclusive under 'inconclusive: warn')",
+                1: "a budget failed, the evidence is in error, or another test of a shard failed",
+                4: "wrong options, or the files are not all shards of one run",
+                10: "nothing failed, but something is inconclusive",
+            },
+            {
+                "quantguard merge shards/*.json": "one verdict of all shards of a run",
+                "quantguard merge reports/*/report.json --quant-report all": "candidates that were "
+                "judged apart, in one table",
+            },
+            "It reads the files and asks nothing of any server. Where conftest.py registers\n"
+            "metrics or reporters, call it in the folder of the project. docs/sharding.md.",
+        ),
     )
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="such as shards/*.json or reports/*/report.json"
@@ -183,7 +203,8 @@ def _options(arguments: Sequence[str]) -> Namespace:
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("-v", "--verbose", action="count", default=0, help="show both texts, too")
     shown.add_argument("-q", "--quiet", action="store_true", help="show what did not pass")
-    return parser.parse_args(arguments)
+    add_json(parser, "verdict, budgets and what was written")
+    return parser.parse_args(arguments_of(arguments))
 
 
 class _Project:

@@ -5,19 +5,20 @@ The cases are collected by pytest itself, selected as in a run, and nothing is a
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from pytest_quantguard._plan import Outset, Plan, make_plan
 from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
+from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._plan_text import render
+from pytest_quantguard.errors import QuantGuardError
 
 
 def plan(arguments: Sequence[str]) -> int:
@@ -40,10 +41,8 @@ def plan(arguments: Sequence[str]) -> int:
     made = make_plan(outset, power=options.power, noise=options.noise)
     try:
         _tell(made, options)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        return refuse([f"quantguard: {options.json}: cannot be written: {error.strerror}"])
+    except QuantGuardError as error:
+        return refuse([f"quantguard: {error}"])
     return USAGE_ERROR if options.check and made.undecidable else 0
 
 
@@ -64,8 +63,22 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
         description="Say which budgets the golden cases can decide, before the first request: the\n"
         "chance that an equal candidate passes, how many cases are missing, which loss\n"
         "would be noticed, which budgets the cases could decide, and what a run costs.",
-        epilog="Everything else goes to pytest: paths, -k, -m, --quant-config ... The columns are\n"
-        "explained in docs/plan.md.",
+        epilog=manual(
+            {
+                0: "planned",
+                4: "a wrong option, configuration or golden file; with --check an undecidable "
+                "budget, too",
+                5: "no golden case was selected",
+            },
+            {
+                "quantguard plan": "every variant but the baseline",
+                "quantguard plan --candidate awq-int4 --power 95%": "one of them",
+                "quantguard plan golden/tools.quant.yaml -k smoke --check": "some cases; for CI",
+            },
+            "Everything else goes to pytest: paths, -k, -m, --quant-config ...\n"
+            "The columns are explained in docs/plan.md.",
+        ),
+        pytest=True,
     )
     parser.add_argument(
         "--candidate",
@@ -91,14 +104,8 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     parser.add_argument(
         "--check", action="store_true", help="exit with 4 when a budget cannot be decided"
     )
-    parser.add_argument(
-        "--json",
-        metavar="FILE",
-        help="write the plan as JSON to FILE as well; without =FILE, only JSON is printed",
-    )
-    # Only `--json=FILE` names a file: after a bare `--json` a path is pytest's.
-    given = ["--json=-" if argument == "--json" else argument for argument in arguments]
-    return parser.parse_known_args(given)
+    add_json(parser, "the plan")
+    return parser.parse_known_args(arguments_of(arguments))
 
 
 def _share(text: str) -> float:
@@ -129,10 +136,6 @@ def _power(text: str) -> float:
 
 
 def _tell(made: Plan, options: Namespace) -> None:
-    text = json.dumps(made.to_dict(), indent=2)
-    if options.json == "-":
-        tell(text)
-        return
-    if options.json:
-        Path(options.json).write_text(f"{text}\n", encoding="utf-8")
-    tell("\n".join(render(made, shutil.get_terminal_size().columns)))
+    put(made.to_dict(), options.json)
+    if not alone(options.json):
+        tell("\n".join(render(made, shutil.get_terminal_size().columns)))

@@ -11,9 +11,13 @@ from pytest_quantguard import _publish
 from pytest_quantguard._github import Job
 from pytest_quantguard._github import show as show_github
 from pytest_quantguard._registry import Registry
+from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import refuse
+from pytest_quantguard.commands._manual import manual
+from pytest_quantguard.commands._summary import summary
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.reporters._checked import read
@@ -29,12 +33,16 @@ def report(arguments: Sequence[str]) -> int:
     try:
         targets = _targets(options)
         found, texts = report_json.both(read(Path(options.file), options.file), options.file)
-        if targets:
-            _write(found, texts, targets)
-        else:
+        silent = alone(options.json)
+        written = _write(found, texts, targets, silent=silent)
+        if not (targets or silent):
             _show(found, texts, options)
+        file = one_line(options.file, 500)
+        put({"file": file, **summary(found), "written": written}, options.json)
         if options.github:
-            show_github(Job.of(os.environ, Path.cwd()).tell(found, texts))
+            annotations = Job.of(os.environ, Path.cwd()).tell(found, texts)
+            if not silent:
+                show_github(annotations)
     except (QuantGuardError, LookupError) as error:
         problems = error.problems if isinstance(error, InputError) else [str(error)]
         return refuse(f"quantguard report: {problem}" for problem in problems)
@@ -46,11 +54,21 @@ def _options(arguments: Sequence[str]) -> Namespace:
         prog="quantguard report",
         usage="quantguard report FILE [--html DIR] [--markdown PATH] [--comment PATH]\n"
         "                         [--junit PATH] [--junit-strict] [--routes PATH] [--github]\n"
-        "                         [-v | -q]",
+        "                         [-v | -q] [--json[=FILE]]",
         description="Render the report.json of a run again. Without a target it prints what the\n"
         "terminal showed. Several targets may be given at once; their folders are made.",
-        epilog="It asks nothing of any server, and it judges nothing: the exit code is 0 when all\n"
-        "is rendered, also of a run that failed. 'quantguard check-report' judges.",
+        epilog=manual(
+            {
+                0: "all is rendered, also of a run that failed ('quantguard check-report' judges)",
+                4: "wrong options, no report, or a file that cannot be written",
+            },
+            {
+                "quantguard report quant-report/report.json": "what the terminal showed",
+                "quantguard report report.json --html site --comment note.md": "pages, and a text "
+                "for a pull request",
+            },
+            "It asks nothing of any server. docs/reports.md tells more.",
+        ),
     )
     parser.add_argument("file", metavar="FILE", help="such as quant-report/report.json")
     parser.add_argument("--html", metavar="DIR", help="pages for people; open DIR/index.html")
@@ -71,7 +89,8 @@ def _options(arguments: Sequence[str]) -> Namespace:
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("-v", "--verbose", action="count", default=0, help="show both texts, too")
     shown.add_argument("-q", "--quiet", action="store_true", help="show what did not pass")
-    options = parser.parse_args(arguments)
+    add_json(parser, "verdict, budgets and what was written")
+    options = parser.parse_args(arguments_of(arguments))
     if options.junit_strict and not options.junit:
         parser.error("--junit-strict needs --junit PATH")
     return options
@@ -104,13 +123,15 @@ def _place(path: Path) -> str:
     return os.path.normcase(os.path.realpath(path))
 
 
-def _write(found: GateReport, texts: Texts, targets: dict[str, Path]) -> None:
-    """Write all targets, as a run does, and say which.
+def _write(
+    found: GateReport, texts: Texts, targets: dict[str, Path], *, silent: bool
+) -> dict[str, str]:
+    """Write all targets, as a run does, and say which; return which reporter wrote where.
 
     Raises:
         InputError: some cannot be written; a sentence for each, with its path.
     """
-    wrong = []
+    wrong, written = [], {}
     for name, target in targets.items():
         try:
             (path,) = _publish.write(
@@ -118,10 +139,13 @@ def _write(found: GateReport, texts: Texts, targets: dict[str, Path]) -> None:
             ).values()
         except QuantGuardError as error:
             wrong.append(str(error))
-        else:
+            continue
+        written[name] = path
+        if not silent:
             tell(f"Written: {path}")
     if wrong:
         raise InputError(wrong)
+    return written
 
 
 def _show(found: GateReport, texts: Texts, options: Namespace) -> None:

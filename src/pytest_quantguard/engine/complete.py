@@ -18,7 +18,7 @@ from pytest_quantguard.contracts import Provider
 from pytest_quantguard.engine.lane import Lane
 from pytest_quantguard.engine.limits import Ledger, Limits, Purse
 from pytest_quantguard.engine.progress import Progress, Snapshot
-from pytest_quantguard.engine.tasks import Answer, Counts, Job, Refusals, Task
+from pytest_quantguard.engine.tasks import Answer, Counts, Job, Refusals, Task, Witness
 from pytest_quantguard.errors import LimitError
 from pytest_quantguard.types import CompletionRequest
 from pytest_quantguard.variants import Variant
@@ -34,6 +34,7 @@ class CompletionEngine:
 
     ``run`` is what the processes share that work on the same jobs: each takes its part of a
     variant's concurrency, at least one. ``caches`` holds those of variants with one of their own.
+    ``witness`` is told of each request that is sent.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class CompletionEngine:
         run: Run | None = None,
         caches: Mapping[str, CompletionCache] | None = None,
         limits: Limits | None = None,
+        witness: Witness | None = None,
     ) -> None:
         found = caches or {}
         self._caches = {id(one): one for one in (cache, *found.values())}
@@ -69,6 +71,8 @@ class CompletionEngine:
             )
             for name, variant in variants.items()
         }
+        for lane in self._lanes.values():
+            lane.witness = witness
         self.progress: Progress | None = None
         """Where those who wait for an answer show how far it is."""
         self._closing = threading.Lock()

@@ -19,7 +19,7 @@ from pytest_quantguard.contracts import Connection, Launched, Provider
 from pytest_quantguard.engine.backoff import Gate, Patience, bounded_s
 from pytest_quantguard.engine.limits import Purse
 from pytest_quantguard.engine.progress import Snapshot
-from pytest_quantguard.engine.tasks import Answer, Counts, Job, Refusals, Task, bare
+from pytest_quantguard.engine.tasks import Answer, Counts, Job, Refusals, Task, Witness, bare
 from pytest_quantguard.engine.worker import Worker
 from pytest_quantguard.errors import LaunchError, ProviderError, TransportError
 from pytest_quantguard.types import Completion, CompletionRequest, Json
@@ -53,6 +53,7 @@ class Lane:
         self.purse = purse
         """What counts requests against the limits of the run; None = there are none."""
         self.refusals = refusals or Refusals()
+        self.witness: Witness | None = None
         self.variant = variant
         self.provider = provider
         self.cache = cache
@@ -93,8 +94,8 @@ class Lane:
             key, error = self._key(job)
             if (task := self._tasks.get(key)) is not None:
                 return task
-            task = self._tasks[key] = Task(key, job.request, Answer(key=key))
-            self._met[id(job.request), job.repeat] = task
+            task = Task(key, job.request, Answer(key=key), repeat=job.repeat, about=job.about)
+            self._tasks[key] = self._met[id(job.request), job.repeat] = task
             self.counts.planned += 1
             if error is not None:
                 self.finish(task, Answer(key="", error=error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ class Job:
     """As it is sent: repeats bring their own seed (`CompletionRequest.for_repeat`)."""
     repeat: int = 0
     """Which draw of the same request, from 0."""
+    about: tuple[str, str] = field(default=("", ""), compare=False)
+    """Id and cohort of the case that it is asked for; empty where it belongs to none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,16 @@ class Task:
     """How often another process was found to be asking for the same."""
     since: float = 0.0
     """When that was first seen, on the monotonic clock."""
+    repeat: int = 0
+    about: tuple[str, str] = ("", "")
+    """As of the `Job` that was planned first: cases that ask the same share one task."""
+
+
+Ending = Callable[[Completion | None, BaseException | None], None]
+"""Told what became of one request: its completion, or what was raised instead."""
+Witness = Callable[[str, Task], Ending]
+"""Told of each request when it is sent, with the variant's name, in the thread that sends it; must
+not raise."""
 
 
 class Refusals:

@@ -157,11 +157,25 @@ class Worker:
         """Ask, and store the answer before anything else is done with it."""
         lane = self._lane
         lane.count(attempts=1)
-        found = line.complete(task.request)
+        found = self._seen(line, task)
         completion = replace(found, asked_at=time.time(), asked_in=lane.run)
         lane.cache.put(task.key, completion, task.request)
         lane.answered(completion)
         return completion
+
+    def _seen(self, line: Connection, task: Task) -> Completion:
+        """Ask, and let the run's witness know, where there is one."""
+        witness = self._lane.witness
+        if witness is None:
+            return line.complete(task.request)
+        ending = witness(self._lane.variant.name, task)
+        try:
+            found = line.complete(task.request)
+        except BaseException as error:
+            ending(None, error)
+            raise
+        ending(found, None)
+        return found
 
 
 def _after(failure: TransportError, attempts: int) -> TransportError:

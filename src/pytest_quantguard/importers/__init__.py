@@ -26,12 +26,17 @@ IMPORTERS: dict[str, str] = {
 
 
 def recorded(
-    path: Path, name: str = "", note: Note | None = None, *, format: str = ""
+    path: Path,
+    name: str = "",
+    note: Note | None = None,
+    *,
+    format: str = "",
+    failures: bool = False,
 ) -> Iterator[Recorded]:
     """Yield the exchanges of a traffic log, one after the other, however long it is.
 
     ``name`` is what messages call the file; ``note`` is told of what cannot be read; the format
-    is guessed where ``format`` does not name it.
+    is guessed where ``format`` does not name it. ``failures``: exchanges without an answer too.
 
     Raises:
         InputError: the file cannot be read, or holds no recorded traffic.
@@ -45,4 +50,4 @@ def recorded(
     read = named(found).requests
     if read is None:
         raise InputError(f"{name}: {found} holds questions, and no recorded traffic")
-    return read(Source(paths=(path,), names=(name,)), note or ignore)
+    return read(Source(paths=(path,), names=(name,), failures=failures), note or ignore)

@@ -33,6 +33,10 @@ class UnusableError(Exception):
     """A request cannot be made a golden case; the text says why."""
 
 
+class AlienError(UnusableError):
+    """A record is no exchange with a chat model at all: nothing is lost with it."""
+
+
 def messages_of(value: Any, place: str, note: Note) -> tuple[Json, ...]:
     """Return messages as golden files take them.
 

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -86,7 +86,7 @@ def numbered_lines(path: Path, name: str, note: Note) -> Iterator[Line]:
             number, size = number + 1, len(chunk)
             if len(chunk) > MAX_LINE and not chunk.endswith(b"\n"):
                 why = f"the line is longer than {MAX_LINE >> 20} MiB"
-                note(Loss(place=f"{name}:{number}", what=_UNREADABLE, why=why))
+                note(Loss(place=f"{name}:{number}", what=_UNREADABLE, why=why, whole=True))
                 while chunk and not chunk.endswith(b"\n"):
                     chunk = _chunk(stream, name, 2**20)
                     size += len(chunk)
@@ -102,15 +102,15 @@ def _chunk(stream: BinaryIO, name: str, size: int) -> bytes:
         raise InputError(f"{name}: cannot be read to its end: {error}") from None
 
 
-def parse(data: bytes) -> Any:
-    """Parse JSON; NaN and Infinity, which some logs hold, become null.
+def parse(data: bytes, constant: Callable[[str], None] = lambda _: None) -> Any:
+    """Parse JSON; NaN and Infinity, which some logs hold, become null, and ``constant`` is told.
 
     Raises:
         NotJsonError: it is none, or says the same thing twice.
     """
     try:
         found = json.loads(
-            data.decode("utf-8-sig"), parse_constant=lambda _: None, object_pairs_hook=_once
+            data.decode("utf-8-sig"), parse_constant=constant, object_pairs_hook=_once
         )
         # Few texts have so many brackets; what is deeper ends in somebody's RecursionError.
         if data.count(b"[") + data.count(b"{") > _DEEPEST and depth_of(found) > _DEEPEST:
@@ -181,10 +181,11 @@ def map_of(data: bytes, place: str, note: Note) -> Json | None:
         value = parse(data)
     except NotJsonError as error:
         cut = "" if data.endswith(b"\n") else "; it is the last one and may have been cut off"
-        note(Loss(place=place, what=_UNREADABLE, why=f"{error}{cut}"))
+        note(Loss(place=place, what=_UNREADABLE, why=f"{error}{cut}", whole=True))
         return None
     if not isinstance(value, dict):
-        note(Loss(place=place, what=_UNREADABLE, why=f"it holds {kind(value)}, no map"))
+        why = f"it holds {kind(value)}, no map"
+        note(Loss(place=place, what=_UNREADABLE, why=why, whole=True))
         return None
     return value
 

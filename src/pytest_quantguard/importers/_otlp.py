@@ -32,6 +32,8 @@ class Signal:
     seconds: tuple[float, float] = (0.0, 0.0)
     """When a span began and ended, since the epoch; 0 = not known."""
     log: bool = field(default=False)
+    failed: bool = False
+    """True for a span whose status is an error."""
 
 
 def signals(document: Json, place: str) -> Iterator[Signal]:
@@ -69,6 +71,7 @@ def _signal(found: Json, place: str, resource: Json, log: bool) -> Signal:
         ),
         seconds=(_seconds(found.get("startTimeUnixNano")), _seconds(found.get("endTimeUnixNano"))),
         log=log,
+        failed=_map(found.get("status")).get("code") in (2, "STATUS_CODE_ERROR"),
     )
 
 

@@ -20,6 +20,8 @@ class Loss:
     """The thing, in the source's own word: ``assert javascript``, ``metadata`` ..."""
     why: str
     """Why it cannot be carried over, and what to do instead, where there is something."""
+    whole: bool = False
+    """True where nothing of a record could be used, and it may have been an exchange."""
 
 
 Note = Callable[[Loss], None]
@@ -39,6 +41,8 @@ class Source:
     """Tool definitions for sources that name tools and do not define them."""
     references: bool = False
     """Whether answers that a model gave may become references."""
+    failures: bool = False
+    """Whether exchanges are wanted too in which a model gave no answer."""
 
     @property
     def files(self) -> Iterator[tuple[Path, str]]:
@@ -83,6 +87,18 @@ class Recorded:
     route: str = ""
     """What the source itself groups by: a tag, a prompt's name, a service."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    failure: str = ""
+    """Why there is no answer, raw; only of a source that is read with ``failures``."""
+    timed_out: bool = False
+    cost: float | None = None
+    """In the currency of the log; None = not known."""
+    trace: str = ""
+    """What the source calls the user's request: exchanges of one trace belong together."""
+    key: str = ""
+    """What tells this exchange from all others of its source; empty where nothing does."""
+    tags: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Further attributes that are texts, numbers, true or false."""
 
     @property
     def request(self) -> CompletionRequest:

@@ -7,9 +7,11 @@ keys, headers, users and addresses that a log holds stay where they are.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from pytest_quantguard.importers._chat import (
+    AlienError,
     UnusableError,
     completion_of,
     messages_of,
@@ -27,7 +29,7 @@ from pytest_quantguard.importers._records import (
     Sample,
     Source,
 )
-from pytest_quantguard.types import Json
+from pytest_quantguard.types import Completion, Json
 
 _CHAT = ("completion", "acompletion")
 _REDACTED = ("redacted-by-litellm", "redacted by litellm")
@@ -39,9 +41,11 @@ def requests(source: Source, note: Note) -> Iterator[Recorded]:
         for place, record in records(path, name, note):
             inner = record.get("standard_logging_object")
             try:
-                yield _exchange(inner if isinstance(inner, dict) else record, place, note)
+                log = inner if isinstance(inner, dict) else record
+                yield _exchange(log, place, note, failures=source.failures)
             except UnusableError as error:
-                note(Loss(place=place, what="the exchange", why=str(error)))
+                lost = not isinstance(error, AlienError)
+                note(Loss(place=place, what="the exchange", why=str(error), whole=lost))
 
 
 def drafts(source: Source, note: Note) -> Iterator[Draft]:
@@ -49,24 +53,27 @@ def drafts(source: Source, note: Note) -> Iterator[Draft]:
     return drafts_of(requests(source, note), source, note)
 
 
-def _exchange(record: Json, place: str, note: Note) -> Recorded:
+def _exchange(record: Json, place: str, note: Note, *, failures: bool) -> Recorded:
     call = record.get("call_type") or "completion"
     if call not in _CHAT:
-        raise UnusableError(f"it is a call of type {call!r:.40}, no chat completion")
-    if record.get("status") == "failure":
+        raise AlienError(f"it is a call of type {call!r:.40}, no chat completion")
+    failure = _failure(record) if record.get("status") == "failure" else ""
+    if failure and not failures:
         raise UnusableError("the call failed")
     messages = record.get("messages")
     if _redacted(messages):
         raise UnusableError("LiteLLM has redacted its messages")
     params = record.get("model_parameters")
     params = params if isinstance(params, dict) else {}
-    answer = None if _redacted(record.get("response")) else completion_of(record.get("response"))
-    if answer is None:
+    answer = None if failure else _answer(record, params)
+    if answer is None and not failure:
         why = "it is redacted, or no chat completion"
         note(Loss(place=place, what="response", why=why))
-    tags = record.get("request_tags")
-    tag = str(tags[0]) if isinstance(tags, list) and tags else ""
+    given = record.get("request_tags")
+    tags = tuple(map(str, given)) if isinstance(given, list) else ()
+    tag = tags[0] if tags else ""
     model, group = record.get("model"), record.get("model_group")
+    cost, trace, key = (record.get(name) for name in ("response_cost", "trace_id", "id"))
     return Recorded(
         place=place,
         messages=messages_of(messages, place, note),
@@ -75,8 +82,56 @@ def _exchange(record: Json, place: str, note: Note) -> Recorded:
         answer=answer,
         model=model if isinstance(model, str) else "",
         route=tag,
+        tags=tags,
         labels=_labels(tag=tag, model=model, model_group=group),
+        failure=failure,
+        timed_out="timeout" in failure.lower(),
+        cost=cost if isinstance(cost, int | float) else None,
+        trace=trace if isinstance(trace, str) else "",
+        key=key if isinstance(key, str) else "",
+        facts=_facts(record),
     )
+
+
+def _answer(record: Json, params: Json) -> Completion | None:
+    """Return the answer with its times: a payload has them, and its response has not."""
+    said = record.get("response")
+    found = None if _redacted(said) else completion_of(said)
+    if found is None or record.get("cache_hit") is True:
+        return found
+    began, first, ended = (
+        record.get(key) for key in ("startTime", "completionStartTime", "endTime")
+    )
+    if not isinstance(began, float) or not isinstance(ended, float) or not began < ended:
+        return found
+    streamed = params.get("stream") is True and isinstance(first, float) and began < first <= ended
+    return replace(
+        found,
+        latency_s=ended - began,
+        ttft_s=first - began if streamed and isinstance(first, float) else None,
+        asked_at=ended,
+    )
+
+
+def _failure(record: Json) -> str:
+    """Return why a call failed, in the words of the log."""
+    about = record.get("error_information")
+    about = about if isinstance(about, dict) else {}
+    told = (record.get("error_str"), about.get("error_class"), about.get("error_message"))
+    return " ".join(text for text in told if isinstance(text, str) and text) or "the call failed"
+
+
+def _facts(record: Json) -> dict[str, Any]:
+    """Return what a user wrote beside a call; the gateway's own metadata has keys and users."""
+    metadata = record.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    return {
+        key: value
+        for inner in (metadata.get("spend_logs_metadata"), metadata.get("requester_metadata"))
+        if isinstance(inner, dict)
+        for key, value in inner.items()
+        if isinstance(value, str | int | float)
+    }
 
 
 def _labels(**found: Any) -> dict[str, str]:

@@ -10,9 +10,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from pytest_quantguard.importers._chat import UnusableError, messages_of, params_of, tools_of
+from pytest_quantguard.importers._chat import (
+    AlienError,
+    UnusableError,
+    messages_of,
+    params_of,
+    tools_of,
+)
 from pytest_quantguard.importers._drafts import drafts_of
 from pytest_quantguard.importers._gen_ai import answer_of, chat_of, told_of
 from pytest_quantguard.importers._lines import records
@@ -49,7 +56,7 @@ _LABEL = 200
 
 def requests(source: Source, note: Note) -> Iterator[Recorded]:
     """Yield the model calls of OTLP JSON files."""
-    reader = _Reader(note)
+    reader = _Reader(note, source.failures)
     for path, name in source.files:
         for place, document in records(path, name, note):
             found = False
@@ -69,8 +76,9 @@ def drafts(source: Source, note: Note) -> Iterator[Draft]:
 class _Reader:
     """Puts together what belongs to one exchange; remembers a bounded number of spans."""
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, note: Note, failures: bool) -> None:
         self._note = note
+        self._failures = failures
         self._told: OrderedDict[str, None] = OrderedDict()
         self._open: OrderedDict[str, list[Json]] = OrderedDict()
         """Messages that came as events of their own, by span."""
@@ -81,20 +89,23 @@ class _Reader:
             if not any(key.startswith("gen_ai.") for key in signal.attributes) and not (
                 signal.name.startswith("gen_ai.")
             ):
-                raise UnusableError("it has no gen_ai.* attributes")
+                raise AlienError("it has no gen_ai.* attributes")
             told = told_of(signal)
             if told is not None:  # one message of an exchange, as an event
                 yield from self._message(signal, *told)
                 return
             operation = signal.attributes.get("gen_ai.operation.name") or "chat"
             if operation not in _CHAT:
-                raise UnusableError(f"its operation is {operation!r:.40}, no chat")
+                raise AlienError(f"its operation is {operation!r:.40}, no chat")
             recorded = _recorded(signal, self._note)
+            if self._failures and recorded.answer is None:
+                recorded = _with_failure(recorded, signal)
             if self._is_new(signal.span):
                 yield recorded
         except UnusableError as error:
             what = "a log record" if signal.log else "a span"
-            self._note(Loss(place=signal.place, what=what, why=str(error)))
+            lost = not isinstance(error, AlienError)
+            self._note(Loss(place=signal.place, what=what, why=str(error), whole=lost))
 
     def _message(self, signal: Signal, message: Json, last: bool) -> Iterator[Recorded]:
         messages = self._open.setdefault(signal.span, [])
@@ -147,7 +158,18 @@ def _exchange(signal: Signal, asked: list[Json], told: list[Json], note: Note) -
         model=labels.get("gen_ai.request.model", ""),
         route="" if route.startswith("unknown_service") else route,
         labels=labels,
+        trace=signal.span.partition(" ")[0],
+        facts={k: v for k, v in about.items() if isinstance(v, str | int | float)},
     )
+
+
+def _with_failure(recorded: Recorded, signal: Signal) -> Recorded:
+    """Return an exchange without an answer with the reason for it, where the span tells one."""
+    kind = signal.attributes.get("error.type")
+    if not signal.failed and not isinstance(kind, str):
+        return recorded
+    failure = kind if isinstance(kind, str) and kind else "the call failed"
+    return replace(recorded, failure=failure, timed_out="timeout" in failure.lower())
 
 
 def _tools(signal: Signal, note: Note) -> tuple[Json, ...]:

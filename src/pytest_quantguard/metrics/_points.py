@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from pytest_quantguard import stats
@@ -61,6 +61,11 @@ class Share(Points):
         """
         _check_budget(limit)
         return stats.pass_floor(limit, ALPHA)
+
+    @property
+    def extract(self) -> Callable[[Measurement], float | None]:
+        """What is read off one arm: for those who count pairs one by one and keep none."""
+        return self._share
 
     def _share(self, measurement: Measurement) -> float | None:
         """Return the share of repeats that have it; None where that is not known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -39,6 +39,11 @@ class Timing(Paired):
     quantile: ClassVar[float] = 0.5
     more_is_worse: ClassVar[bool] = True
     timed: ClassVar[bool] = True
+
+    @property
+    def extract(self) -> Callable[[Measurement], float | None]:
+        """What is read off one arm: for those who count pairs one by one and keep none."""
+        return self._value
 
     @abstractmethod
     def _value(self, measurement: Measurement) -> float | None:

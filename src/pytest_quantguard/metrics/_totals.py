@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from pytest_quantguard import stats
@@ -33,6 +33,11 @@ class Totals(Paired):
     __slots__ = ()
 
     unit: ClassVar[Unit] = "ratio"
+
+    @property
+    def extract(self) -> Callable[[Measurement], float | None]:
+        """What is read off one arm: for those who count pairs one by one and keep none."""
+        return self._amount
 
     @abstractmethod
     def _amount(self, measurement: Measurement) -> float | None:

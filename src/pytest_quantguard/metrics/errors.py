@@ -36,6 +36,11 @@ class Errors(Share):
     def _remark(self, pairs: Sequence[Pair], delta: Delta | None) -> str:
         more = sum(pair.candidate > pair.baseline for pair in pairs)
         less = sum(pair.candidate < pair.baseline for pair in pairs)
+        return self.told(more, less)
+
+    @staticmethod
+    def told(more: int, less: int) -> str:
+        """Say in how many cases only one of the arms answered."""
         if not (more or less):
             return ""
         cases = "1 case" if more == 1 else f"{more} cases"

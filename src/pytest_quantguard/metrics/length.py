@@ -113,9 +113,13 @@ def _shape(baseline: tuple[float, ...], candidate: tuple[float, ...]) -> str:
 
 def _remarks(pairs: Sequence[Pair], *, counted: bool) -> str:
     """Tell what the lengths are made of."""
-    unit = "" if counted or not pairs else "in characters: not every answer came with a token count"
-    baseline = sum(pair.baseline == 0 for pair in pairs)
-    candidate = sum(pair.candidate == 0 for pair in pairs)
+    empty = sum(pair.baseline == 0 for pair in pairs), sum(pair.candidate == 0 for pair in pairs)
+    return remark(*empty, counted=counted or not pairs)
+
+
+def remark(baseline: int, candidate: int, *, counted: bool) -> str:
+    """Tell how many answers of each arm are empty, and where lengths are in characters."""
+    unit = "" if counted else "in characters: not every answer came with a token count"
     if not (baseline or candidate):
         return unit
     return sentences(

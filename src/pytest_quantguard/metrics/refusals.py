@@ -33,7 +33,13 @@ class Refusals(Share):
     def _remark(self, pairs: Sequence[Pair], delta: Delta | None) -> str:
         more = sum(pair.candidate > pair.baseline for pair in pairs)
         less = sum(pair.candidate < pair.baseline for pair in pairs)
-        cases = "1 case" if more == 1 else f"{more} cases"
         if all({pair.baseline, pair.candidate} <= {0.0, 1.0} for pair in pairs):
-            return f"{cases} newly refused, {less} no longer"
+            return self.told(more, less)
+        cases = "1 case" if more == 1 else f"{more} cases"
         return f"{cases} refused more often, {less} less often"
+
+    @staticmethod
+    def told(more: int, less: int) -> str:
+        """Say how many cases only one of the arms declined."""
+        cases = "1 case" if more == 1 else f"{more} cases"
+        return f"{cases} newly refused, {less} no longer"

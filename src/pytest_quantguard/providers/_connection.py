@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from pytest_quantguard._carried import carried
 from pytest_quantguard._sanitize import scrub
 from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers import _events, _refusals, _wire
@@ -116,7 +117,7 @@ class OpenAIConnection:
                 "GET" if content is None else "POST",
                 url,
                 content=content,
-                headers={} if self._keeps_alive else {"Connection": "close"},
+                headers=carried() | ({} if self._keeps_alive else {"Connection": "close"}),
                 extensions={"trace": self._trace, "timeout": deadline},
             ) as response:
                 began = True

@@ -6,12 +6,12 @@ Source: W. Conover, Practical Nonparametric Statistics (1999), 3.2.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ._special import binomial_at_least, binomial_at_most
 
 
-def sample_quantile(ordered: list[float], q: float) -> float:
+def sample_quantile(ordered: Sequence[float], q: float) -> float:
     """Return the q quantile of a sorted sample, by linear interpolation between neighbours."""
     place = q * (len(ordered) - 1)
     below = min(math.floor(place), len(ordered) - 2)
@@ -20,7 +20,7 @@ def sample_quantile(ordered: list[float], q: float) -> float:
     return ordered[below] + (place - below) * (ordered[below + 1] - ordered[below])
 
 
-def quantile_lower(ordered: list[float], q: float, error: float) -> float:
+def quantile_lower(ordered: Sequence[float], q: float, error: float) -> float:
     """Return a bound that is above the true q quantile with at most this chance.
 
     The k-th smallest with the largest k that P(Bin(n, q) < k) <= error; 0 if there is none.
@@ -30,7 +30,7 @@ def quantile_lower(ordered: list[float], q: float, error: float) -> float:
     return ordered[rank - 1] if rank else 0.0
 
 
-def quantile_upper(ordered: list[float], q: float, error: float) -> float:
+def quantile_upper(ordered: Sequence[float], q: float, error: float) -> float:
     """Return a bound that is below the true q quantile with at most this chance.
 
     The k-th smallest with the smallest k that P(Bin(n, q) >= k) <= error; inf if there is none.

@@ -116,10 +116,10 @@ def quantile_ratio(
     ours, theirs = sorted(baseline), sorted(candidate)
     if len(ours) < quantile_floor(q, alpha):
         return None
-    inverse = _quantiles_apart(theirs, ours, q, alpha)
+    inverse = quantiles_apart(theirs, ours, q, alpha)
     return Estimate(
         value=sample_quantile(theirs, q) / sample_quantile(ours, q),
-        low=_quantiles_apart(ours, theirs, q, alpha),
+        low=quantiles_apart(ours, theirs, q, alpha),
         high=1 / inverse if inverse else math.inf,
         n=len(ours),
     )
@@ -144,10 +144,17 @@ def quantile_ratio_p(
     ours, theirs = sorted(baseline), sorted(candidate)
     if side == "below":
         ours, theirs, limit = theirs, ours, 1 / limit
+    return quantile_ratio_p_of(ours, theirs, q, limit)
+
+
+def quantile_ratio_p_of(
+    ours: Sequence[float], theirs: Sequence[float], q: float, limit: float
+) -> float:
+    """`quantile_ratio_p` of two samples of one size that are sorted."""
     high, low = 1.0, 0.0
     while high - low > 1e-9:
         middle = (low + high) / 2
-        if _quantiles_apart(ours, theirs, q, middle) > limit:
+        if quantiles_apart(ours, theirs, q, middle) > limit:
             high = middle
         else:
             low = middle
@@ -336,7 +343,9 @@ def _success_cost(
     return math.log(per_success_c / (totals["cost_b"] / totals["success_b"])), influences
 
 
-def _quantiles_apart(ours: list[float], theirs: list[float], q: float, alpha: float) -> float:
+def quantiles_apart(
+    ours: Sequence[float], theirs: Sequence[float], q: float, alpha: float
+) -> float:
     """Lower bound of Q(theirs) / Q(ours); 0 where the cases are too few for one."""
     n, round_up = len(ours), 1 + 1e-9
     need_upper, need_lower = q**n * round_up, (1 - q) ** n * round_up  # no smaller error with n
@@ -348,25 +357,37 @@ def _quantiles_apart(ours: list[float], theirs: list[float], q: float, alpha: fl
 
 
 def _log_estimate(mean: float, values: list[float], alpha: float) -> Estimate:
-    n = len(values)
+    return mean_log_ratio_of(mean, _squares(values), len(values), alpha)
+
+
+def _log_p(mean: float, values: list[float], limit: float, side: Side) -> float:
+    return mean_log_ratio_p_of(mean, _squares(values), len(values), limit, side)
+
+
+def _squares(values: list[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.fsum((value - mean) ** 2 for value in values)
+
+
+def mean_log_ratio_of(mean: float, squares: float, n: int, alpha: float) -> Estimate:
+    """`mean_log_ratio` of what was added up: a mean of n, and squares of distances from it."""
     if n < MEAN_FLOOR or math.isinf(mean):
         return Estimate(value=math.exp(mean), low=0.0, high=math.inf, n=n)
-    width = student_t(alpha, n - 1) * _standard_error(values)
+    width = student_t(alpha, n - 1) * _standard_error(squares, n)
     return Estimate(
         value=math.exp(mean), low=math.exp(mean - width), high=math.exp(mean + width), n=n
     )
 
 
-def _log_p(mean: float, values: list[float], limit: float, side: Side) -> float:
-    n = len(values)
+def mean_log_ratio_p_of(
+    mean: float, squares: float, n: int, limit: float, side: Side = "above"
+) -> float:
+    """`mean_log_ratio_p` of what was added up, as `mean_log_ratio_of` has it."""
     if n < MEAN_FLOOR or math.isinf(mean):
         return 1.0
-    t = (mean - math.log(limit)) / _standard_error(values)
+    t = (mean - math.log(limit)) / _standard_error(squares, n)
     return student_tail(t if side == "above" else -t, n - 1)
 
 
-def _standard_error(values: list[float]) -> float:
-    n = len(values)
-    mean = math.fsum(values) / n
-    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    return max(math.sqrt(variance / n), math.log(2) / n)
+def _standard_error(squares: float, n: int) -> float:
+    return max(math.sqrt(squares / (n - 1) / n), math.log(2) / n)

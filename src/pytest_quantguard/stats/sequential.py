@@ -52,6 +52,22 @@ def looks_alpha(
     return tuple(nominal)
 
 
+def looks_alpha_open(alpha: float, look: int) -> float:
+    """Nominal one-sided alpha of one look, counted from 1, where nobody knows how many there are.
+
+    alpha 6 / (pi^2 look^2): over all looks, however many, these add up to alpha, so that the chance
+    of any success under the hypothesis is at most alpha (Boole's inequality). Meant for looks at
+    sizes that double. Raises ValueError unless 0 < alpha < 0.5 and look is a whole number >= 1.
+
+    >>> [round(looks_alpha_open(0.05, look), 5) for look in (1, 2, 10)]
+    [0.0304, 0.0076, 0.0003]
+    """
+    between("alpha", alpha, 0, 0.5)
+    if not (look >= 1 and look % 1 == 0):
+        raise ValueError(f"look is {look}; it must be a whole number from 1")
+    return alpha * 6 / (math.pi * look) ** 2
+
+
 def _spent(alpha: float, share: float, spending: Spending) -> float:
     if spending == "pocock":
         return alpha * math.log1p((math.e - 1) * share)

@@ -114,6 +114,9 @@ class Finding:
     """What one kind of evidence shows."""
 
     kind: Kind
+    quantity: str = ""
+    """What exactly was compared, such as `ttft` or `system_fingerprint`; empty where the kind says
+    it."""
     window: Window = "look"
     against: Literal["pin", "previous"] = "pin"
     changed: bool = False

@@ -1,0 +1,1 @@
+"""Several endpoints that claim to be one model, on the same golden cases, ranked."""

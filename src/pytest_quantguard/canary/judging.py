@@ -1,0 +1,392 @@
+"""A million mirrored pairs, one after the other, to verdicts: counted, looked at, never kept.
+
+    >>> from pytest_quantguard import Budget, Outcome, PairedOutcome
+    >>> from pytest_quantguard.types import Source
+    >>> held, broke = Outcome.of([]), Outcome.of(["not JSON"])
+    >>> judge = CanaryJudge([Budget(max_drop=0.05)], sequential=True)
+    >>> for line in range(1, 10_001):
+    ...     after = broke if line % 8 == 0 else held
+    ...     source = Source(file="mirror.jsonl", line=line)
+    ...     outcome = PairedOutcome(
+    ...         case=str(line), cohort="json", check="json", baseline=held, candidate=after
+    ...     )
+    ...     _ = judge.take(Step(cohort="json", outcomes=(outcome,), source=source))
+    ...     if judge.decided():
+    ...         break
+    >>> judge.pairs, judge.report().verdict
+    (250, <Verdict.FAIL: 'fail'>)
+
+`docs/canary.md` explains what is looked at when; the rule itself is that of the gate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pytest_quantguard import _budgets
+from pytest_quantguard._decide import ALPHA_FAIL, EvidenceRule, Family, weigh
+from pytest_quantguard._grounds import without_numbers
+from pytest_quantguard._judge import expanded, noisy, worst_of
+from pytest_quantguard._noise import Noise
+from pytest_quantguard._noticed import differences_of
+from pytest_quantguard._registry import built_in_metrics
+from pytest_quantguard.canary.counting import Count
+from pytest_quantguard.canary.feedback import FeedbackSums, feedback_metrics
+from pytest_quantguard.canary.looking import Schedule, Trigger, Weights, error_of
+from pytest_quantguard.canary.measured import Plan
+from pytest_quantguard.canary.records import Step
+from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, withheld
+from pytest_quantguard.canary.traffic import Traffic
+from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.metrics._paired import ALPHA
+from pytest_quantguard.types import Source
+from pytest_quantguard.variants import Variant
+from pytest_quantguard.verdicts import (
+    Budget,
+    BudgetVerdict,
+    CandidateReport,
+    Group,
+    Metric,
+    Reading,
+    Verdict,
+)
+
+_UNNAMED = Variant(name="candidate", provider="", model="")
+_START = Source(file="", line=1)
+_STOPPED = "open: reading stopped, since another budget failed, before this one's next look"
+
+
+class CanaryJudge:
+    """Judges one candidate on pairs that come one after the other.
+
+    What it keeps grows with the number of cohorts, checks and budgets, not with that of pairs.
+    Without ``sequential`` it judges as `_judge.judge` judges the same pairs: the same verdicts on
+    the same numbers, but that times are counted in bins of one per cent.
+    """
+
+    def __init__(
+        self,
+        budgets: Sequence[Budget],
+        *,
+        variant: Variant = _UNNAMED,
+        metrics: Mapping[str, Metric] | None = None,
+        max_errors: float = 0.01,
+        evidence: EvidenceRule = "dual",
+        sequential: bool = False,
+        noise: Noise | None = None,
+    ) -> None:
+        """Take the terms.
+
+        Args:
+            budgets: what is allowed; those with ``*`` become one for each cohort, check or tag
+                that occurs.
+            variant: the candidate, for the report.
+            metrics: the metrics by key, those of feedback always among them; the built-in ones
+                when left out.
+            max_errors: share of the checks, in [0, 1], that may have no answer to read.
+            evidence: what a FAIL takes; see `_decide.EvidenceRule`.
+            sequential: whether reading may stop as soon as the verdict stands.
+            noise: what differs between two runs of the baseline, if known.
+
+        Raises:
+            ConfigError: two budgets for one group.
+            ValueError: a share that is none.
+        """
+        if not 0 <= max_errors <= 1:
+            raise ValueError(f"max_errors is {max_errors}; a share lies between 0 and 1")
+        expanded([b for b in budgets if not _starred(b)], _budgets.Census)
+        self.pairs = 0
+        """Pairs, and requests of one arm, taken so far."""
+        self._budgets = tuple(budgets)
+        self._variant, self._noise = variant, noise
+        self._max_errors, self._evidence = max_errors, evidence
+        self._sequential = sequential
+        self._feedback_metrics = feedback_metrics()
+        self._metrics = dict(built_in_metrics() if metrics is None else metrics)
+        self._metrics = {k: m for k, m in self._metrics.items() if k not in self._feedback_metrics}
+        plan = Plan(self._metrics, _limits(budgets))
+        self._plan = plan
+        self._traffic = Traffic(plan, budgets)
+        self._schedule, self._weights = Schedule(), Weights()
+        self._next = self._schedule.next
+        self._triggers: dict[Group, Trigger] = {}
+        self._source = _START
+        self._stopped: Error | None = None
+        """The error that the deciding look may make; None while nothing is decided."""
+        self._cut = False
+        """True where a loss decided between two looks that may conclude PASS."""
+
+    # --- taking in ------------------------------------------------------------------------------
+
+    def take(self, step: Step) -> bool:
+        """Count one pair; return whether an outcome of it is kept as an example.
+
+        Once the verdict is decided nothing more is counted.
+        """
+        if self._stopped is not None:
+            return False
+        self.pairs += 1
+        self._source = step.source
+        kept = self._traffic.take(step)
+        if self.pairs >= self._next:
+            self._look()
+        return kept
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def decided(self) -> bool:
+        """Tell whether the verdict stands, so that nothing more need be read."""
+        return self._stopped is not None
+
+    def _look(self) -> None:
+        budgets = self._expanded()[0]
+        cases = self._cases(budgets)
+        error = error_of(self._schedule.look + 1)
+        family = self._family(cases, error)
+        shown = family.log_evidence >= math.log(1 / ALPHA_FAIL)
+        due = self._schedule.after(
+            self.pairs, self._traffic.places.size + len(budgets), shown=shown
+        )
+        self._next = self._schedule.next
+        if shown:
+            self._note_triggers(self._rates(budgets, cases, family, error), family)
+        if not self._sequential:
+            return
+        if due:
+            error = error_of(self._schedule.look)
+            report = self._report(error, ())
+            if report.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.NOT_COMPARABLE):
+                self._stopped = error
+        elif self._triggers:
+            self._cut = True
+            if self._report(error, ()).verdict is Verdict.FAIL:
+                self._stopped = error
+            else:
+                self._cut = False
+
+    def _family(self, cases: Mapping[Group, Count], error: Error) -> Family:
+        if self._sequential:
+            return self._weights.family(cases, error.failing)
+        return weigh(cases)
+
+    def _note_triggers(self, rows: Sequence[BudgetVerdict], family: Family) -> None:
+        for row in rows:
+            if row.verdict is Verdict.FAIL:
+                found = Trigger(self.pairs, self._source, family.log_evidence)
+                self._triggers.setdefault(_group_of(row), found)
+
+    # --- judging --------------------------------------------------------------------------------
+
+    def report(
+        self,
+        *,
+        interrupted: Sequence[str] = (),
+        incomparable: Sequence[str] = (),
+        quantization_note: str = "",
+        remarks: Sequence[str] = (),
+    ) -> CandidateReport:
+        """Judge what was taken so far.
+
+        Args:
+            interrupted: sentences that say why the evidence as a whole cannot be trusted.
+            incomparable: sentences that say why no delta between the arms means anything.
+            quantization_note: what is known of the candidate's precision.
+            remarks: further sentences for the notes of the report.
+
+        Raises:
+            ConfigError: two budgets for one group.
+        """
+        error = self._stopped or Error()
+        if self._sequential and self._stopped is None:
+            error = error_of(self._schedule.look + 1)
+        found = self._report(error, interrupted, incomparable)
+        return replace(found, quantization_note=quantization_note, notes=(*found.notes, *remarks))
+
+    def _report(
+        self, error: Error, interrupted: Sequence[str], incomparable: Sequence[str] = ()
+    ) -> CandidateReport:
+        budgets, unmatched = self._expanded()
+        cases = self._cases(budgets)
+        family = self._family(cases, error)
+        faults = [*interrupted, *filter(None, [self._traffic.places.too_many])]
+        if self._traffic.missing.planned and not self._budgets:
+            faults.append("no budget: nothing was judged")
+        unlike = self._traffic.missing.comparability_rows(incomparable)
+        grounds = [
+            self._evidence_row(faults),
+            *unlike,
+            *self._traffic.missing.judge_rows(),
+        ]
+        rows = [*unmatched, *self._rates(budgets, cases, family, error)]
+        rows += self._measures(budgets, error)
+        rows = withheld(noisy(rows, self._noise), self._traffic.missing)
+        rows = [self._told(self._cut_off(row)) for row in rows]
+        unsound, wholly = grounds[0].verdict is Verdict.ERROR, bool(incomparable)
+        unsound = unsound or any(row.verdict is Verdict.ERROR for row in grounds)
+        if unsound or wholly:
+            verdict = Verdict.ERROR if unsound else Verdict.NOT_COMPARABLE
+            reason = "not judged: the evidence itself is in error"
+            if not unsound:
+                reason = "no delta is quoted: the two cannot be compared"
+            rows = [without_numbers(row, verdict, reason) for row in rows]
+        rows = grounds + rows
+        silent = unsound or wholly or Group() not in cases
+        return CandidateReport(
+            variant=self._variant,
+            verdict=worst_of(row.verdict for row in rows),
+            budgets=tuple(rows),
+            outcomes=tuple(
+                sorted(self._traffic.examples, key=lambda o: (o.cohort, o.case, o.check))
+            ),
+            mishaps=tuple(self._traffic.missing.kept),
+            log_evidence=0.0 if wholly else family.log_evidence,
+            readings=() if unlike else self._readings(),
+            layers=() if unlike else self._traffic.places.layer_readings(),
+            notes=() if silent else tuple(self._notes(cases[Group()], rows)),
+            pairs=self._traffic.missing.pairs,
+        )
+
+    def _expanded(self) -> tuple[tuple[Budget, ...], list[BudgetVerdict]]:
+        """Return the budgets without stars, and rows for stars that match nothing: an ERROR."""
+        census = self._traffic.places.census(self._traffic.missing.leaves)
+        found, rows = [], []
+        for budget in self._budgets:
+            try:
+                if _starred(budget):
+                    _budgets.expand([budget], census)
+                found.append(budget)
+            except ConfigError:
+                row = BudgetVerdict(
+                    cohort=budget.cohort,
+                    check=budget.check,
+                    tag=budget.tag,
+                    metric=budget.metric,
+                    max_drop=budget.max_drop,
+                    max_ratio=budget.max_ratio,
+                    verdict=Verdict.ERROR,
+                    reason="no pair of this budget could be judged",
+                )
+                rows.append(row)
+        return expanded(found, lambda: census), rows
+
+    def _cases(self, budgets: Sequence[Budget]) -> dict[Group, Count]:
+        return self._traffic.places.family(b.group for b in budgets if b.metric is None)
+
+    def _evidence_row(self, faults: Sequence[str]) -> BudgetVerdict:
+        row = self._traffic.missing.evidence_row(faults, self._max_errors)
+        wholly_feedback = (
+            bool(self._traffic.feedback) and not self._traffic.missing.planned and not faults
+        )
+        if not wholly_feedback:
+            return row
+        told = f"{self.pairs:,} requests of split traffic: only what users did can be compared"
+        return replace(row, verdict=Verdict.PASS, reason=told)
+
+    def _rates(
+        self,
+        budgets: Sequence[Budget],
+        cases: Mapping[Group, Count],
+        family: Family,
+        error: Error,
+    ) -> list[BudgetVerdict]:
+        return rate_rows(
+            [budget for budget in budgets if budget.metric is None],
+            cases,
+            family,
+            evidence=self._evidence,
+            error=error,
+            pairs=self.pairs,
+            missing=self._traffic.missing,
+            examples=self._traffic.examples,
+        )
+
+    def _measures(self, budgets: Sequence[Budget], error: Error) -> list[BudgetVerdict]:
+        return metric_rows(
+            [budget for budget in budgets if budget.metric is not None],
+            {**self._metrics, **self._feedback_metrics},
+            self._summed,
+            evidence=self._evidence,
+            error=error,
+            pairs=self.pairs,
+        )
+
+    def _summed(self, group: Group) -> Summed:
+        """Return what a budget's metric says in its group."""
+        key = str(group.metric)
+        if key in self._feedback_metrics:
+            empty = {key: FeedbackSums(self._feedback_metrics[key])}
+            return Summed.of_feedback(group, self._traffic.feedback.get(group.cohort, empty)[key])
+        sums = self._traffic.places.sums(group)
+        return Summed(
+            lambda alpha: sums.read(group, alpha),
+            lambda limit: sums.p_over(key, limit),
+            reads=key in self._plan.place,
+        )
+
+    def _readings(self) -> tuple[Reading, ...]:
+        """Return what every metric shows over all pairs, then in each cohort where several are."""
+        names = sorted({cohort for tag, cohort in self._traffic.places.of if tag is None})
+        found: list[Reading] = []
+        for cohort in (None, *names) if len(names) > 1 else (None,):
+            sums = self._traffic.places.sums(Group(cohort))
+            found += [sums.read(Group(cohort, metric=key), ALPHA) for key in self._plan.place]
+            for key, one in self._traffic.feedback.get(cohort, {}).items():
+                found.append(one.read(Group(cohort, metric=key), ALPHA))
+        return tuple(r for r in found if r.delta or (r.note and r.cases))
+
+    # --- saying ---------------------------------------------------------------------------------
+
+    def _cut_off(self, row: BudgetVerdict) -> BudgetVerdict:
+        """Conclude no PASS where a loss ended the reading between two looks."""
+        if self._cut and row.verdict is Verdict.PASS:
+            return replace(row, verdict=Verdict.INCONCLUSIVE, reason=_STOPPED)
+        return row
+
+    def _told(self, row: BudgetVerdict) -> BudgetVerdict:
+        """Say in a failed row where in the traffic its loss was shown."""
+        found = self._triggers.get(_group_of(row))
+        if row.verdict is not Verdict.FAIL:
+            return row
+        if found is None:
+            found = Trigger(self.pairs, self._source, 0.0)
+        return replace(row, reason=f"{row.reason}; shown by pair {found.pair:,} ({found.source})")
+
+    def _notes(self, suite: Count, rows: Sequence[BudgetVerdict]) -> list[str]:
+        notes = [differences_of(suite.checks, suite.lost, suite.gained, suite)]
+        if self._noise:
+            notes.append(self._noise.sentence())
+        notes += self._rollbacks(rows)
+        if self._stopped is not None:
+            notes.append(f"Decided after {self.pairs:,} pairs, at {self._source}: not read further")
+        return notes
+
+    def _rollbacks(self, rows: Sequence[BudgetVerdict]) -> list[str]:
+        """Say which budgets ask for a rollback, and which seemed to for a while."""
+        notes = []
+        failed = {_group_of(row) for row in rows if row.verdict is Verdict.FAIL}
+        for group, found in self._triggers.items():
+            place = f"{_budgets.name(group)}: {math.exp(min(found.log_evidence, 700)):.3g} : 1"
+            where = f"at pair {found.pair:,} ({found.source})"
+            if group in failed:
+                notes.append(f"Roll back, {place} that it got worse was reached {where}")
+            else:
+                notes.append(f"{place} was reached {where}, but no longer held at the end")
+        return notes
+
+
+def _starred(budget: Budget) -> bool:
+    return "*" in (budget.cohort, budget.check, budget.tag)
+
+
+def _limits(budgets: Sequence[Budget]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for budget in budgets:
+        if budget.metric is not None and budget.max_ratio is not None:
+            found.setdefault(budget.metric, []).append(budget.max_ratio)
+    return found
+
+
+def _group_of(row: BudgetVerdict) -> Group:
+    return Group(row.cohort, row.check, row.tag, row.metric)

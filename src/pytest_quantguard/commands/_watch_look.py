@@ -1,0 +1,368 @@
+"""One look at an endpoint, from its past to its answer: ``quantguard watch``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pytest_quantguard._ci import ci
+from pytest_quantguard._plural import counted
+from pytest_quantguard._registry import Registry
+from pytest_quantguard.commands._watch_gate import Asks, GoldenRun, Plan, run
+from pytest_quantguard.engine.limits import Limits
+from pytest_quantguard.errors import InputError, ProviderError, QuantGuardError
+from pytest_quantguard.types import Json
+from pytest_quantguard.verdicts import Verdict
+from pytest_quantguard.watch import probes
+from pytest_quantguard.watch.asking import FEW, Asked, Cost, Prober, cost, told_failures
+from pytest_quantguard.watch.decision import decide
+from pytest_quantguard.watch.endpoint import Endpoint
+from pytest_quantguard.watch.findings import findings
+from pytest_quantguard.watch.records import Answer, Look, Pin, WatchReport
+from pytest_quantguard.watch.store import Kept, Store, behind, new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user asked for."""
+
+    golden: bool = True
+    """False: the fingerprint alone."""
+    paths: tuple[str, ...] = ()
+    """Arguments for pytest, which say which golden cases; empty = all there are."""
+    limits: Limits = field(default_factory=Limits)
+    say: Callable[[str], None] = print
+    """Takes lines that are shown while a look is made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A look that was made, with what it takes to judge it."""
+
+    look: Look
+    asked: Asked
+    golden: GoldenRun
+    cost: float | None
+    notes: tuple[str, ...] = ()
+    """What a reader should know."""
+    problems: tuple[str, ...] = ()
+    """Why it cannot say that nothing has changed; empty where it can."""
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is a look at all, and worth keeping."""
+        return self.asked.enough
+
+
+class RefusedGateError(QuantGuardError):
+    """The golden set's gate was refused before anything was asked; ``said`` may be empty."""
+
+    def __init__(self, said: Sequence[str]) -> None:
+        super().__init__("\n".join(said))
+        self.said = tuple(said)
+
+
+class Watcher:
+    """Looks at one endpoint; a context manager."""
+
+    def __init__(self, endpoint: Endpoint, store: Store, wanted: Wanted) -> None:
+        """Raises ConfigError where the endpoint's provider cannot be used."""
+        self.endpoint = endpoint
+        self.store = store
+        self.wanted = wanted
+        self.prober = Prober(endpoint.variant, Registry(), endpoint.place)
+        self._scratch = tempfile.TemporaryDirectory(prefix="quantguard-watch-")
+        self._requests = 0
+        self._cost = 0.0
+        self._announced = False
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.prober.__exit__()
+        self._scratch.cleanup()
+
+    # --- one look -----------------------------------------------------------------------
+
+    def look(self, kept: Kept, *, anew: bool, further: int = 0, golden: bool = True) -> Made:
+        """Make one look; ``anew``: it is to be pinned, and so compared with no other.
+
+        ``further`` looks of the same kind follow, which count in what is announced.
+
+        Raises:
+            RefusedGateError: the golden set's gate was refused; nothing was asked.
+            InputError: a limit is too low for a look.
+        """
+        began = time.time()
+        identity = self._identity()
+        mode = None if anew else _mode(kept)
+        each = cost(self.endpoint.variant, mode, 1 + further)
+        look = Look(
+            id=new_id(began, [one.id for one in kept.looks]),
+            at=began,
+            endpoint=self.endpoint.name,
+            identity=identity,
+            probes="",
+        )
+        done, problems = GoldenRun(none=True), list[str]()
+        if golden and self.wanted.golden:
+            done, problems = self._golden(look, kept, each, anew=anew)
+        else:
+            self._room(each)
+            self._announce(each, None)
+        self._requests += done.requests
+        self._cost += done.cost or 0.0
+        self.prober.limits = self._left()
+        asked = self.prober.look(mode)
+        self._requests += asked.requests
+        self._cost += asked.cost or 0.0
+        return self._made(look, asked, done, problems)
+
+    def _identity(self) -> Json:
+        try:
+            return self.prober.identity()
+        except ProviderError as error:
+            raise InputError(f"{self.endpoint.place}: {error}") from None
+
+    def _made(self, look: Look, asked: Asked, done: GoldenRun, problems: list[str]) -> Made:
+        if not asked.enough:
+            lost, every = len(asked.failures), len(asked.failures) + len(asked.answers)
+            told = "; ".join(told_failures(asked.failures)) or "nothing was asked"
+            problems.insert(
+                0, f"{lost} of {every} probes have no answer (more than {FEW:.0%}): {told}"
+            )
+        elif asked.failures:
+            told = "; ".join(told_failures(asked.failures))
+            notes = (f"{counted(len(asked.failures), 'probe')} without an answer: {told}",)
+            done = replace(done, remarks=(*done.remarks, *notes))
+        costs = [one for one in (asked.cost, done.cost) if one is not None]
+        look = replace(
+            look,
+            probes=probes.digest(asked.mode),
+            answers=asked.answers,
+            failures=tuple(told_failures(asked.failures)),
+            served=asked.served,
+            behaviour=done.behaviour,
+            requests=asked.requests + done.requests,
+            tokens=asked.tokens + done.tokens,
+        )
+        return Made(
+            look=look,
+            asked=asked,
+            golden=done,
+            cost=sum(costs) if costs else None,
+            notes=done.remarks,
+            problems=tuple(problems),
+        )
+
+    # --- the golden set -----------------------------------------------------------------
+
+    def _golden(
+        self, look: Look, kept: Kept, each: Cost, *, anew: bool
+    ) -> tuple[GoldenRun, list[str]]:
+        """Run the golden set's gate where that makes sense; return it, and what is wrong."""
+        first = None if anew or kept.pin is None else kept.first()
+        if not anew and (kept.pin is not None or kept.pin_damaged):
+            why = self._unpinned(look, first)
+            if why is not None:
+                self._room(each)
+                self._announce(each, None)
+                return GoldenRun(none=True), why
+        pinned = look.id if first is None else first.id
+        behaviour = first.behaviour if first is not None else None
+        plan = Plan(
+            endpoint=self.endpoint.name,
+            config=self.endpoint.config,
+            look=look.id,
+            pinned=pinned,
+            golden=behaviour.golden if behaviour is not None else "",
+            answers=self.store.answers(look.id),
+            pinned_answers=self.store.answers(pinned),
+            reports=self._reports(alone=first is None),
+            limits=self._left(each),
+            arguments=self.wanted.paths,
+        )
+        done = run(plan, lambda asks: self._announce(each, asks))
+        if done.usage:
+            shutil.rmtree(plan.answers, ignore_errors=True)
+            raise RefusedGateError(done.said)
+        problems = [f"the golden set could not be run: {text}" for text in done.said]
+        if done.none or done.changed:
+            shutil.rmtree(plan.answers, ignore_errors=True)
+            self._announce(each, None)
+        if done.changed:
+            problems.append(
+                "the golden cases, their checks or the selection have changed since the pin: "
+                "none was asked; bless again, with the reason"
+            )
+        elif done.none and behaviour is not None:
+            problems.append(
+                "the pin has golden answers, and no golden case was found now: give --golden PATH, "
+                "or --no-golden for the fingerprint alone"
+            )
+        elif done.none and self.wanted.paths:
+            problems.append("no golden case was selected")
+        elif done.none:
+            note = "no golden case was found: whether a change is for the worse cannot be seen"
+            done = replace(done, remarks=(note,))
+        return done, problems
+
+    def _unpinned(self, look: Look, first: Look | None) -> list[str] | None:
+        """Say why there is nothing to compare golden answers with; None where there is."""
+        if first is None or first.identity != look.identity:
+            return []  # the decision says so itself, or the damaged pin was named
+        if first.behaviour is None:
+            explicit = "the pin has no golden answers: bless again, with the golden set"
+            return [explicit] if self.wanted.paths else []
+        if not self.store.answers(first.id).is_dir():
+            return [
+                f"the golden answers of the pinned look {first.id} are missing (the folder "
+                f"{self.store.answers(first.id)}): carry it along, or bless again"
+            ]
+        return None
+
+    def _reports(self, *, alone: bool) -> Path:
+        """Return where the gate's own report goes; one that compares nothing is thrown away."""
+        if alone:
+            return Path(self._scratch.name) / "report"
+        return self.endpoint.reports / "watch" / self.store.folder.name
+
+    # --- what it takes ------------------------------------------------------------------
+
+    def _most(self) -> Limits:
+        return self.endpoint.limits.narrowed(self.wanted.limits)
+
+    def _left(self, reserved: Cost | None = None) -> Limits:
+        """Return what may still be used up, without what is reserved for probes."""
+        most = self._most()
+        requests, money = most.requests, most.cost
+        if requests is not None:
+            requests = max(requests - self._requests - (reserved.requests if reserved else 0), 0)
+        if money is not None:
+            money = max(money - self._cost - ((reserved.money or 0.0) if reserved else 0.0), 0.0)
+        if reserved is not None:
+            self._room(reserved)
+        return Limits(requests=requests, cost=money)
+
+    def _room(self, each: Cost) -> None:
+        """Refuse a look whose probes alone are over the limits."""
+        most = self._most()
+        if most.requests is not None and self._requests + each.requests > most.requests:
+            raise InputError(
+                f"the probes need {counted(each.requests, 'request')}, and {most.requests} may be "
+                "made (--max-requests, or limits.requests): nothing was sent"
+            )
+        if most.cost is None:
+            return
+        if each.money is None:
+            raise InputError(
+                f"{self.endpoint.place}: {self.endpoint.name!r} has no price, so that nobody knows "
+                "what a look costs; write price: {input: ..., output: ...} per million tokens, or "
+                "take the limit of cost away"
+            )
+        if self._cost + each.money > most.cost:
+            raise InputError(
+                f"the probes may cost {each.money:.4g}, and {most.cost:g} may be spent "
+                "(--max-cost, or limits.cost): nothing was sent"
+            )
+
+    def _announce(self, each: Cost, asks: Asks | None) -> None:
+        """Say once what is asked at most, before anything is."""
+        if self._announced:
+            return
+        self._announced = True
+        requests, tokens = each.requests, each.tokens
+        parts = [counted(each.requests, "probe")]
+        money = each.money
+        if asks is not None:
+            requests, tokens = requests + asks.requests, tokens + asks.tokens
+            parts.append(f"{counted(asks.cases, 'golden case')} ({asks.requests} requests)")
+            money = None if money is None or asks.money is None else money + asks.money
+        bound = f"at most {requests} requests and {tokens} tokens"
+        bound += f", cost at most {money:.4g}" if money is not None else ""
+        self.wanted.say(f"Asking {self.endpoint.name}: {', '.join(parts)}: {bound}")
+
+    # --- the answer ---------------------------------------------------------------------
+
+    def judged(self, made: Made, kept: Kept) -> WatchReport:
+        """Compare a look with the past; problems never let it end as unchanged."""
+        candidate = made.golden.candidate
+        # A look that is no look is not compared: what is missing would look like a change.
+        now = made.look if made.enough else replace(made.look, answers=())
+        found = findings(kept.looks, now, kept.pin, candidate)
+        answer, reasons, signature = decide(
+            found, now=now, looks=kept.looks, pin=kept.pin, gate=candidate
+        )
+        problems = list(made.problems)
+        if late := behind(made.look.at, kept):
+            problems.append(late)
+        if kept.pin_damaged:  # the decision knows of no pin, and says so
+            problems = [text for text in kept.problems if text.startswith("the pin")] + problems
+            reasons = ()
+        shown = answer in (Answer.CHANGED, Answer.WORSE)
+        reasons = (*reasons, *problems) if shown else (*problems, *reasons)
+        if problems and not shown:
+            answer = Answer.UNCLEAR
+        previous = kept.newest
+        return WatchReport(
+            endpoint=self.endpoint.name,
+            answer=answer,
+            reasons=reasons,
+            findings=found,
+            look=made.look,
+            pin=kept.pin,
+            previous=previous.id if previous is not None else "",
+            gate=made.golden.report if kept.pin is not None else None,
+            signature=signature,
+            provenance=_provenance(made),
+        )
+
+    # --- pinning ------------------------------------------------------------------------
+
+    def unfit(self, made: Made, kept: Kept) -> str:
+        """Say why a look cannot be pinned; empty when it can."""
+        if not made.enough or made.problems:
+            return "; ".join(made.problems)
+        if late := behind(made.look.at, kept):
+            return late
+        report = made.golden.report
+        if report is not None and report.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
+            rows = [r for c in report.candidates for r in c.budgets if r.verdict is Verdict.ERROR]
+            why = rows[0].reason if rows else report.verdict.value
+            return f"the golden set has no sound answers: {why}"
+        return ""
+
+
+def pin_of(looks: Sequence[Look], reason: str) -> Pin:
+    """Return a pin of these looks; the first is the newest one that has golden answers."""
+    ranked = sorted(looks, key=lambda look: (look.behaviour is not None, look.at), reverse=True)
+    job = ci(os.environ)
+    who = " ".join(job[key] for key in ("commit", "url") if job.get(key))
+    return Pin(looks=tuple(look.id for look in ranked), reason=reason, at=time.time(), of=who)
+
+
+def _mode(kept: Kept) -> probes.Mode | None:
+    """Return how the pin was asked, or the newest look: looks are compared with their like."""
+    for look in (*kept.pinned(), *reversed(kept.looks)):
+        if mode := probes.mode_of(look.probes):
+            return mode
+    return None
+
+
+def _provenance(made: Made) -> Json:
+    from importlib.metadata import version
+
+    job = ci(os.environ)
+    return {
+        "pytest_quantguard": version("pytest-quantguard"),
+        "mode": made.asked.mode,
+        "cost": made.cost,
+        "notes": list(made.notes),
+        **({"ci": job} if job else {}),
+    }

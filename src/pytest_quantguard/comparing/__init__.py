@@ -1,0 +1,1 @@
+"""Two reports side by side: what became of each budget, which cases changed, is it worse."""

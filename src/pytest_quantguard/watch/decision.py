@@ -1,0 +1,239 @@
+"""From findings to the answer: the rule of ``quantguard watch``, in one pure function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pytest_quantguard import stats
+from pytest_quantguard._plural import counted
+from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.verdicts import CandidateReport, Verdict
+from pytest_quantguard.watch.levels import TOKENS_PER_SECOND, TTFT
+from pytest_quantguard.watch.probes import FEWEST_LOOKS, mode_of
+from pytest_quantguard.watch.records import Answer, Finding, Look, Pin
+
+CHEAPER = "quality down and speed up: what a cheaper precision looks like"
+_DRIFTS = ("logprobs", "sampled")
+
+
+def decide(
+    found: Sequence[Finding],
+    *,
+    now: Look,
+    looks: Sequence[Look],
+    pin: Pin | None,
+    gate: CandidateReport | None,
+) -> tuple[Answer, tuple[str, ...], str]:
+    """Return the answer, sentences that give its reasons, and what the change looks like.
+
+    * WORSE: the gate fails, and either its evidence holds over a year of looks, or the
+      fingerprint's does: what is known to have changed needs no more than the gate's own 1 %.
+    * CHANGED: evidence that decides is beyond its limit.
+    * UNCLEAR: something stands in the way of an answer: no pin, too few or missing looks of it, no
+      answers, other probes, another configuration or golden set, a gate that could not judge, or
+      one that fails while nothing else shows a change.
+    * UNCHANGED: the fingerprint could have shown a change and shows none, and nothing of the above.
+
+    ``looks`` are all sound looks that are known: a pinned one that is not among them is missing.
+    """
+    signature = _signature(found, gate)
+    changed = tuple(dict.fromkeys(one.sentence for one in found if _decisive(one)))
+    if worse := _worse(found, gate):
+        return Answer.WORSE, (worse, *changed, *_when(found)), signature
+    open_questions = (*_obstacles(found, now, looks, pin), *_gate_obstacles(found, gate))
+    if changed:
+        harm = _harm(gate)
+        return Answer.CHANGED, (*changed, *_when(found), *open_questions, *harm), signature
+    if open_questions:
+        return Answer.UNCLEAR, open_questions, signature
+    quiet = next(one for one in found if _drift(one) and one.able and one.against == "pin")
+    return Answer.UNCHANGED, (quiet.sentence, *_quality(gate, now)), signature
+
+
+def _decisive(one: Finding) -> bool:
+    return one.decides and one.able and one.changed
+
+
+def _drift(one: Finding) -> bool:
+    return one.kind in _DRIFTS
+
+
+# --- worse ------------------------------------------------------------------------------
+
+
+def _worse(found: Sequence[Finding], gate: CandidateReport | None) -> str:
+    if gate is None or gate.verdict is not Verdict.FAIL:
+        return ""
+    certain = any(one.kind == "behaviour" and one.able and _beyond(one) for one in found)
+    fingerprint = any(one.kind != "behaviour" and _decisive(one) for one in found)
+    if not (certain or fingerprint):
+        return ""
+    why = "on evidence that holds over a year of looks" if certain else "and its fingerprint moved"
+    return f"the golden set's gate fails against the pin, {why}: {_failed(gate)}"
+
+
+def _beyond(one: Finding) -> bool:
+    return one.p is not None and one.limit is not None and one.p <= one.limit
+
+
+def _failed(gate: CandidateReport) -> str:
+    failed = sum(budget.verdict is Verdict.FAIL for budget in gate.budgets)
+    evidence = stats.EValue(log_e=gate.log_evidence).e
+    return f"{counted(failed, 'budget')} exceeded, evidence {evidence:.3g} : 1"
+
+
+# --- not sure ---------------------------------------------------------------------------
+
+
+def _obstacles(
+    found: Sequence[Finding], now: Look, looks: Sequence[Look], pin: Pin | None
+) -> tuple[str, ...]:
+    """What stands between the looks and an answer, the most important first."""
+    if pin is None or not pin.looks:
+        return ("nothing is pinned, so there is nothing to compare with: bless a look first",)
+    if not now.answers:
+        return ("the endpoint answered none of the probes", *map(one_line, now.failures[:1]))
+    known = {look.id: look for look in looks}
+    pinned = [known[name] for name in pin.looks if name in known]
+    said = []
+    if missing := len(pin.looks) - len(pinned):
+        said.append(
+            f"{counted(missing, 'look')} of the pin {'is' if missing == 1 else 'are'} missing or "
+            "damaged: restore the folder, or bless again"
+        )
+    said += _other_questions(now, pinned)
+    if not said and not any(_drift(one) and one.able and one.against == "pin" for one in found):
+        unable = [one.sentence for one in found if _drift(one) and one.against == "pin"]
+        said += unable[:1] or [f"the pin needs {FEWEST_LOOKS} looks to compare with"]
+    return tuple(said)
+
+
+def _other_questions(now: Look, pinned: Sequence[Look]) -> list[str]:
+    said = []
+    if any(look.probes != now.probes for look in pinned):
+        modes = {mode_of(look.probes) for look in pinned}
+        if mode_of(now.probes) not in modes:
+            said.append("the pin was asked for log-probs and this look was not, or the reverse")
+        else:
+            said.append(
+                "the pin was asked other probes, by another version of quantguard: bless again"
+            )
+    if any(look.identity != now.identity for look in pinned):
+        said.append(
+            "the endpoint is configured otherwise than when it was pinned (address, model or "
+            "parameters): bless again, or put it back"
+        )
+    golden = {look.behaviour.golden for look in pinned[:1] if look.behaviour}
+    if now.behaviour and golden and now.behaviour.golden not in golden:
+        said.append("the golden set is not the one that the pin was asked: bless again")
+    return said
+
+
+def _gate_obstacles(found: Sequence[Finding], gate: CandidateReport | None) -> tuple[str, ...]:
+    """A gate that could not judge, or fails on evidence that a year of looks makes by chance."""
+    if gate is None:
+        return ()
+    if gate.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
+        why = f": {one_line(gate.mishaps[0].message)}" if gate.mishaps else ""
+        return (f"the golden set's gate says {gate.verdict.word}{why}",)
+    if gate.verdict is not Verdict.FAIL:
+        return ()
+    limit = next(
+        (one.limit for one in found if one.kind == "behaviour" and one.window == "look"), None
+    )
+    needed = -math.log(limit) if limit else math.inf
+    return (
+        f"the golden set's gate fails ({_failed(gate)}), but a year of looks may show as much by "
+        f"chance: {stats.EValue(log_e=needed).e:.3g} : 1 are needed, or a fingerprint that "
+        f"changed. {_settles(gate, needed)}",
+    )
+
+
+def _settles(gate: CandidateReport, log_e: float) -> str:
+    """What would take the evidence to what is needed, at the rates that were seen."""
+    worse = sum(p.candidate.value < p.baseline.value for p in gate.outcomes)
+    better = sum(p.candidate.value > p.baseline.value for p in gate.outcomes)
+    times = stats.stretch_to_evidence({"all": (1.0, worse, better)}, log_e)
+    cases = len({pair.case for pair in gate.outcomes})
+    if times is None or times <= 1:
+        return "Look again: a loss that stays shows over seven days."
+    return (
+        f"Look again: a loss that stays shows over seven days, or at once in about "
+        f"{math.ceil(cases * times)} golden cases instead of {cases}."
+    )
+
+
+# --- beside the answer ------------------------------------------------------------------
+
+
+def _when(found: Sequence[Finding]) -> tuple[str, ...]:
+    """Since when: whether today's look differs from the ones just before it, too."""
+    moved = any(_drift(one) and one.able and one.changed for one in found if one.against == "pin")
+    before = [one for one in found if one.against == "previous" and one.able]
+    if not moved or not before:
+        return ()
+    if any(one.changed for one in before):
+        return ("it differs from the looks just before it as well: it changed since the last one",)
+    return (
+        "from the looks just before it, it does not differ beyond chance: it changed earlier, or "
+        "bit by bit",
+    )
+
+
+def _harm(gate: CandidateReport | None) -> tuple[str, ...]:
+    if gate is None:
+        return ("whether it is worse was not asked: no golden set was run",)
+    words = {
+        Verdict.PASS: "the golden set's gate passes: no budget is exceeded",
+        Verdict.INCONCLUSIVE: "the golden set's gate is inconclusive: not shown to be worse, and "
+        "not shown to be within the budgets",
+    }
+    return (words[gate.verdict],) if gate.verdict in words else ()
+
+
+def _quality(gate: CandidateReport | None, now: Look) -> tuple[str, ...]:
+    if gate is None and now.behaviour is None:
+        return ("the golden set was not asked: this says nothing about quality",)
+    return _harm(gate)
+
+
+def _signature(found: Sequence[Finding], gate: CandidateReport | None) -> str:
+    """What the findings together look like; empty where they look like nothing known."""
+    faster = _moved(found, TOKENS_PER_SECOND, faster=True)
+    changed = {one.kind for one in found if _decisive(one)}
+    worse = gate is not None and gate.verdict is Verdict.FAIL
+    down = worse or "behaviour" in changed
+    if down and faster:
+        return CHEAPER
+    if "tokenizer" in changed:
+        return (
+            "another tokenizer, chat template or hidden system prompt: the same prompts take "
+            "another number of tokens"
+        )
+    drift = changed & set(_DRIFTS)
+    if drift and faster:
+        return "other numbers and faster: another precision, engine or machine"
+    if drift and not down:
+        return (
+            "the tokenizer is the same and the numbers are not: other weights, another "
+            "precision, engine or machine"
+        )
+    if changed == {"lengths"}:
+        return (
+            "answers of another length and else the same: other sampling, a hidden prompt or "
+            "a limit"
+        )
+    if changed == {"identity"}:
+        return "another name or version, and answers as before"
+    return ""
+
+
+def _moved(found: Sequence[Finding], quantity: str, *, faster: bool) -> bool:
+    """Whether a speed is beyond its own limit, in this direction."""
+    up = (quantity != TTFT) == faster
+    return any(
+        one.kind == "speed" and one.quantity == quantity and one.able and one.changed
+        for one in found
+        if one.value is not None and (one.value > 1) == up
+    )

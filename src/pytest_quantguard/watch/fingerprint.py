@@ -1,0 +1,227 @@
+"""Did it change? What the probes say: log-probs, likeliest texts, texts drawn at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_quantguard._plural import counted
+from pytest_quantguard.stats._special import student_tail
+from pytest_quantguard.watch import draws, predictive
+from pytest_quantguard.watch.distances import has_tops, logprob_distance, text_distance
+from pytest_quantguard.watch.limits import Test
+from pytest_quantguard.watch.probes import DRAWN, FEWEST_LOOKS, GREEDY, PIN_LOOKS, mode_of
+from pytest_quantguard.watch.records import Finding, Kind, Look, Window
+from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
+
+ASSUMED: Mapping[Window, float] = {"look": 0.45, "week": 0.3}
+"""Standard deviation of a distance's logarithm from night to night, assumed beforehand. Wide for a
+single night, because 3 % of nights may be three times as noisy as the others; less for a week, of
+which such nights are a part (docs/statistics.md has the simulations)."""
+ASSUMED_OF_A_DAY: Mapping[Window, float] = {"look": 0.6, "week": 0.7}
+"""The same where the pin's looks are all of one day, and know nothing of other nights."""
+LEAST_NATS = 0.001
+LEAST_TEXT = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Distance:
+    """One way to measure how far a look is from others."""
+
+    kind: Kind
+    quantity: str
+    measure: Callable[[Look, Sequence[Look]], float | None]
+    least: float
+    """What counts as no difference at all: numbers are printed with so many digits, and servers
+    that never differed may do so by so much on a busy night."""
+    words: str
+    """Sentence with {now} and {usual}."""
+    unit: str
+
+
+_LOGPROBS = _Distance(
+    kind="logprobs",
+    quantity="",
+    measure=logprob_distance,
+    least=LEAST_NATS,
+    words="log-probs of first tokens are {now} nats from the {reference} on average, {usual} usual",
+    unit=" nats",
+)
+_TEXTS = _Distance(
+    kind="sampled",
+    quantity=GREEDY,
+    measure=text_distance,
+    least=LEAST_TEXT,
+    words="{now} of the likeliest answers differs from the {reference}, {usual} usual",
+    unit="",
+)
+
+
+def fingerprint(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+    """Return what the probes' answers show, for each kind of evidence that the look's mode gives.
+
+    Today's look and the last week's against the pin decide; today's against the looks before it is
+    only told. Where the pin or the week is too short, `Finding.able` is False.
+    """
+    if mode_of(series.now.probes) == "logprobs":
+        return _of_distance(_LOGPROBS, series, limits)
+    return (*_of_distance(_TEXTS, series, limits), *_of_draws(series, limits))
+
+
+def _of_distance(
+    way: _Distance, series: Series, limits: Mapping[Test, float]
+) -> tuple[Finding, ...]:
+    blank = Finding(kind=way.kind, quantity=way.quantity)
+    limit = limits[Test(way.kind, way.quantity, "look")]
+    before = _one_look(way, replace(blank, against="previous", decides=False), series, limit)
+    if problem := _unfit(way, series):
+        return (replace(blank, able=False, limit=limit, sentence=problem), *before)
+    found = _one_look(way, blank, series, limit)
+    return (*found, *_one_week(way, series, limits), *before)
+
+
+def _unfit(way: _Distance, series: Series) -> str:
+    if way is _LOGPROBS and not has_tops(series.now):
+        return "the endpoint gave no log-probs in this look"
+    return _too_few(series.pin)
+
+
+def _too_few(pin: Sequence[Look]) -> str:
+    if len(pin) >= FEWEST_LOOKS:
+        return ""
+    return (
+        f"the pin has {counted(len(pin), 'usable look')}; {FEWEST_LOOKS} are needed to know how "
+        f"far looks differ by themselves, better {PIN_LOOKS} on several days"
+    )
+
+
+def _one_look(
+    way: _Distance, finding: Finding, series: Series, limit: float
+) -> tuple[Finding, ...]:
+    """Today's look against the pin, or against the looks before it where there are enough."""
+    before = finding.against == "previous"
+    others = series.before if before else series.pin
+    if before and len(others) < FEWEST_LOOKS:
+        return ()
+    usual = _usual(way, others, series)
+    now = way.measure(series.now, others)
+    if usual is None or now is None:
+        sentence = "too few probes were answered to compare this look"
+        return (replace(finding, able=False, limit=limit, sentence=sentence),)
+    return (_judged(replace(finding, limit=limit), way, _logarithm(way, now), usual),)
+
+
+def _one_week(way: _Distance, series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+    """The last week's looks: the mean of their distances, which a night of bad luck hardly moves.
+
+    Nights are taken to be alike (`predictive.nights`), so a week tells less than seven nights.
+    """
+    limit = limits[Test(way.kind, way.quantity, "week")]
+    found = [way.measure(look, series.pin) for look in series.week]
+    known = [_logarithm(way, distance) for distance in found if distance is not None]
+    usual = _usual(way, series.pin, series, "week")
+    if len(known) < FEWEST_OF_A_WEEK or usual is None:
+        return ()
+    mean = math.fsum(known) / len(known)
+    finding = Finding(kind=way.kind, quantity=way.quantity, window="week", limit=limit)
+    return (_judged(finding, way, mean, usual, predictive.nights(len(known))),)
+
+
+def _usual(
+    way: _Distance, others: Sequence[Look], series: Series, window: Window = "look"
+) -> predictive.Spread | None:
+    """How far each of some looks is from the others of them, as logarithms."""
+    found = [way.measure(look, [other for other in others if other is not look]) for look in others]
+    known = [_logarithm(way, distance) for distance in found if distance is not None]
+    if len(known) < FEWEST_LOOKS:
+        return None
+    assumed = ASSUMED if series.days_of_pin > 1 else ASSUMED_OF_A_DAY
+    return predictive.spread(known, assumed=assumed[window], least=math.log(way.least))
+
+
+def _logarithm(way: _Distance, distance: float) -> float:
+    return math.log(max(distance, way.least))
+
+
+def _judged(
+    finding: Finding,
+    way: _Distance,
+    logarithm: float,
+    usual: predictive.Spread,
+    nights: float = 1.0,
+) -> Finding:
+    """Complete a finding, whose limit is known, with what so many nights' mean distance shows."""
+    limit = finding.limit or 0.0
+    now, noticed = math.exp(logarithm), math.exp(usual.above(limit, nights))
+    said = way.words.format(
+        now=_shown(now, way),
+        usual=_shown(math.exp(usual.mean), way),
+        reference="looks before it" if finding.against == "previous" else "pin",
+    )
+    when = "over the last seven days " if finding.window == "week" else ""
+    p = usual.p_above(logarithm, nights)
+    sentence = f"{when}{said}; from {_number(noticed, way)} on it is noticed"
+    return replace(finding, changed=p <= limit, p=p, value=now, sentence=sentence)
+
+
+def _shown(distance: float, way: _Distance) -> str:
+    if distance <= way.least * (1 + 1e-9):
+        return f"up to {_number(way.least, way)}"
+    return _number(distance, way)
+
+
+def _number(distance: float, way: _Distance) -> str:
+    return f"{distance:.3g}" if way.unit else f"{distance:.1%}"
+
+
+# --- texts drawn at random --------------------------------------------------------------
+
+
+def _of_draws(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+    """The draws of today's look, and of the last week's, against those of all of the pin.
+
+    z is about standard normal while nothing changes, with a heavier tail; that looks may differ by
+    more than their draws alone is learned from the pin's own looks, each against the others. Over
+    a week such differences are allowed not to average out (`predictive.nights`).
+    """
+    blank = Finding(kind="sampled", quantity=DRAWN)
+    limit = limits[Test("sampled", DRAWN, "look")]
+    if problem := _too_few(series.pin):
+        return (replace(blank, able=False, limit=limit, sentence=problem),)
+    own = [
+        draws.discrepancy([look], [other for other in series.pin if other is not look])
+        for look in series.pin
+    ]
+    usual = predictive.spread([one.z for one in own if one] or [0.0], assumed=1.0, mean=0.0)
+    findings = [_drawn(blank, [series.now], series, usual, limit)]
+    if len(series.week) >= FEWEST_OF_A_WEEK:
+        week = replace(blank, window="week")
+        weekly = limits[Test("sampled", DRAWN, "week")]
+        findings.append(_drawn(week, series.week, series, usual, weekly))
+    return tuple(findings)
+
+
+def _drawn(
+    finding: Finding,
+    looks: Sequence[Look],
+    series: Series,
+    usual: predictive.Spread,
+    limit: float,
+) -> Finding:
+    found = draws.discrepancy(looks, series.pin)
+    if found is None:
+        sentence = "too few answers were drawn to compare this look"
+        return replace(finding, able=False, limit=limit, sentence=sentence)
+    beyond = max(0.0, usual.sd**2 - 1) * len(looks) / predictive.nights(len(looks))
+    p = student_tail(found.z / math.sqrt(1 + beyond), usual.df)
+    when = "over the last seven days " if finding.window == "week" else ""
+    return replace(
+        finding,
+        changed=p <= limit,
+        p=p,
+        limit=limit,
+        value=found.value,
+        sentence=f"{when}answers drawn at random differ from the pin's by {found.z:.1f} standard "
+        f"deviations of chance (squared discrepancy {found.value:.3f})",
+    )

@@ -1,0 +1,66 @@
+"""How small a p-value has to be, so that a year of quiet nights gives no false alarm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pytest_quantguard.watch.records import Kind, Window
+
+RATE = 0.01
+"""Chance of any false alarm in a year, at most."""
+LOOKS_A_YEAR = 365
+"""One look each night."""
+
+
+class Test(NamedTuple):
+    """One question that every look answers by a p-value."""
+
+    kind: Kind
+    quantity: str
+    """As in `Finding.quantity`."""
+    window: Window
+
+
+SHARES: Mapping[Test, float] = MappingProxyType(
+    {
+        # An endpoint has one of the two fingerprints, so they have the same half to spend.
+        Test("logprobs", "", "look"): 0.25,
+        Test("logprobs", "", "week"): 0.25,
+        Test("sampled", "greedy", "look"): 0.125,
+        Test("sampled", "greedy", "week"): 0.125,
+        Test("sampled", "drawn", "look"): 0.125,
+        Test("sampled", "drawn", "week"): 0.125,
+        Test("behaviour", "", "look"): 0.15,
+        Test("behaviour", "", "week"): 0.15,
+        Test("lengths", "", "look"): 0.05,
+        Test("lengths", "", "week"): 0.05,
+        Test("speed", "ttft", "look"): 0.05,
+        Test("speed", "tokens per second", "look"): 0.05,
+    }
+)
+"""What each test may use up of the year's rate; they were fixed before anything was seen."""
+
+
+def limits(rate: float = RATE, looks_a_year: int = LOOKS_A_YEAR) -> Mapping[Test, float]:
+    """Return for each test the p-value below which it counts as changed.
+
+    rate / looks_a_year x the test's share. If every p-value is valid for its own look, so that
+    P(p <= a) <= a while nothing changes, then by Bonferroni's inequality the chance of any false
+    alarm within so many looks is at most ``rate``: whatever the looks, the windows and the kinds
+    of evidence share. Exact facts have no p-value and use nothing up; speed uses a little up,
+    because it gives a finding its signature.
+
+    Raises:
+        ValueError: ``rate`` is not between 0 and 0.5, or there is no look in a year.
+
+    >>> f"{limits()[Test('logprobs', '', 'look')]:.2g}"
+    '6.8e-06'
+    """
+    if not 0 < rate < 0.5:
+        raise ValueError(f"rate is {rate}; it must lie between 0 and 0.5, both excluded")
+    if not (looks_a_year >= 1 and math.isfinite(looks_a_year)):
+        raise ValueError(f"looks_a_year is {looks_a_year}; it must be 1 or more")
+    return MappingProxyType({test: rate / looks_a_year * part for test, part in SHARES.items()})
