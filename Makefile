@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 help:
 	@echo "make demo    gate two really quantized models against their baseline"
 	@echo "make test    lint, type check and test"
-	@echo "make docs    build the documentation: build/docs/index.html"
+	@echo "make docs    build the documentation: build/docs/index.html, build/man/quantguard.1"
 	@echo "make format  format and fix what ruff can fix"
 	@echo "make clean   remove the virtual environment and everything that was written"
 
@@ -47,6 +47,7 @@ lint: $(VENV)/.dev
 # Every warning is an error, also a name or a link that leads nowhere.
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -q -W --keep-going -n -c docs -d build/doctrees . build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -n -c docs -d build/doctrees -b man . build/man
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,7 @@ import re
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any
 
+from sphinx.errors import ExtensionError
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ exclude_patterns = [
     *(".*", "**/.*", "**/__pycache__", "**/quant-report", "golden", "examples/*/golden"),
     *("build", "dist", "src", "tests", "refusals", "comment", "ci", "tools"),
 ]
-suppress_warnings = ["toc.not_included"]  # results of benchmarks are reached by links alone
 
 # Anchors are those that code hosts make of headings.
 myst_heading_anchors = 4
@@ -53,6 +53,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"tuple\[\w+|CompletionRequest|Source|ConfigError|ProviderError"),
 ]
 
+highlight_language = "text"  # of blocks that name none: commands, and what they print
+
 html_theme = "furo"
 html_title = "pytest-quantguard"
 html_copy_source = False
@@ -62,6 +64,8 @@ html_additional_pages = {"index": "start.html"}
 templates_path = ["_templates"]
 # The theme's icons alone: nothing is loaded from elsewhere, and no code host is linked.
 html_theme_options: dict[str, Any] = {"top_of_page_buttons": []}
+
+man_pages = [("docs/command-line", "quantguard", "gate quantized models", author, 1)]
 
 
 def _read_docstring(  # noqa: PLR0917 - Sphinx says what it is called with
@@ -84,7 +88,29 @@ def _read_docstring(  # noqa: PLR0917 - Sphinx says what it is called with
     lines[:] = out
 
 
+_FOREIGN = re.compile(
+    r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s"'>]*"""
+    r"""|<link\b(?=[^>]*\brel=["']?(?:stylesheet|preload|preconnect|icon))[^>]*//[^\s"'>]*"""
+    r"""|(?:@import|url\()\s*["']?(?:https?:)?//[^\s"')]*"""
+)
+"""What a browser would load from elsewhere by itself; links that a reader may follow are none."""
+
+
+def foreign(text: str) -> list[str]:
+    """Return the parts of a page or style sheet that load something from another host."""
+    return _FOREIGN.findall(text)
+
+
+def _works_offline(app: Sphinx, error: Exception | None) -> None:
+    """End the build where a page would load something from elsewhere."""
+    pages = [path for end in ("html", "css") for path in app.outdir.glob(f"**/*.{end}")]
+    found = [f"{path}: {part}" for path in pages for part in foreign(path.read_text("utf-8"))]
+    if found and error is None:
+        raise ExtensionError("\n".join(["pages load from elsewhere:", *found]))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Called by Sphinx: docstrings pass through us before anybody else reads them."""
+    """Called by Sphinx: docstrings pass through us before anybody else reads them, pages last."""
     app.connect("autodoc-process-docstring", _read_docstring)
+    app.connect("build-finished", _works_offline)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

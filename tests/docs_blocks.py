@@ -11,16 +11,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+OTHERS = [ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("examples/*/README.md"))]
+"""Pages about this repository's own folders: their commands are read, and not run here."""
 
 FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- (exits|not run|output of|yaml|file): (.+?) -->")
 OURS = ("quantguard", "pytest")
 PROGRAMS = {
+    "export": "a variable of the reader's",
     "cd": "the commands after it are run there",
     "make": "the targets are looked up in the Makefile",
     "pip": "nothing is installed by a test; the extras are looked up in pyproject.toml",
     "python": "a line of Python is run; a file has to be there",
     "vllm": "needs a GPU",
+    "litellm": "the router that tests/test_example_routing.py writes a file for",
     "jq": "not on every machine",
     "check-jsonschema": "tested with the reports, on real files",
 }
@@ -130,11 +134,35 @@ def _outputs(lines: list[str]) -> list[str | None]:
 
 
 def same(shown: str, printed: str) -> bool:
-    """Compare what a page shows: a line ``...`` is any lines, and ``...`` in a line any text."""
-    pattern = "".join(
-        r"(?:[^\n]*\n)*?"
-        if line.strip() == "..."
-        else re.escape(line.rstrip()).replace(r"\.\.\.", r"[^\n]*") + r" *\n"
-        for line in shown.splitlines()
+    """Compare what a page shows: a line ``...`` is any lines, and ``...`` in a line any text.
+
+    Lines between two such lines stand together, and are looked for from the top: no more is needed,
+    since each lot has a number of lines that is known.
+    """
+    lots: list[list[str]] = [[]]
+    for line in shown.strip("\n").splitlines():
+        if line.strip() == "...":
+            lots.append([])
+        else:
+            lots[-1].append(re.escape(line.rstrip()).replace(r"\.\.\.", ".*"))
+    lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
+    if len(lots) == 1:
+        return len(lines) == len(lots[0]) and _stands(lots[0], lines, 0)
+    first, *middle, last = lots
+    at, end = len(first), len(lines) - len(last)
+    if at > end or not _stands(first, lines, 0) or not _stands(last, lines, end):
+        return False
+    for lot in middle:
+        places = range(at, end - len(lot) + 1)
+        found = next((place for place in places if _stands(lot, lines, place)), None)
+        if found is None:
+            return False
+        at = found + len(lot)
+    return True
+
+
+def _stands(lot: list[str], lines: list[str], at: int) -> bool:
+    return all(
+        re.fullmatch(pattern, line)
+        for pattern, line in zip(lot, lines[at : at + len(lot)], strict=True)
     )
-    return re.fullmatch(pattern + r"\s*", printed.strip("\n") + "\n") is not None

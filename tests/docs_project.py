@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def run(folder: Path, *words: str) -> tuple[int, str]:
         "CI_COMMIT_SHA": COMMIT,
         "CI_COMMIT_REF_NAME": "main",
     }
-    return SERVER.run(arguments, folder, env, 60)
+    return SERVER.run(arguments, folder, env, 120)
 
 
 def make_project(folder: Path, url: str) -> None:
@@ -74,7 +75,17 @@ def truthful(model: str, prompt: str) -> str:
         passes = "The cause:" in prompt
         reason = "the cause is named" if passes else "the cause is named only in passing"
         return json.dumps({"reason": reason, "verdict": "pass" if passes else "fail"})
+    if model == "cheap" and int(re.sub(r"\D", "", prompt)) % 3 == 0:
+        return "I forgot."
     return f"It is {prompt}"
+
+
+def providers(folder: Path, url: str) -> None:
+    """Three endpoints that claim to be one model; one of them is not."""
+    both = {"provider": "openai", "base_url": url}
+    named = {name: {**both, "model": name} for name in ("official", "cheap", "fast")}
+    text = yaml.safe_dump({"reference": "official", "providers": named}, sort_keys=False)
+    (folder / "providers.yaml").write_text(text)
 
 
 def template(folder: Path, url: str) -> None:
@@ -86,6 +97,15 @@ def template(folder: Path, url: str) -> None:
         "model": "fp8-new-template",
     }
     path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def on_call(folder: Path, url: str) -> None:
+    """An endpoint that somebody else serves, and what a gateway logged of it."""
+    path = folder / "quantguard.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["variants"]["api"] = {**config["variants"]["fp8"], "model": "api"}
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    traffic(folder, url)
 
 
 def batch(folder: Path, url: str) -> None:
@@ -146,6 +166,58 @@ def traffic(folder: Path, url: str) -> None:
     (folder / "traffic.jsonl").write_text(text)
     with gzip.open(folder / "traffic.jsonl.gz", "wt") as file:
         file.write(text)
+
+
+def mirrored(folder: Path, url: str) -> None:
+    """Traffic that both models answered, in each format; the candidate calls wrong tools."""
+    tool = {"type": "function", "function": {"name": "refund_order"}}
+    path = folder / "quantguard.yaml"
+    data = yaml.safe_load(path.read_text())
+    data["canary"] = {
+        "candidate": "awq-int4",
+        "names": {"bf16": "help-desk-bf16", "awq-int4": "help-desk-awq"},
+        "cohorts": [{"cohort": "tools", "tools": "offered"}, {"cohort": "rest"}],
+        "budgets": [{"max_drop": "20 pt"}, {"cohort": "tools", "max_drop": "10 pt"}],
+    }
+    path.write_text(yaml.safe_dump(data))
+
+    def body(model: str, called: str) -> dict[str, Any]:
+        call = {"type": "function", "function": {"name": called, "arguments": "{}"}}
+        message = {"role": "assistant", "content": "It is on its way.", "tool_calls": [call]}
+        if not called:
+            del message["tool_calls"]
+        return {
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 20, "completion_tokens": 5},
+        }
+
+    files: dict[str, list[Any]] = {}
+    for i in range(400):
+        asked = {"messages": [{"role": "user", "content": f"Where is order {i}?"}]}
+        tools = {"tools": [tool]} if i % 2 else {}
+        ours = body("help-desk-bf16", "refund_order" if i % 2 else "")
+        good = body("help-desk-awq", "refund_order" if i % 2 else "")
+        bad = body("help-desk-awq", "refund_order" if i % 4 == 1 else "refund") if i % 2 else good
+        request = {**asked, **tools}
+        for name, said in (("mirror", bad), ("monday", good), ("tuesday", good)):
+            sides = {"baseline": {"completion": ours}, "candidate": {"completion": said}}
+            pair = {"id": f"{name}-{i}", "request": request, **sides}
+            files.setdefault(f"{name}.jsonl", []).append(pair)
+        for said in (ours, good):
+            log = {"call_type": "acompletion", "model": said["model"], "response": said}
+            files.setdefault("litellm.jsonl", []).append(
+                {**log, "id": f"{said['model']}-{i}", **asked, "model_parameters": tools}
+            )
+        where = {"method": "POST", "url": "/v1/chat/completions"}
+        line = {"custom_id": str(i), **where, "body": request}
+        files.setdefault("requests.jsonl", []).append(line)
+        files.setdefault("out-bf16.jsonl", []).append(answered(str(i), ours))
+        files.setdefault("out-awq.jsonl", []).append(answered(str(i), good))
+    for name, lines in files.items():
+        (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with gzip.open(folder / "monday.jsonl.gz", "wt") as file:
+        file.write((folder / "monday.jsonl").read_text())
 
 
 PROMPTFOO = """\
@@ -220,9 +292,18 @@ def judging(folder: Path, url: str) -> None:
     (folder / "labels.jsonl").write_text(text)
 
 
+def two_runs(folder: Path, url: str) -> None:
+    """The report of an earlier run."""
+    (folder / "tuesday.json").write_bytes((folder / "quant-report/report.json").read_bytes())
+
+
 PREPARED: dict[str, Callable[[Path, str], None]] = {
+    "docs/audit.md": providers,
     "docs/batch.md": batch,
+    "docs/canary.md": mirrored,
+    "docs/compare.md": two_runs,
     "docs/concepts/comparability.md": template,
+    "docs/guides/on-call.md": on_call,
     "docs/history.md": history,
     "docs/importing.md": importing,
     "docs/judge.md": judging,

@@ -168,7 +168,8 @@ def test_plan_reports_undecidable_budgets_and_check_refuses_them(plan, project):
     project.config(project.server.url, budgets=[{"max_drop": "10 pt"}])
 
     assert (OK, USAGE) == (seen.code, checked.code)
-    assert checked.has("UNDECIDABLE:", "are accepted", "1 budget UNDECIDABLE: a run is refused")
+    assert checked.has("UNDECIDABLE: a run takes it from 629 cases on")
+    assert checked.has("1 budget UNDECIDABLE: a run is refused")
     assert OK == plan("--check").code
 
 
@@ -366,3 +367,11 @@ def test_what_is_not_ours_is_refused_by_pytest(plan, argument, message):
     assert USAGE == run.code, run.output
     assert run.has(message)
     assert "Traceback" not in run.output
+
+
+def test_a_misspelt_option_is_refused_by_pytest_with_the_nearest_of_ours(plan):
+    """Everything else goes to pytest, which knows nothing of ours."""
+    run = plan("--candidat=cand")
+
+    assert USAGE == run.code
+    assert run.has("unrecognized arguments: --candidat=cand", "did you mean '--candidate'?")

@@ -52,3 +52,23 @@ def test_every_option_is_documented(pytester):
     )
 
     assert known == told
+
+
+@pytest.mark.parametrize(
+    ("text", "loads"),
+    [
+        ('<script src="https://cdn.example/x.js"></script>', True),
+        ('<link rel="stylesheet" href="//fonts.example/css">', True),
+        ('<link href="https://fonts.example" rel="preconnect">', True),
+        ("<img alt='' src=//pictures.example/a.png>", True),
+        ("@import url(https://fonts.example/css)", True),
+        ('<a href="https://ctrf.io">CTRF</a>', False),
+        ('<link rel="canonical" href="https://docs.example/">', False),
+        ('<img src="../_images/report.png"><script src="x.js"></script>', False),
+    ],
+)
+def test_what_a_browser_would_load_from_elsewhere_is_found(text, loads):
+    """The build of the documentation ends where a page does; links for readers are no matter."""
+    conf = runpy.run_path(str(ROOT / "docs/conf.py"))
+
+    assert loads == bool(conf["foreign"](text))

@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from docs_blocks import OURS, PAGES, PROGRAMS, ROOT, Block, Command, blocks, same, spoken
+from docs_blocks import OTHERS, OURS, PAGES, PROGRAMS, ROOT, Block, Command, blocks, same, spoken
 from docs_project import COMMIT, PREPARED, make_project, run, scripted
+from pytest_quantguard.commands import COMMANDS
 
-SHOWN = {path: list(blocks(path)) for path in PAGES}
-NAMES = {path: path.relative_to(ROOT).as_posix() for path in PAGES}
+SHOWN = {path: list(blocks(path)) for path in [*PAGES, *OTHERS]}
+NAMES = {path: path.relative_to(ROOT).as_posix() for path in SHOWN}
 
 
 GUIDES = [f"docs/guides/{name}.md" for name in ("ci-gate", "reading-reports", "golden-cases")]
 """Each goes on where the one before it ended."""
+GENERATED = "docs/command-line.md"
+"""Shows usages and examples of every command, with tests of its own (test_every_command.py)."""
 
 
 def commands(path: Path) -> list[Command]:
@@ -115,7 +118,7 @@ def options(name: str) -> frozenset[str]:
     return frozenset(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", text))
 
 
-@pytest.mark.parametrize("path", PAGES, ids=NAMES.get)
+@pytest.mark.parametrize("path", list(SHOWN), ids=NAMES.get)
 def test_options_on_the_page_exist(path):
     """In blocks that are run, in those that are not, and in sentences."""
     unknown = []
@@ -130,7 +133,7 @@ def test_options_on_the_page_exist(path):
     assert not unknown
 
 
-@pytest.mark.parametrize("path", PAGES, ids=NAMES.get)
+@pytest.mark.parametrize("path", list(SHOWN), ids=NAMES.get)
 def test_each_line_of_a_command_block_is_known(path):
     """Ours, or of a program that is listed with the reason why it is not run."""
     lines = [command for command in commands(path) if command.words[0] not in OURS]
@@ -144,19 +147,35 @@ def test_no_command_hides_in_a_block_of_another_kind():
         f"{block.place}: {line}"
         for found in SHOWN.values()
         for block in found
-        if block.language in ("", "text", "shell", "bash", "sh", "console") and not block.commands()
+        if block.language in ("", "text", "shell", "bash", "sh", "console")
+        if block.page != GENERATED and not block.commands()
         for line in block.text.splitlines()
-        if re.match(r"(\$ )?(quantguard|pytest) [a-z-]", line)
+        if re.match(rf"(\$ )?(pytest -|quantguard ({'|'.join(COMMANDS)})\b)", line)
     ]
 
     assert [] == hidden
+
+
+def test_the_page_of_all_commands_names_options_that_exist():
+    """Its usages and examples are generated from what parsers are told; all options are known."""
+    text = "\n".join(block.text for block in SHOWN[ROOT / GENERATED])
+    lines = re.findall(r"^quantguard ([a-z-]+)((?:.|\n +)*)", text, re.MULTILINE)
+    unknown = [
+        f"{name} {option}"
+        for name, rest in lines
+        for option in re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", rest.partition("#")[0])
+        if option not in options(name) | options("pytest")
+    ]
+
+    assert COMMANDS.keys() == {name for name, _ in lines}
+    assert [] == unknown
 
 
 def test_other_programs_are_given_what_there_is():
     """Targets of make, extras of pip, files and lines of Python."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     targets = (ROOT / "Makefile").read_text("utf-8")
-    for path in PAGES:
+    for path in SHOWN:
         for command in commands(path):
             program, *rest = command.words
             if program == "make":
@@ -168,7 +187,8 @@ def test_other_programs_are_given_what_there_is():
             elif program == "python" and rest[0] == "-c":
                 exec(compile(rest[1], command.place, "exec"), {})
             elif program == "python":
-                assert (ROOT / rest[0]).is_file(), command.place
+                places = [folder / rest[0] for folder in (ROOT, path.parent)]
+                assert any(place.is_file() for place in places), command.place
 
 
 # --- the reader of the pages itself ---------------------------------------------------------
@@ -203,5 +223,9 @@ def test_marks_change_what_is_expected():
 def test_dots_stand_for_what_changes():
     """A line of them for lines, some in a line for text; all else has to be there."""
     assert same("a\n...\nlast ... word", "a\nb\nc\nlast 3 word\n")
+    assert same("...\nb\nc\n...", "b\nb\nc\n")
+    assert same("a\n...\nb", "a\nb\n")
     assert not same("a\n...\nlast", "a\nb\n")
+    assert not same("...\nc\n...\nb\n...", "b\nc\n")
+    assert not same("a\n...\na", "a\n")
     assert not same("1.5", "1x5")

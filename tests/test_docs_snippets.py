@@ -76,8 +76,8 @@ def test_yaml_is_read(block, project):
 def _read(text, kind, project, number):
     data = yaml.safe_load(text)
     keys = set(data) if isinstance(data, dict) else set()
-    if kind == "other" or keys & {"jobs", "steps"} or "uses:" in text:
-        return  # workflows: tests/test_ci_examples.py
+    if kind or keys & {"jobs", "steps"} or "uses:" in text:
+        return  # of another program, as the mark says, or workflows: tests/test_ci_examples.py
     if isinstance(data, list):  # checks of a case
         for one in data:
             _golden({"cohort": "c", "cases": [_whole({"expect": [one]})]}, project, number)
@@ -175,3 +175,34 @@ def test_every_page_has_one_title_and_no_level_is_left_out():
             wrong.append(path.relative_to(ROOT).as_posix())
 
     assert [] == wrong
+
+
+WORDS = {
+    r"responses?(?! format)": "completion, or answer",
+    r"predictions?|generations?": "completion, or answer",
+    r"ground truth": "reference",
+    r"thresholds?": "budget, or limit",
+    r"test[ -]cases?(?! for)|eval cases?": "golden case",
+    r"base model|reference model|original model|control arm": "baseline",
+    r"challenger|treatment|student": "candidate",
+    r"segments?|buckets?": "cohort",
+    r"evaluators?|graders?": "check, or judge",
+    r"quantis\w+": "quantiz...",
+    r"behaviors?|colors?": "behaviour, colour",
+}
+"""What our pages do not say in sentences, and their word for it."""
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_one_word_for_each_thing(path):
+    """Readers of one page find the words of another; code and links are left out."""
+    text = re.sub(
+        r"^ *```.*?^ *```$|`[^`]*`|\]\([^)]*\)", "", path.read_text("utf-8"), flags=re.M | re.S
+    )
+    found = {
+        word: instead
+        for pattern, instead in WORDS.items()
+        for word in re.findall(rf"\b(?:{pattern})\b", text, re.IGNORECASE)
+    }
+
+    assert {} == found

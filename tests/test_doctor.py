@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 from fork_server import ForkServer
 from gate_project import GateProject, Run
 from pytest_quantguard import cli
+from pytest_quantguard._screen import Screen
+from pytest_quantguard.commands._doctor_text import cleaned, section
+from pytest_quantguard.doctor.records import Finding
 from scripted_server import answers
 
 OK, WRONG, USAGE = 0, 1, 4
@@ -43,9 +47,9 @@ def test_a_sound_project_is_ok(project):
         "Asking base, cand: 24 requests at most, of 64 tokens or fewer each",
         "cand (candidate, openai, model cand)",
         "cand and base are asked the same",
-        "0 wrong; 24 requests",
+        "0 wrong; 22 requests",
     )
-    assert 24 == project.server.requests
+    assert 22 == project.server.requests
     assert not (project.folder / ".quantguard").exists()
 
 
@@ -67,7 +71,41 @@ def test_everything_wrong_is_told_at_once(project):
     assert WRONG == run.code, run.output
     assert {("configuration", "budgets"), ("down", "reach"), ("cand", "reach")} <= wrong
     assert run.has("start the server", "there is no program 'no-such-program'")
-    assert data["requests"] == project.server.requests == 12
+    assert 11 == project.server.requests
+    assert 12 == data["requests"]  # one of them found nobody
+
+
+def test_servers_that_take_turns_are_started_one_after_the_other(project):
+    """Each is ended before the next one begins, and none is left running.
+
+    These programs answer numbered prompts alone: what they make of others is no matter here.
+    """
+    diary = project.folder / "diary"
+    program = [sys.executable, str(Path(__file__).with_name("launched_program.py"))]
+
+    def launched(name: str) -> dict[str, Any]:
+        command = [*program, "--port", "{port}", "--name", name, "--diary", str(diary)]
+        launch = {"command": command, "ready": "/health", "exclusive": True}
+        return {"provider": "openai", "model": name, "launch": launch}
+
+    project.config("", variants={"base": launched("base"), "cand": launched("cand")})
+    run = doctor(project, "--max-requests=4")
+
+    assert ["up base", "down base 1", "up cand", "down cand 1"] == diary.read_text().splitlines()
+    assert run.has("4 requests at most", "2 wrong; 2 requests")
+
+
+def test_a_server_that_dies_is_told_with_the_end_of_its_log(project):
+    """Not as an exchange that broke off: why is in the log, shown as text."""
+    program = str(Path(__file__).with_name("launched_program.py"))
+    command = [sys.executable, program, "--port", "{port}", "--dies-after", "0"]
+    launch = {"command": [*command, "--prints", "::error::no memory"], "ready": "/health"}
+    base = {"provider": "openai", "model": "base", "launch": launch}
+    project.config("", variants={"base": base})
+    run = doctor(project)
+
+    assert WRONG == run.code
+    assert run.has("its server ended with signal 9", "| : :error::no memory", "'launch' by hand")
 
 
 def test_a_configuration_with_mistakes_is_told_with_its_lines(project):
@@ -159,6 +197,17 @@ def test_what_a_server_says_is_not_live_and_a_key_is_nowhere(project):
         assert KEY not in text
         assert "\x1b" not in text
         assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("words", range(1, 12))
+def test_no_line_begins_with_a_command_wherever_it_is_wrapped(words):
+    """CI systems read one behind blanks, too."""
+    text = "word " * words + "::error::boo"
+    found = Finding(level="wrong", about="arm", topic="reach", saw=text, fix=text)
+    lines = section("arm", cleaned([found], ()), Screen(width=40)).splitlines()
+
+    assert not any(line.lstrip().startswith("::") for line in lines)
+    assert any("error::boo" in line for line in lines)
 
 
 def test_a_json_that_cannot_be_written_is_a_mistake(project: GateProject, tmp_path: Path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from pytest_quantguard.commands import COMMANDS
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._parsers import described
 
+TOOL = Path(__file__).parents[1] / "tools" / "command_line.py"
 USAGE = 4
 EVERY = list(described())
 NAMES = [" ".join(one.words) for one in EVERY]
@@ -102,6 +105,33 @@ def test_a_command_without_a_parser_is_named():
     """Whoever adds one is told what is missing."""
     with pytest.raises(LookupError, match="quantguard odd --help"):
         list(described({"odd": ("builtins:list", "odd")}))
+
+
+def test_the_page_of_all_commands_is_up_to_date():
+    """Made of the same parsers; `python tools/command_line.py` writes it."""
+    spec = importlib.util.spec_from_file_location("command_line", TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    text = tool.PAGE.read_text("utf-8")
+    missing = [name for name in NAMES if f"# quantguard {name}\n" not in text]
+
+    assert [] == missing, "run: python tools/command_line.py"
+    assert tool.page(text) == text, "run: python tools/command_line.py"
+
+
+def test_a_usage_is_laid_out_for_80_columns():
+    """What stands in brackets stays in one piece; each way begins a line."""
+    usage = (
+        "quantguard odd [--one NAME ...] [--two FILE] [--json[=FILE]]\n"
+        " [--three 2%%|auto] [-v | -q] FILE\nquantguard odd list"
+    )
+    lines = cli.Parser(prog="quantguard odd", usage=usage).format_usage().splitlines()
+
+    assert [
+        "usage: quantguard odd [--one NAME ...] [--two FILE] [--json[=FILE]]",
+        "                      [--three 2%|auto] [-v | -q] FILE",
+        "       quantguard odd list",
+    ] == lines
 
 
 def test_a_manual_is_wrapped():

@@ -17,13 +17,14 @@ FLOORS = {
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
     | {"launching", "_decide", "_items", "_judging", "hookspecs"},
     3: {"engine", "history", "_registry", "_quant_case", "_cases", "_arm", "_variant_reader"}
-    | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"},
+    | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"}
+    | {"_costs"},
     4: {"_config", "_golden", "_judge", "_evidence", "_auto", "_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"}
     | {"comparing", "_spending", "_unfit"},
     6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"}
     | {"_github", "_hooked", "_watching", "tracing"},
-    7: {"sharding", "_session", "cli", "doctor", "lint", "watch", "canary"},
+    7: {"auditing", "sharding", "_session", "cli", "doctor", "lint", "watch", "canary"},
     8: {"_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }

@@ -486,3 +486,21 @@ def test_recorded_answers_are_judged_live(gate, workers):
 
     assert {"cand": "fail"} == run.verdicts, run.output
     assert (120, 160) == (gate.server.requests, gate.judge.requests)
+
+
+def test_a_plan_counts_what_judges_may_be_asked(gate: JudgeProject) -> None:
+    """A line of its own, cohort by cohort, with what it may cost at most; nobody is asked."""
+    price = {"input": 1, "output": 4}
+    gate.config(gate.server.url, judges={"strict": gate.strict(price=price)})
+    run = quantguard(gate.folder, "plan", "--cost", "--json=plan.json")
+    plan = json.loads((gate.folder / "plan.json").read_text("ascii"))
+    (judge,) = (row for row in plan["costs"] if row["role"] == "judge")
+
+    assert (("strict", "faq"), (0, 120)) == (
+        (judge["name"], judge["cohort"]),
+        (judge["requests"], judge["further"]),
+    )
+    assert judge["most_cost"] > 0 < judge["most_tokens"]
+    assert run.has("judge strict faq", "as needed")
+    assert [60, 60] == [row["requests"] for row in plan["costs"] if row["cohort"] == "faq"][:2]
+    assert 0 == gate.judge.requests

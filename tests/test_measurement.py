@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -12,6 +12,7 @@ from pytest_quantguard.engine.worker import _after
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.pairs import PairedMeasurement
 from pytest_quantguard.types import Completion, ToolCall, Usage
+from pytest_quantguard.variants import Price
 from test_evidence import Counted, Models, case
 
 
@@ -125,3 +126,26 @@ def test_giving_up_keeps_that_it_was_a_time_out():
         found.connected,
         str(found),
     )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Completion(text=""),
+        Completion(text="Done.", latency_s=1.5, ttft_s=0.25, asked_at=9.0, finish_reason="length"),
+        Completion(
+            text="<think>so</think>",
+            reasoning="so",
+            usage=Usage(prompt_tokens=3, completion_tokens=5, cached_tokens=1),
+            tool_calls=(ToolCall(name="f", arguments_text="{}"),),
+        ),
+        Completion(text="x", latency_s=float("nan"), ttft_s=1e300),
+    ],
+)
+def test_one_completion_is_the_mean_of_two_equal_ones(said):
+    """A case of one repeat is measured in a quicker way, and no other."""
+    price = Price(input=1e6, output=2e6)
+    one = measurement((said,), lambda _: 0.25, live=True, price=price)
+    two = measurement((said, said), lambda _: 0.25, live=True, price=price)
+
+    assert replace(two, answers=1) == one

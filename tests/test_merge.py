@@ -184,6 +184,22 @@ def test_the_command_reports_and_ends_as_a_run_does(world, tmp_path, merged):
     assert len(ElementTree.parse(tmp_path / "out/junit.xml").findall(".//failure")) > 0
 
 
+def test_a_merge_is_told_as_json(world, tmp_path, merged):
+    """Bare: nothing else is printed; verdict, budgets, exit code, and where the reports are."""
+    world.shards(tmp_path, 3)
+
+    code, said = merged(*sorted(tmp_path.glob("shard-*")), "--json")
+    told = json.loads(said)
+
+    assert code == told["exit_code"] == FAILED
+    assert ("fail", "base", "int4") == (
+        told["verdict"],
+        told["baseline"],
+        told["candidates"][0]["name"],
+    )
+    assert "quant-report/report.json" == told["written"]["json"]
+
+
 @pytest.mark.parametrize(
     ("policy", "failed_tests", "expected"),
     [("fail", 0, INCONCLUSIVE), ("warn", 0, OK), ("warn", 2, FAILED)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,13 +13,16 @@ import yaml
 from pytest_quantguard import _budgets, stats
 from pytest_quantguard._auto import LARGEST, auto_budgets, levels, propose, yaml_lines
 from pytest_quantguard._budgets import Census
+from pytest_quantguard._costs import Asked, JudgeAsked, Known, Share
 from pytest_quantguard._noticed import noticed
-from pytest_quantguard._plan import Asked, Outset, make_plan, plan_row
+from pytest_quantguard._plan import Outset, make_plan, plan_row
 from pytest_quantguard.commands._plan_text import percent, render
 from pytest_quantguard.documents import document as _document
 from pytest_quantguard.types import Source
 from pytest_quantguard.variants import Price, Quantization, Variant
 from pytest_quantguard.verdicts import Budget, Group
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def variant(name, price=None, **quantization):
@@ -98,13 +102,13 @@ def test_a_budget_is_decidable_exactly_when_a_run_accepts_it():
 
 
 def test_an_undecidable_budget_says_what_it_takes():
-    """In the words of the run."""
+    """From where on a run takes it, and the same number as in the row's own columns."""
     budget = Budget(max_drop=0.01, source=Source(file="quantguard.yaml", line=7))
     row = plan_row(budget, outset(census(60)), psi=0.02)
 
     assert not row.decidable
-    assert "are accepted" in row.note
-    assert "are advised" in row.note
+    assert "a run takes it from 629 cases on" in row.note
+    assert f"runs it takes {row.cases_80}" in row.note
     assert 0 == row.power
     assert "quantguard.yaml:7" == row.to_dict()["source"]
 
@@ -242,7 +246,9 @@ def test_too_few_cases_get_no_budget_of_their_own_and_stay_covered():
 
     assert not any(b.cohort == "new" for b in found.budgets)
     assert [] == _budgets.uncovered(found.budgets, Census(leaves))
-    assert any(text.startswith("new / all: 2 cases could decide") for text in found.left_out)
+    assert any(
+        text.startswith("new / all: 2 cases are too few for a budget") for text in found.left_out
+    )
     assert all(b.max_drop <= LARGEST for b in found.budgets)
 
 
@@ -298,6 +304,123 @@ def test_a_name_of_any_kind_can_be_pasted(name):
     assert [{"check": name, "max_drop": "10 pt"}] == read["budgets"]
     assert line.isprintable()
     assert all(c in line for c in name if c.isprintable() and c not in '"\\')
+
+
+# --- at one glance ------------------------------------------------------------------------
+
+
+def test_what_the_cases_see_is_there_for_every_cohort():
+    """With and without a budget of its own; the more cases, the smaller the loss."""
+    leaves = {
+        **census(50, cohorts=("small",)).leaves,
+        **census(500, cohorts=("large",)).leaves,
+        **census(2, cohorts=("tiny",)).leaves,
+    }
+    (candidate,) = make_plan(outset(Census(leaves), Budget(max_drop=0.1))).candidates
+    found = {one.cohort: one for one in candidate.seen}
+
+    assert [None, "large", "small", "tiny"] == list(found)
+    assert (552, 500, 50, 2) == tuple(one.cases for one in candidate.seen)
+    assert found["large"].sees < found["small"].sees
+    assert found["large"].proves < found["small"].proves <= LARGEST
+    assert (None, None) == (found["tiny"].sees, found["tiny"].proves)
+
+
+def test_the_cases_that_a_budget_takes_are_those_of_its_row():
+    """One number for one question, wherever it stands."""
+    limits = (0.01, 0.02, 0.03, 0.05, 0.1)
+    budgets = [Budget(max_drop=limit, check=f"c{limit}") for limit in limits]
+    found = census(100, checks=tuple(b.check for b in budgets))
+    (candidate,) = make_plan(outset(found, *budgets)).candidates
+
+    assert dict(candidate.needed) == {r.budget.max_drop: r.cases_80 for r in candidate.rows}
+
+
+def test_a_handful_of_cases_proves_nothing_that_is_worth_a_number():
+    """No 97.5 points of two cases: a dash."""
+    leaves = {**census(300).leaves, **census(2, cohorts=("new",)).leaves}
+    budgets = (Budget(max_drop=0.1), Budget(max_drop=0.1, cohort="new"))
+    lines = render(make_plan(outset(Census(leaves), *budgets)), 120)
+    rows = [line.split() for line in lines if line.startswith("new ")]
+
+    assert ["new", "2", "-", "-"] == rows[0]
+    assert ["-", "-"] == rows[1][-2:]
+    assert not [line for line in lines if "97.5" in line or "no budget at all" in line]
+
+
+@pytest.mark.parametrize("max_drop", [0.01, 0.02, 0.03, 0.05, 0.1])
+def test_the_published_numbers_of_cases_are_those_of_the_code(max_drop):
+    """docs/verdicts.md has the table, and no other page has other numbers."""
+    text = (DOCS / "verdicts.md").read_text("utf-8").replace(",", "")
+    half, most = (stats.pass_cases(max_drop, 0.02, power=power) for power in (0.5, 0.8))
+    row = f"| {100 * max_drop:g} pt | {stats.pass_floor(max_drop)} | {half} | {most} |"
+
+    assert row in text
+
+
+def test_other_pages_say_the_same_numbers():
+    """Two points and five in the README, ten and three in the guide."""
+    cases = {p: stats.pass_cases(p / 100, 0.02, power=0.8) for p in (2, 3, 5, 10)}
+    half = {p: stats.pass_cases(p / 100, 0.02, power=0.5) for p in (2, 5)}
+    guide = (DOCS / "writing-golden-cases.md").read_text("utf-8")
+    readme = " ".join((DOCS.parent / "README.md").read_text("utf-8").split())
+
+    assert f"{cases[10]} for ten points, {cases[3]} for\nthree" in guide
+    if "How many cases? About" in readme:  # the README may leave it to the guide
+        assert f"About {cases[5]} to show a loss under 5 points, {cases[2]} under 2" in readme
+        assert f"[{half[5]} and {half[2]}]" in readme
+
+
+# --- what it costs ------------------------------------------------------------------------
+
+
+def test_costs_stand_cohort_by_cohort_with_what_is_asked_as_needed():
+    """Requests, tokens and money of each variant and judge; they add up to the whole."""
+    price = Price(input=2.0, output=10.0)
+    q4 = variant("q4", price=price, weight_bits=4)
+    shares = (
+        Share(cohort="faq", requests=60, cached=10, further=4, most_tokens=9000, most_cost=0.5),
+        Share(cohort="tools", requests=40, most_tokens=4000, most_cost=0.25),
+    )
+    asked = {
+        "bf16": Asked(requests=100, cached=100, tokens=(200.0, 50.0)),
+        "q4": Asked(requests=100, cached=10, shares=shares),
+    }
+    judged = Share(cohort="faq", requests=0, further=120, most_tokens=90_000, most_cost=1.5)
+    judges = {"strict": JudgeAsked(variant=variant("judge", price=price), shares=(judged,))}
+    plan = make_plan(outset(census(100), candidates=[q4], asked=asked, judges=judges))
+    _, whole, judge = plan.arms
+    faq, tools = (row for row in plan.costs if row.name == "q4")
+
+    assert ("q4", 100, 10, 4, 0.75) == (
+        whole.name,
+        whole.requests,
+        whole.cached,
+        whole.further,
+        whole.most_cost,
+    )
+    assert [("faq", 50 * 200, 50 * 50), ("tools", 40 * 200, 40 * 50)] == [
+        (row.cohort, row.prompt_tokens, row.completion_tokens) for row in (faq, tools)
+    ]
+    assert whole.cost == pytest.approx(faq.cost + tools.cost)
+    assert 50 * (2 * 200 + 10 * 50) / 1e6 == pytest.approx(faq.cost)
+    assert ("judge", 120, 0.0, 1.5) == (judge.role, judge.further, judge.cost, judge.most_cost)
+    text = " ".join(" ".join(render(plan, 120, costs=True)).split())
+    assert "judge strict faq 0 0 0 120 0 0 0.00 1.50" in text
+
+
+def test_a_cost_without_a_bound_is_not_known():
+    """One case without max_tokens, or without a price: nobody knows what it may cost at most."""
+    shares = (
+        Share(cohort="faq", requests=5, most_cost=0.5),
+        Share(cohort="tools", requests=5, most_cost=None),
+        Share(cohort="done", requests=5, cached=5, most_cost=None),
+    )
+    row = Known(tokens=None).row("q4", "candidate", None, shares)
+    done = Known(tokens=None).row("q4", "candidate", "done", shares[2:])
+
+    assert (None, None) == (row.cost, row.most_cost)
+    assert (0.0, 0.0) == (done.cost, done.most_cost)
 
 
 # --- the whole plan -----------------------------------------------------------------------
@@ -358,7 +481,7 @@ def test_a_plan_fits_the_terminal(width):
     printed = [line for line in lines if not line.startswith("  - ")]  # YAML is not broken
 
     assert max(map(len, printed)) <= width, "\n".join(lines)
-    assert 4 == " ".join(" ".join(lines).split()).count("UNDECIDABLE: at 2 %")
+    assert 4 == " ".join(" ".join(lines).split()).count("UNDECIDABLE: a run takes")
     assert any("numbers_preserved" in line for line in lines)
 
 

@@ -88,3 +88,30 @@ def test_html_is_cleaned_and_escaped_whatever_the_character():
         for text in (chr(code), f"a{chr(code)}b"):
             assert html.escape(_sanitize.clean(text)) == _sanitize.html(text)
     assert "&lt;b title=&quot;&#x27;&quot;&gt; &amp;amp;" == _sanitize.html('<b title="\'"> &amp;')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Incorrect API key provided: sk-proj-abcdefgh1234",
+        "Authorization: Bearer abc.def-ghi_jkl",
+        "Proxy-Authorization: Basic dXNlcjpwYXNzd29yZDE=",
+        "url?api_key=abcdefgh&x=1",
+        "token eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0",
+    ],
+)
+def test_what_looks_like_a_key_is_replaced(text):
+    """In logs of others nobody knows the keys beforehand."""
+    found = _sanitize.without_keys(text)
+
+    assert "[secret]" in found
+    assert not {"abcdefgh", "abc.def", "dXNlcj", "eyJ"} & {
+        word for word in ("abcdefgh", "abc.def", "dXNlcj", "eyJ") if word in found
+    }
+
+
+def test_ordinary_words_are_no_keys():
+    """A sentence of an error stays as it is."""
+    text = "503 Service Unavailable: the basic understanding of a keyboard, key-value store"
+
+    assert text == _sanitize.without_keys(text)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
+
+from pytest_quantguard.commands._starter.files import WORKFLOW, Servers, files
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = [
@@ -27,10 +30,29 @@ SCHEMAS = {
 
 def main() -> int:
     """Run every check; say what is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        WORKFLOWS.extend(starters(Path(folder)))
+        return checked()
+
+
+def starters(folder: Path) -> list[Path]:
+    """Write the workflows of `quantguard init`: with the tiny models, and with a key."""
+    servers = Servers(baseline=("http://h/v1", "m"), candidate=None, key="QUANT_API_KEY")
+    found = []
+    for number, given in enumerate((None, servers)):
+        path = folder / str(number) / "quantguard.yml"
+        path.parent.mkdir()
+        path.write_text(files(given, folder, workflow=True)[WORKFLOW], encoding="utf-8")
+        found.append(path)
+    return found
+
+
+def checked() -> int:
+    """Run every check on all files."""
     tools = Path(sys.executable).parent
     failed = 0
-    for schema, files in SCHEMAS.items():
-        failed += call(tools / "check-jsonschema", "--quiet", "--builtin-schema", schema, *files)
+    for schema, paths in SCHEMAS.items():
+        failed += call(tools / "check-jsonschema", "--quiet", "--builtin-schema", schema, *paths)
     # Files are named one by one: in a folder zizmor looks only where GitHub does.
     zizmor = ("--offline", "--quiet", "--persona", "auditor")
     failed += call(tools / "zizmor", *zizmor, *WORKFLOWS, *ACTIONS)
@@ -54,7 +76,9 @@ def call(tool: Path, *arguments: object, text: str = "", about: Path | None = No
     )
     if done.returncode == 0:
         return 0
-    where = f" ({about.relative_to(ROOT)})" if about else ""
+    where = ""
+    if about is not None:
+        where = f" ({about.relative_to(ROOT) if ROOT in about.parents else about.name})"
     print(f"{tool.name}{where}:\n{done.stdout}{done.stderr}")
     return 1
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_quantguard.watch import predictive
+from pytest_quantguard.watch.draws import ALLOWANCE
 from pytest_quantguard.watch.fingerprint import ASSUMED, ASSUMED_OF_A_DAY, LEAST_NATS
-from pytest_quantguard.watch.limits import Test, limits
+from pytest_quantguard.watch.limits import Evidence, limits
 from pytest_quantguard.watch.series import WEEK_LOOKS
 
 Floats = NDArray[np.float64]
@@ -54,35 +55,42 @@ def _rounds(rng: np.random.Generator, looks: int) -> Floats:
 
 
 def exact(rng: np.random.Generator, looks: int, nights: Floats) -> Floats:
+    """Bit by bit the same."""
     return np.zeros((looks, PROBES * TOKENS))
 
 
 def even(rng: np.random.Generator, looks: int, nights: Floats) -> Floats:
+    """Independent noise in each answer."""
     return _size(rng) * _rounds(rng, looks)
 
 
 def uneven(rng: np.random.Generator, looks: int, nights: Floats) -> Floats:
+    """Noise that is larger on some nights than on others."""
     scale = np.exp(0.3 * wander(rng, nights, 0.5))
     return scale[:, None] * _size(rng) * _rounds(rng, looks)
 
 
 def own_nights(rng: np.random.Generator, looks: int, nights: Floats) -> Floats:
+    """Uneven noise, and an offset that all answers of a night share."""
     size = _size(rng)
     offsets = rng.standard_normal((int(nights.max()) + 1, PROBES * TOKENS)) * size
     return uneven(rng, looks, nights) + offsets[nights.astype(int)]
 
 
 def heavy(rng: np.random.Generator, looks: int, nights: Floats) -> Floats:
+    """Uneven noise with heavy tails."""
     draws = rng.standard_t(3, (looks, ROUNDS, PROBES * TOKENS)).mean(1)
     return _size(rng) * draws * np.exp(0.3 * wander(rng, nights, 0.5))[:, None]
 
 
 def bursts(rng: np.random.Generator, looks: int, nights: Floats, factor: float = 3.0) -> Floats:
+    """Uneven noise, and 3 % of nights so many times as noisy."""
     busy = rng.random(int(nights.max()) + 1) < 0.03
     return uneven(rng, looks, nights) * np.where(busy, factor, 1.0)[nights.astype(int)][:, None]
 
 
 def hard_bursts(rng: np.random.Generator, looks: int, nights: Floats) -> Floats:
+    """Bursts of ten times the noise: more than the limits are made for."""
     return bursts(rng, looks, nights, 10.0)
 
 
@@ -147,12 +155,61 @@ def alarms(
     known = {window: usual(pin, window, one_day=one_day) for window in ("look", "week")}
     found = np.log(np.maximum(distances(looks, pin), LEAST_NATS))
     spent = limits()
-    quick = found > known["look"].above(spent[Test("logprobs", "", "look")])
+    quick = found > known["look"].above(spent[Evidence("logprobs", "", "look")])
     slow = np.zeros(nights, bool)
     for first in range(3, WEEK_LOOKS + 1):  # windows that are still filling
         worth = predictive.nights(first)
-        limit = known["week"].above(spent[Test("logprobs", "", "week")], worth)
+        limit = known["week"].above(spent[Evidence("logprobs", "", "week")], worth)
         last = first == WEEK_LOOKS
         means = np.convolve(found, np.ones(first) / first, "valid")
         slow[first - 1 : None if last else first] |= (means if last else means[:1]) > limit
     return tuple(int(one.argmax()) + 1 if one.any() else 0 for one in (quick, slow))  # type: ignore[return-value]
+
+
+def drawn_tail(
+    rng: np.random.Generator, looks: int, *, evenness: float, draws: int = 8, probes: int = 8
+) -> dict[float, float]:
+    """Share of looks of an unchanged model whose drawn texts have a p of at most 1e-2, 1e-3 ...
+
+    evenness: how unsure the model is, a Dirichlet's concentration for each of twelve texts, which
+    agree or do not. draws: of a probe in a look, or in a week of them. Computed from counts of texts
+    as `watch.draws` does; the pin's spread is taken as known, as it is where draws alone differ.
+    """
+    total, variance = np.zeros(looks), np.zeros(looks)
+    for _ in range(probes):
+        chances = rng.dirichlet(np.full(12, evenness), looks)
+        mine = rng.multinomial(draws, chances).astype(float)
+        apart, spread = _moments(mine, mine + rng.multinomial(8 * PIN, chances))
+        total, variance = total + apart, variance + spread
+    guarded = total / np.sqrt(variance + (ALLOWANCE * draws) ** 2)
+    df = predictive.PRIOR_LOOKS + PIN
+    return {p: float(np.mean(guarded >= _t(p, df))) for p in (1e-2, 1e-3, 1e-4, 1e-5)}
+
+
+def _t(p: float, df: float) -> float:
+    found = predictive.Spread(mean=0.0, sd=1.0, df=df, looks=10**12)
+    return found.above(p)
+
+
+def _moments(mine: Floats, count: Floats) -> tuple[Floats, Floats]:
+    """`draws._moments` for many looks at once, with the kernel that is 1 for equal texts."""
+    m, n = mine[0].sum(), count[0].sum()
+    means = count / n
+    grand = (means * means).sum(1)
+    kernel = np.eye(mine.shape[1])[None] - means[:, :, None] - means[:, None, :]
+    kernel = kernel + grand[:, None, None]
+    diagonal = np.einsum("lii->li", kernel)
+
+    def pairs(values: Floats, on_diagonal: Floats, weights: Floats) -> Floats:
+        every = np.einsum("li,lij,lj->l", weights, values, weights)
+        return (every - (weights * on_diagonal).sum(1)) / 2
+
+    within = pairs(kernel, diagonal, mine)
+    all_pairs = pairs(kernel, diagonal, count)
+    square = pairs(kernel**2, diagonal**2, count)
+    rows = (count * diagonal**2).sum(1)
+    two = m * (m - 1) / (n * (n - 1))
+    three = two * (m - 2) / (n - 2)
+    four = three * (m - 3) / (n - 3)
+    second = two * square + three * (rows - 2 * square) + four * (all_pairs**2 - rows + square)
+    return within - two * all_pairs, second - (two * all_pairs) ** 2

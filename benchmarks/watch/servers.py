@@ -132,7 +132,9 @@ class _Load:
         ask, number = _asker(provider), 0
         while not self._stop.is_set():
             number += 1
-            text = f"Where is order {(client + 1) * 7919 * number % 100_000}, and when does it come?"
+            text = (
+                f"Where is order {(client + 1) * 7919 * number % 100_000}, and when does it come?"
+            )
             with suppress(TransportError):
                 ask(
                     CompletionRequest(

@@ -216,13 +216,17 @@ class Asking:
         turns = self._servers.turns()
         arms = tuple(name for name in self._settings.variants if name in turns)
         if turns and cases:
-            self._ahead += [job for case in cases for job in further_jobs(case, arms)]
-            self.engine.plan(self._ahead)
+            self.ask_ahead([job for case in cases for job in further_jobs(case, arms)])
             driven = sum(case.driven for case in cases)
             known = self.engine.known()
             due = [name for name in turns if name in known and known[name][0] < known[name][1]]
             if driven or due:  # where everything is cached nobody takes a turn
                 self.remarks += turn_remarks(turns, driven)
+
+    def ask_ahead(self, jobs: Iterable[Job]) -> None:
+        """Plan what may be needed later, and get it, needed or not, before the run ends."""
+        self._ahead += jobs
+        self.engine.plan(self._ahead)
 
     def _plan_probes(self, features: Mapping[str, GoldenCase]) -> None:
         if self.answers is None:

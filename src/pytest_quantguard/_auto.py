@@ -63,13 +63,14 @@ def propose(census: Census, psi: float, power: float = POWER) -> Proposal:
         fresh = [(group, members) for group, members in fresh if members not in seen]
         seen.update(members for _, members in fresh)
         for group, _ in fresh:
-            n = census.effective(group)
-            needed = provable(n, psi, 1 - (1 - power) / len(fresh))
+            n, chance = census.effective(group), 1 - (1 - power) / len(fresh)
+            needed = provable(n, psi, chance)
             budget = 1.0 if needed is None else math.ceil(_STEP * needed - 1e-9) / _STEP
             if budget <= LARGEST:
                 budgets.append(Budget(max_drop=budget, cohort=group.cohort, check=group.check))
             else:
-                left_out.append(_too_few(group, len(census.cases(group)), budget))
+                takes = stats.pass_cases(LARGEST, psi, chance)
+                left_out.append(_too_few(group, len(census.cases(group)), takes))
     return Proposal(budgets=tuple(budgets), left_out=tuple(left_out))
 
 
@@ -119,6 +120,9 @@ def _leaves_of(group: Group, census: Census) -> frozenset[Leaf]:
     )
 
 
-def _too_few(group: Group, cases: int, budget: float) -> str:
-    could = f"a budget of {100 * budget:g} pt" if budget < 1 else "no budget at all"
-    return f"{_budgets.name(group)}: {counted(cases, 'case')} could decide {could}"
+def _too_few(group: Group, cases: int, takes: int) -> str:
+    few = "is too few" if cases == 1 else "are too few"
+    return (
+        f"{_budgets.name(group)}: {counted(cases, 'case')} {few} for a budget of its own: even "
+        f"{100 * LARGEST:g} pt would take {takes}"
+    )

@@ -301,7 +301,9 @@ def _signatures(
     remarks = []
     for variant, role in zip((baseline, candidate), _ROLES, strict=True):
         counts = Counter(name for m in measurements for name in getattr(m, role).signed)
-        others = [(name, n) for name, n in counts.most_common() if not named_alike(name, variant.model)]
+        others = [
+            (name, n) for name, n in counts.most_common() if not named_alike(name, variant.model)
+        ]
         if others and variant.provider != "llamacpp":  # that one is loaded from the named file
             told = ", ".join(f"{name} in {n}" for name, n in others[:_SHOWN])
             more = ", ..." if len(others) > _SHOWN else ""

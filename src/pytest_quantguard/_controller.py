@@ -374,10 +374,7 @@ class GateController:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Set the exit code: 4 for unusable golden files, 10 when nothing but proof is missing."""
-        lastfailed = self.config.pluginmanager.get_plugin("lfplugin")
-        for nodeid in list(getattr(lastfailed, "lastfailed", ())):
-            if str(nodeid).startswith(_rows.PREFIX):  # these cannot be selected and run again
-                del lastfailed.lastfailed[nodeid]  # type: ignore[union-attr]
+        _rows.forget_failures(self.config)
         untold = not self.told and not self.config.option.collectonly
         if untold and session.exitstatus in (
             pytest.ExitCode.OK,

@@ -16,6 +16,7 @@ from pytest_quantguard.verdicts import GateReport
 
 if TYPE_CHECKING:
     from pytest_quantguard._controller import GateController
+    from pytest_quantguard.canary.session import CanarySession
     from pytest_quantguard.reporters._annotations import Annotation
     from pytest_quantguard.reporters._texts import Texts
 
@@ -129,7 +130,7 @@ def show(lines: Sequence[str]) -> None:
     sys.stdout.flush()
 
 
-def watch(config: pytest.Config, controller: GateController) -> None:
+def watch(config: pytest.Config, controller: GateController | CanarySession) -> None:
     """Tell GitHub at the end of the run, where this is one of its jobs."""
     if (job := _job(config)) is not None:
         config.pluginmanager.register(_Watcher(job, controller), "quantguard-github")
@@ -151,7 +152,7 @@ def _job(config: pytest.Config) -> Job | None:
 class _Watcher:
     """Waits for the end of a run; says nothing of a shard, which has no verdict of its own."""
 
-    def __init__(self, job: Job, controller: GateController) -> None:
+    def __init__(self, job: Job, controller: GateController | CanarySession) -> None:
         self.job = job
         self.controller = controller
         self.problems: list[str] = []

@@ -7,16 +7,35 @@ of outcomes that differ between two equally good arms (`_prior.py`). Shares are 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from pytest_quantguard import _budgets, stats
-from pytest_quantguard._auto import POWER, Proposal, auto_budgets, levels, propose, provable
+from pytest_quantguard._auto import (
+    LARGEST,
+    POWER,
+    Proposal,
+    auto_budgets,
+    levels,
+    propose,
+    provable,
+)
 from pytest_quantguard._budgets import Census
-from pytest_quantguard._decide import LEVEL_WEIGHTS
+from pytest_quantguard._costs import (
+    Asked,
+    CostRow,
+    JudgeAsked,
+    Known,
+    Share,
+    Who,
+    known_of,
+    rows_of,
+)
+from pytest_quantguard._decide import ALPHA_PASS, LEVEL_WEIGHTS
 from pytest_quantguard._noticed import noticed
-from pytest_quantguard._prior import Disagreement, disagreement, largest_psi
-from pytest_quantguard.types import Json, Role
+from pytest_quantguard._plural import counted
+from pytest_quantguard._prior import PRIOR_NOISE, Disagreement, disagreement, largest_psi
+from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Group, Metric
 
@@ -24,16 +43,6 @@ __all__ = ["Asked", "Outset", "Plan", "PlanRow", "auto_budgets", "make_plan", "p
 
 
 # --- what there is ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The completions that one variant has to give, and what is known of them already."""
-
-    requests: int
-    cached: int = 0
-    tokens: tuple[float, float] | None = None
-    """Mean of the cached completions, prompt and completion; None = none is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,7 @@ class Outset:
     file: str = ""
     """The configuration, for messages."""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    judges: Mapping[str, JudgeAsked] = field(default_factory=dict)
 
 
 # --- what a budget takes ------------------------------------------------------------------
@@ -117,7 +127,19 @@ def plan_row(budget: Budget, outset: Outset, psi: float, power: float = 0.8) -> 
         to_add=math.ceil(missing * per_case),
         provable=provable(effective, psi, POWER),
         noticed=noticed(effective, limit, psi, share=_evidence_share(budget.group, outset)),
-        note=_note(budget, cases, refusal, chance),
+        note=_refused(limit, wanted, power)
+        if refusal and cases
+        else _note(budget, cases, refusal, chance),
+    )
+
+
+def _refused(limit: float, wanted: int, power: float) -> str:
+    """Say from where on a run takes a budget, and what this row itself plans for."""
+    accepted = stats.pass_cases(limit, PRIOR_NOISE, power=0.5, alpha=ALPHA_PASS)
+    return (
+        f"a run takes it from {counted(accepted, 'case')} on (then an equal candidate passes in "
+        f"half of all runs, if {100 * PRIOR_NOISE:g} % differ); for {100 * power:.3g} % of this "
+        f"candidate's runs it takes {wanted}"
     )
 
 
@@ -162,20 +184,43 @@ def _evidence_share(group: Group, outset: Outset) -> float:
 # --- the whole plan -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedArm:
-    """What one variant would be asked. None = not known."""
+BUDGETS = (0.01, 0.02, 0.03, 0.05, 0.1)
+"""Of which every plan says how many cases they take, a share of the cases."""
+_LEAST = 1e-4
+"""A budget that stands in nobody's way, to find out which loss can be seen at all."""
 
-    name: str
-    role: Role
-    requests: int
-    cached: int
-    prompt_tokens: int | None = None
-    """Estimated total of the requests that are not cached."""
-    completion_tokens: int | None = None
-    cost: float | None = None
-    """Estimate, in the currency of the variant's price."""
-    note: str = ""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What today's cases of one cohort can see, or of all together. None = nothing worth saying."""
+
+    cohort: str | None
+    cases: int
+    effective: float
+    sees: float | None
+    """Smallest true loss, in these cases alone, of which 80 % of runs are evidence of 100 : 1."""
+    proves: float | None
+    """Smallest budget that they pass with 95 % if the candidate is equal."""
+
+
+def seen(outset: Outset, psi: float) -> tuple[Seen, ...]:
+    """Return what the cases can see, all together and cohort by cohort, if psi of them differ."""
+    cohorts = sorted({cohort for cohort, _ in outset.census.leaves})
+    found = []
+    for group in (Group(), *(Group(cohort=cohort) for cohort in cohorts)):
+        effective = outset.census.effective(group)
+        share = _evidence_share(group, outset)
+        proves = provable(effective, psi, POWER)
+        found.append(
+            Seen(
+                cohort=group.cohort,
+                cases=len(outset.census.cases(group)),
+                effective=effective,
+                sees=noticed(effective, _LEAST, psi, share=share),
+                proves=proves if proves is not None and proves <= LARGEST else None,
+            )
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +230,9 @@ class PlannedCandidate:
     name: str
     expected: Disagreement
     rows: tuple[PlanRow, ...]
+    seen: tuple[Seen, ...] = ()
+    needed: tuple[tuple[float, int], ...] = ()
+    """Budget -> cases with which an equal candidate passes it with the plan's power."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,12 +245,15 @@ class Plan:
     """The power that `PlanRow.to_add` is for."""
     cases: int
     cohorts: int
-    arms: tuple[PlannedArm, ...]
+    arms: tuple[CostRow, ...]
+    """One for each variant and each judge that may be asked."""
     candidates: tuple[PlannedCandidate, ...]
     auto_psi: float
     """The largest psi of all candidates: budgets are the same for all of them."""
     auto: Proposal
     """What ``budgets: auto`` would be."""
+    costs: tuple[CostRow, ...] = ()
+    """The same as `arms`, cohort by cohort."""
     version: int = 1
 
     @property
@@ -221,12 +272,15 @@ class Plan:
             "cases": self.cases,
             "cohorts": self.cohorts,
             "undecidable": len(self.undecidable),
-            "arms": [asdict(arm) for arm in self.arms],
+            "arms": [_cost(row) for row in self.arms],
+            "costs": [{"cohort": row.cohort, **_cost(row)} for row in self.costs],
             "candidates": [
                 {
                     "name": candidate.name,
                     "psi": candidate.expected.psi,
                     **asdict(candidate.expected),
+                    "seen": [asdict(one) for one in candidate.seen],
+                    "needed": [{"max_drop": b, "cases": n} for b, n in candidate.needed],
                     "budgets": [row.to_dict() for row in candidate.rows],
                 }
                 for candidate in self.candidates
@@ -251,7 +305,16 @@ def make_plan(outset: Outset, *, power: float = 0.8, noise: float | None = None)
             continue
         expected = disagreement(variant, baseline, given=noise, measured=outset.noise)
         rows = tuple(plan_row(b, outset, expected.psi, power) for b in outset.budgets)
-        candidates.append(PlannedCandidate(name=name, expected=expected, rows=rows))
+        needed = tuple((b, stats.pass_cases(b, expected.psi, power)) for b in BUDGETS)
+        candidates.append(
+            PlannedCandidate(
+                name=name,
+                expected=expected,
+                rows=rows,
+                seen=seen(outset, expected.psi),
+                needed=needed,
+            )
+        )
     # Those of a run: what was measured on this machine changes no budget (`_survey.py`).
     others = (variant for name, variant in outset.variants.items() if name != outset.baseline)
     psi = largest_psi(others, baseline)
@@ -261,43 +324,29 @@ def make_plan(outset: Outset, *, power: float = 0.8, noise: float | None = None)
         power=power,
         cases=len(outset.census.cases(Group())),
         cohorts=len({cohort for cohort, _ in outset.census.leaves}),
-        arms=tuple(_arm(name, outset) for name in outset.variants),
+        arms=tuple(row for one in _all_asked(outset) for row in one[:1]),
         candidates=tuple(candidates),
         auto_psi=psi,
         auto=propose(outset.census, psi),
+        costs=tuple(row for one in _all_asked(outset) for row in one[1:]),
     )
 
 
-def _arm(name: str, outset: Outset) -> PlannedArm:
-    asked = outset.asked.get(name, Asked(requests=0))
-    source = _token_source(name, outset)
-    known = outset.asked[source].tokens if source else None
-    to_ask, price = asked.requests - asked.cached, outset.variants[name].price
-    prompt, completion = (round(to_ask * mean) for mean in known or (0.0, 0.0))
-    cost, note = None, ""
-    if not to_ask:
-        cost = 0.0
-    elif price is None:
-        note = "the variant has no price"
-    elif known is None:
-        note = "how long the answers are is not known before the first one is cached"
-    else:
-        cost = (price.input * prompt + price.output * completion) / 1e6
-    if to_ask and source not in ("", name):
-        note = "; ".join(filter(None, (note, f"taken to be as long as {source}'s answers")))
-    return PlannedArm(
-        name=name,
-        role="baseline" if name == outset.baseline else "candidate",
-        requests=asked.requests,
-        cached=asked.cached,
-        prompt_tokens=prompt if known or not to_ask else None,
-        completion_tokens=completion if known or not to_ask else None,
-        cost=cost,
-        note=note,
-    )
+def _all_asked(outset: Outset) -> Iterator[list[CostRow]]:
+    """Yield for each variant and judge the row of all it is asked, then those of its cohorts."""
+    for name, variant in outset.variants.items():
+        asked = outset.asked.get(name, Asked(requests=0))
+        known = known_of(name, outset.asked, variant.price)
+        role: Who = "baseline" if name == outset.baseline else "candidate"
+        shares = asked.shares or (Share(cohort="", requests=asked.requests, cached=asked.cached),)
+        yield [known.row(name, role, None, shares), *rows_of(known, name, role, asked.shares)]
+    for name, judge in outset.judges.items():
+        known = Known(tokens=None, price=judge.variant.price, whose="the judge")
+        yield [
+            known.row(name, "judge", None, judge.shares),
+            *rows_of(known, name, "judge", judge.shares),
+        ]
 
 
-def _token_source(name: str, outset: Outset) -> str:
-    """Return the variant whose answers show how long they are: the arm itself where possible."""
-    known = [other for other, asked in outset.asked.items() if asked.tokens is not None]
-    return name if name in known else next(iter(known), "")
+def _cost(row: CostRow) -> Json:
+    return {key: value for key, value in asdict(row).items() if key != "cohort"}

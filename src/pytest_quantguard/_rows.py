@@ -81,6 +81,14 @@ def _report(
     hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 
 
+def forget_failures(config: pytest.Config) -> None:
+    """Take verdicts out of what ``--lf`` remembers: they cannot be selected and run again."""
+    lastfailed = config.pluginmanager.get_plugin("lfplugin")
+    for nodeid in list(getattr(lastfailed, "lastfailed", ())):
+        if str(nodeid).startswith(PREFIX):
+            del lastfailed.lastfailed[nodeid]  # type: ignore[union-attr]
+
+
 def _longrepr(verdict: Verdict, message: str) -> Any:
     """Wrap the message as a failure without traceback; summaries show its first line.
 

@@ -50,6 +50,14 @@ class Row:
         return self.asked + self.further
 
 
+def judged_at_most(case: GoldenCase, judge: Variant) -> tuple[int, float | None]:
+    """Return prompt tokens and cost of one question to a judge, at most; None without a price."""
+    most = answer_tokens(case.request, judge)
+    answer = min(_JUDGED_BYTES, (most or _JUDGED_BYTES) * _BYTES_PER_TOKEN) // 2
+    tokens = prompt_tokens(case.request) + 2 * answer + _INSTRUCTION_TOKENS
+    return tokens, None if judge.price is None else cost_of(judge.price, tokens, _VERDICT_TOKENS)
+
+
 class Spending:
     """The plan of a run, as far as it can be known: conversations are not in it."""
 
@@ -115,13 +123,10 @@ class Spending:
         for check in judges.checks_of(case):
             row = self.rows[judges.model(check.by).config.variant.name]
             calls = check.calls(case, len(self._settings.candidates))
-            most = answer_tokens(case.request, row.variant)
-            answer = min(_JUDGED_BYTES, (most or _JUDGED_BYTES) * _BYTES_PER_TOKEN) // 2
-            tokens = prompt_tokens(case.request) + 2 * answer + _INSTRUCTION_TOKENS
+            tokens, cost = judged_at_most(case, row.variant)
             row.further += calls
             row.prompt_tokens += calls * tokens
-            if row.variant.price is not None:
-                row.cost += calls * cost_of(row.variant.price, tokens, _VERDICT_TOKENS)
+            row.cost += calls * (cost or 0.0)
 
     # --- said -----------------------------------------------------------------------------
 

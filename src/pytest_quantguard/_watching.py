@@ -19,18 +19,18 @@ def show_progress(config: pytest.Config, asking: Asking, run: Run) -> None:
     """Let the engine show how far it is: here, or to the process whose worker this is."""
     worker: Json = getattr(config, "workerinput", {})
     told = Told(run.part("progress") / f"{worker['workerid']}.json") if worker else None
-    asking.engine.progress = Progress(asking.snapshot, told or display_on(_screen(config)))
+    asking.engine.progress = Progress(asking.snapshot, told or display_on(screen_of(config)))
 
 
 def watched(config: pytest.Config, asking: Asking, run: Run) -> AbstractContextManager[object]:
     """Show, beside workers, how far they are, for as long as this lasts."""
-    screen = _screen(config)
+    screen = screen_of(config)
     if screen is None:
         return nullcontext()
     return Watch(run.part("progress"), screen, asking.starting)
 
 
-def _screen(config: pytest.Config) -> Screen | None:
+def screen_of(config: pytest.Config) -> Screen | None:
     """Return where pytest writes, unless it is told to be quiet."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.getoption("verbose", 0) < -1:

@@ -30,7 +30,8 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         words: first words that have arguments of their own, such as ``import`` of ``history``.
-        pytest: True where everything that is not an option of this command goes to pytest.
+        pytest: True where everything that is not an option of this command goes to pytest; what is
+            parsed then has `near`, for options that pytest does not know either.
         settings: those of argparse.
     """
 
@@ -44,6 +45,8 @@ class Parser(argparse.ArgumentParser):
             settings["usage"] = _fitted(settings["usage"])
         super().__init__(**settings)
         self.words, self.pytest = tuple(words), pytest
+        if pytest:
+            self.set_defaults(near=self.near)
 
     def print_help(self, file: Any = None) -> None:
         """Print the help, or hand this parser to who looks at all of them."""

@@ -77,6 +77,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "May be given several times; 'quantguard export' writes the requests",
     )
     group.addoption(
+        "--quant-pairs",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="judge mirrored traffic: recorded requests with both models' answers (our JSONL, "
+        "LiteLLM's logs, OpenTelemetry spans, OpenAI batches; .gz too). May be given several "
+        "times; nothing is asked of any server",
+    )
+    group.addoption(
         "--quant-allow-code",
         action="store_true",
         help="let checks such as python_tests run code that a model wrote, in a sandbox",
@@ -176,7 +185,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "quant_case(cohort, prompt, ...): a golden case whose body is the property; "
         "see pytest_quantguard.quant_case",
     )
-    if config.getoption("quant_candidate") or config.getoption("quant_null"):
+    if config.getoption("quant_pairs"):
+        from pytest_quantguard.canary.session import CanarySession
+
+        CanarySession.register(config)
+    elif config.getoption("quant_candidate") or config.getoption("quant_null"):
         from pytest_quantguard._session import GateSession
 
         config.pluginmanager.register(GateSession.configured(config), GATE)

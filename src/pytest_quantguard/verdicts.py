@@ -248,6 +248,22 @@ class Metric(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CohortCounts:
+    """The cases of one cohort where a report holds only some: a canary's traffic."""
+
+    cohort: str
+    cases: int
+    """That were compared."""
+    regressed: int
+    """Cases in which the candidate did worse, their checks averaged."""
+    improved: int
+    both_wrong: int = 0
+    """Cases without a difference, of which a check holds in neither arm."""
+    unanswered: int = 0
+    """Requests without an answer, of either arm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateReport:
     """Everything that was found out about one candidate."""
 
@@ -267,9 +283,14 @@ class CandidateReport:
     """What the layers of layered checks show, over all cases and per cohort."""
     notes: tuple[str, ...] = ()
     """Sentences that a reader of the verdict should see: flips, noise, what was not asked."""
-    pairs: int | None = None
-    """How many pairs were compared where ``outcomes`` holds only the first losses of each cohort
+    counted: tuple[CohortCounts, ...] | None = None
+    """What there was in each cohort, where ``outcomes`` holds only the first losses of each cohort
     and check, and ``measurements`` nothing. None = everything is there."""
+
+    @property
+    def compared(self) -> bool:
+        """True when anything was compared, whether or not it was kept."""
+        return bool(self.outcomes) or any(one.cases for one in self.counted or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class Traffic:
     right: float = 0.95
     """Share of checks that hold in the baseline."""
     noise: float = 0.02
-    """Share of outcomes that flip either way in the candidate."""
+    """Share of outcomes of which either arm, as likely as the other, has another value."""
     loss: float = 0.0
     """Further share of outcomes that hold in the baseline and not in the candidate."""
     losing: tuple[str, ...] = ()
@@ -103,9 +103,11 @@ class Traffic:
 
     def _outcomes(self, cohort: str, draw: random.Random) -> tuple[Outcome, Outcome]:
         held = draw.random() < self.right
-        kept = held != (draw.random() < self.noise)
+        kept = held
+        if draw.random() < self.noise:
+            held, kept = draw.choice(((held, not held), (not held, held)))
         losing = not self.losing or cohort in self.losing
-        if kept and held and losing and draw.random() < self.loss:
+        if kept and losing and draw.random() < self.loss:
             kept = False
         if not self.graded and not self.layers:
             return (HELD if held else BROKE, HELD if kept else BROKE)

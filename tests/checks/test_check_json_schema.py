@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from pytest_quantguard.checks import _limited, _schema
 from pytest_quantguard.checks.json_schema import JsonSchema
 from pytest_quantguard.errors import CheckError
 
@@ -211,3 +212,39 @@ class TestParameters:
             JsonSchema()
         with pytest.raises(ValueError, match="`fenced` has to be true or false"):
             JsonSchema(schema={}, fenced=1)
+
+
+SMALL = {"type": "object", "required": ["id"], "properties": {"id": {"enum": [1, 2]}}}
+
+
+@pytest.mark.parametrize("value", [{"id": 1}, {"id": 3}, {}, [], {"id": [[]]}, "x", None])
+def test_small_values_are_judged_here_as_in_the_helper(value, monkeypatch):
+    """The sentences are the same; only the way is shorter."""
+    text = _schema.canonical("schema", SMALL)
+    here = _schema.violations(text, value)
+    monkeypatch.setattr(_schema, "_STEPS", 0)
+
+    assert here == _schema.violations(text, value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (SMALL, {"id": list(range(50_000))}),
+        ({"type": "string", "pattern": "a+"}, "b"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array"}}}, {}),
+        ({"uniqueItems": True}, [1, 1]),
+    ],
+)
+def test_what_may_take_long_goes_to_the_helper(schema, value, monkeypatch):
+    """Large values, patterns and references: only there a clock can end them."""
+    asked = []
+
+    def call(function, *arguments):
+        asked.append(function)
+        return function(*arguments)
+
+    monkeypatch.setattr(_limited, "call", call)
+
+    assert _schema.violations(_schema.canonical("schema", schema), value)
+    assert 1 == len(asked)

@@ -139,8 +139,8 @@ def test_no_more_is_asked_than_agreed():
         assert "log-probs" in found["requests"].saw
         whole, _ = visited(server, a_case())
 
-    assert MOST == whole.requests
-    assert server.requests == 3 + MOST
+    assert MOST - 1 == whole.requests  # one is for a connection that had grown old
+    assert server.requests == 3 + MOST - 1
     assert all(body["max_tokens"] <= 64 for body in server.bodies)
 
 

@@ -186,6 +186,26 @@ def test_json_has_what_the_text_shows(quantguard, kept):
     assert "refs/heads/main" == candidate["runs"][0]["facts"]["ci"]["ref"]
 
 
+def test_what_was_imported_and_noted_is_told_as_json(quantguard, tmp_path):
+    """Bare: JSON alone, with what is wrong; the entry is the one that was noted."""
+    for number, one in enumerate((budget("faq"), budget("faq", max_drop=0.2))):
+        write(run(number, one), tmp_path / f"{number}.json", NO_TEXTS)
+    (tmp_path / "odd.json").write_text("{}")
+    added = quantguard("import", "0.json", "1.json", "odd.json", "--json")
+    (view,) = json.loads(quantguard("--json")[1])["candidates"]
+    entry = next(one for one in view["changes"] if one["kind"] == "loosened")
+    noted = quantguard("note", entry["entry"], "it was agreed", "--json")
+
+    assert (4, 2, 0, 1) == (added[0], *(_counted(added[1])))
+    assert {"entry", "text", "reason"} == json.loads(noted[1]).keys()
+    assert (0, "it was agreed") == (noted[0], json.loads(noted[1])["reason"])
+
+
+def _counted(text):
+    told = json.loads(text)
+    return told["added"], told["known"], len(told["problems"])
+
+
 def test_a_note_gives_an_entry_its_reason(quantguard, kept):
     """By the beginning of its id; the configuration's own reason is not replaced."""
     with opened(kept, write=False) as connection:

@@ -389,3 +389,49 @@ def test_hostile_names_are_shown_clean(call, filed, make):
 
     assert code == FAILED
     assert not {"\x1b", "\u202e"} & set(said)
+
+
+# --- as JSON ------------------------------------------------------------------------------
+
+
+def test_report_prints_its_numbers_as_json(run, make, tmp_path, monkeypatch, capsys):
+    """Bare: JSON alone, and what was written; no terminal text."""
+    folder = run(make.realistic())
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    code = cli.main(["report", str(folder / "report.json"), "--markdown", "s.md", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    (candidate,) = found["candidates"]
+
+    assert OK == code
+    assert make.realistic().verdict.value == found["verdict"] == candidate["verdict"]
+    assert {"summary": "s.md"} == found["written"]
+    assert (tmp_path / "s.md").is_file()
+    assert len(make.realistic().candidates[0].budgets) == len(candidate["budgets"])
+
+
+def test_check_report_says_why_as_json(call, passing, filed, tmp_path, capsys):
+    """Verdict, problems and exit code; a report that is not there has no verdict."""
+    folder = filed(passing())
+    code, said = call("check-report", folder / "report.json", "--candidate=nobody", "--json=c.json")
+    found = json.loads((tmp_path / "c.json").read_text("ascii"))
+
+    assert code == found["exit_code"] == FAILED
+    assert "pass" == found["verdict"]
+    assert ["the candidate 'nobody' was not judged"] == [
+        p.partition(";")[0] for p in found["problems"]
+    ]
+    assert "PASS" in said
+    gone, text = call("check-report", "gone.json", "--json")
+    assert FAILED == gone
+    assert '"verdict": null' in text
+
+
+def test_json_that_cannot_be_written_is_an_error(call, passing, filed):
+    """Whoever reads it would read nothing, or an old one."""
+    file = filed(passing()) / "report.json"
+
+    for command in ("report", "check-report"):
+        code, said = call(command, file, f"--json={file}/x.json")
+        assert USAGE == code
+        assert "cannot be written" in said

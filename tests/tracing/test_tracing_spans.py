@@ -12,7 +12,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from pytest_quantguard._carried import carried
 from pytest_quantguard._evidence import Evidence
-from pytest_quantguard._sanitize import scrub
 from pytest_quantguard.engine.tasks import Answer, Task
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
@@ -54,7 +53,7 @@ class Room:
             run="r1",
             baseline="bf16",
             variants={"bf16": BASE, "awq": CAND, "judge:j": BASE},
-            scrub=lambda text: scrub(text, (KEY,)),
+            secrets=lambda: (KEY,),
             **changes,
         )
         self.spans = Spans(provider.get_tracer("t"), subject, Marks(), self._count)
@@ -376,6 +375,15 @@ def test_a_run_without_a_verdict_says_so():
 
     (span,) = room.done
     assert (StatusCode.ERROR, "no verdict") == (span.status.status_code, span.status.description)
+
+
+def test_a_shard_has_no_verdict_and_that_is_no_error():
+    """All shards are judged together, by the merge."""
+    room = Room()
+
+    room.spans.end(due=False)
+
+    assert StatusCode.UNSET is room.done[0].status.status_code
 
 
 class Broken:

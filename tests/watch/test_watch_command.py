@@ -3,51 +3,96 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
+import random
+import threading
 import time
 from xml.etree import ElementTree
 
 import pytest
 from watched_endpoint import KEY
 
+from hostile_texts import hostile
 from pytest_quantguard.cli import main
 from pytest_quantguard.documents.document import Document, problems
+from pytest_quantguard.watch import store as stores
 from pytest_quantguard.watch.store import Store
 from scripted_server import answers, resets
 
-
-def answer(watched, capsys, *options):
-    """Look once; return the exit code and the JSON."""
-    capsys.readouterr()
-    code = watched.watch("--json", *options)
-    return code, json.loads(capsys.readouterr().out)
+PRINT = ("--no-golden",)
 
 
-def test_a_quiet_night_is_0_and_asks_the_pin_for_nothing(watched, capsys):
+@pytest.fixture
+def answer(capsys):
+    """Return what makes one look: exit code, the answer as JSON, and what was said beside it."""
+
+    def look(project, *options):
+        capsys.readouterr()
+        code = project.watch("--json", *options)
+        out, err = capsys.readouterr()
+        return code, json.loads(out) if out else {}, err
+
+    return look
+
+
+def changed(found):
+    """Return the kinds of evidence that show a change."""
+    return {one["kind"] for one in found["findings"] if one["changed"] and one["decides"]}
+
+
+# --- answers ------------------------------------------------------------------------------
+
+
+def test_a_quiet_night_is_0_and_asks_the_pin_for_nothing(blessed, answer):
     """Blessed, then looked at: unchanged; golden cases are asked once, and the pin's never."""
-    watched.bless()
-    said = capsys.readouterr().out
-    before = watched.server.requests
+    before = blessed.server.requests
 
-    code, found = answer(watched, capsys)
+    code, found, err = answer(blessed)
 
-    assert "Asking api: 705 probes, 40 golden cases (40 requests): at most 745 requests" in said
-    assert "Pinned: 8 looks at api, with 40 golden cases" in said
+    assert "Asking api: 16 probes, 40 golden cases (40 requests): at most 56 requests" in err
     assert (code, found["answer"]) == (0, "unchanged")
-    assert watched.server.requests - before == 16 + 40 == found["look"]["requests"]
+    assert blessed.server.requests - before == 16 + 40 == found["look"]["requests"]
     assert found["gate"]["cases"] == 40
     assert problems(Document("watch.json", found), "watch.schema.json") == []
 
 
-def test_quality_that_went_down_overnight_is_1(watched, capsys):
+def test_quality_that_went_down_overnight_is_1(blessed, answer):
     """A third of the answers is wrong, and the fingerprint moved: worse, with the cases to read."""
-    watched.bless()
-    watched.endpoint.wrong, watched.endpoint.shift = 3, 1.0
+    blessed.endpoint.wrong, blessed.endpoint.shift = 3, 1.0
 
-    code, found = answer(watched, capsys)
+    code, found, _ = answer(blessed)
 
     assert (code, found["answer"], found["gate"]["verdict"]) == (1, "worse", "fail")
-    assert (watched.folder / "quant-report/watch/api/report.json").is_file()
+    assert (blessed.folder / "quant-report/watch/api/report.json").is_file()
+
+
+def test_what_confirms_a_critical_case_is_asked_on_the_pinned_day(watched, answer):
+    """Three runs of each arm are compared: those of the pin cannot be made later."""
+    watched.golden(4, critical=True)
+    watched.bless("--looks", "4")
+    watched.endpoint.wrong = 2
+
+    code, found, _ = answer(watched)
+
+    golden = [one for one in watched.endpoint.asked if "logprobs" not in one]
+    assert len(golden) == 4 * 3 + 4 + 2 * 2  # the pin with two more runs each; today; what was lost
+    assert (code, found["gate"]["verdict"]) == (10, "fail")
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "kind"),
+    [("prompt_tokens", 25, "tokenizer"), ("words", 3, "lengths")],
+)
+def test_a_change_that_the_golden_set_survives_is_11(blessed, answer, what, value, kind):
+    """Other prompt tokens or lengths: named, and the golden cases are judged all the same."""
+    setattr(blessed.endpoint, what, value)
+
+    code, found, _ = answer(blessed)
+
+    assert (code, found["answer"]) == (11, "changed")
+    assert kind in changed(found)
+    assert found["gate"]["verdict"] in ("pass", "inconclusive")
+    assert found["gate"]["mishaps"] == 0
 
 
 @pytest.mark.parametrize(
@@ -56,18 +101,348 @@ def test_quality_that_went_down_overnight_is_1(watched, capsys):
         ("shift", 1.0, "logprobs"),
         ("fingerprint", "fp_two", "identity"),
         ("model", "my-model-mini", "identity"),
-        ("prompt_tokens", 25, "tokenizer"),
-        ("words", 3, "lengths"),
     ],
 )
-def test_a_change_that_is_not_shown_to_be_worse_is_11(watched, capsys, what, value, kind):
-    """Log-probs, fingerprint, name, prompt tokens or lengths: named, and golden cases judged."""
-    watched.bless()
-    setattr(watched.endpoint, what, value)
+def test_a_fingerprint_alone_shows_a_change(blessed, answer, what, value, kind):
+    """Log-probs, fingerprint or name: with 16 requests of one token."""
+    setattr(blessed.endpoint, what, value)
 
-    code, found = answer(watched, capsys)
+    code, found, _ = answer(blessed, *PRINT)
 
-    changed = {one["kind"] for one in found["findings"] if one["changed"] and one["decides"]}
-    assert (code, found["answer"]) == (11, "changed")
-    assert kind in changed
-    assert found["gate"]["verdict"] in ("pass", "inconclusive")
+    assert (code, found["look"]["requests"]) == (11, 16)
+    assert kind in changed(found)
+
+
+def test_an_api_without_logprobs_is_watched_by_what_it_answers(watched, answer):
+    """88 requests in place of 16; the same answers are unchanged."""
+    watched.endpoint.logprobs = False
+    watched.bless(*PRINT, "--looks", "4")
+
+    code, found, _ = answer(watched, *PRINT)
+
+    assert (code, found["look"]["requests"], found["provenance"]["mode"]) == (0, 88, "sampled")
+    assert found["gate"] is None
+
+
+def test_looks_that_are_apart_ask_the_golden_cases_each_time(watched, capsys, monkeypatch):
+    """--every: speed and quality of several times are known; announced, and within the limits."""
+    waits = []
+    monkeypatch.setattr("pytest_quantguard.commands.watch.time.sleep", waits.append)
+    watched.golden(4)
+
+    refused = watched.watch(
+        "--bless", "x", "--looks", "3", "--every", "2h", "--max-requests", "270"
+    )
+    watched.bless("--looks", "3", "--every", "2h")
+
+    told = capsys.readouterr()
+    assert (refused, waits) == (4, [7200.0, 7200.0])
+    assert "all looks may need 277 requests, and 270 may be made" in " ".join(told.err.split())
+    assert "4 golden cases (3 x 4 requests): at most 277 requests" in told.out
+    assert "Pinned: 3 looks at api, with 4 golden cases" in told.out
+    looks = Store(watched.folder / ".quantguard/watch", "api").kept().looks
+    assert [len(look.behaviour.speeds) for look in looks] == [4, 4, 4]
+
+
+def test_an_address_needs_no_configuration(watched, capsys):
+    """--model is enough; the key is in no file and no text, even where the server sends it back."""
+    watched.endpoint.fingerprint = f"fp {KEY}"
+    watched.endpoint.model = KEY
+    (watched.folder / "quantguard.yaml").unlink()
+    os.environ["WATCH_KEY"] = KEY
+    try:
+        words = ["watch", watched.server.url, "--model", "m", "--api-key-env", "WATCH_KEY"]
+        codes = [main([*words, *PRINT, "--bless", "go", "--looks", "4"]), main([*words, *PRINT])]
+    finally:
+        del os.environ["WATCH_KEY"]
+
+    assert codes == [0, 0]
+    assert watched.server.headers[-1]["Authorization"] == f"Bearer {KEY}"
+    files = [path for path in watched.folder.rglob("*") if path.is_file()]
+    assert not any(KEY.encode() in path.read_bytes() for path in files)
+    assert KEY not in "".join(capsys.readouterr())
+
+
+# --- nothing to go by ---------------------------------------------------------------------
+
+
+def test_without_a_pin_nothing_can_be_said(watched, answer):
+    """The look is kept, for --newest; the answer is unclear."""
+    code, found, _ = answer(watched, *PRINT)
+
+    assert (code, found["answer"], found["pin"]) == (10, "unclear", None)
+    assert len(Store(watched.folder / ".quantguard/watch", "api").kept().looks) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (answers(401, '{"error": {"message": "no such key"}}'), "401"),
+        (answers(429, "{}", Retry_After="0"), "429"),
+        (resets(), "16 of 16 probes have no answer"),
+    ],
+    ids=["401", "429", "reset"],
+)
+def test_a_silent_endpoint_is_unclear_and_leaves_no_look(blessed, answer, reply, sentence):
+    """Refused, busy for all, or gone: the reason is named, and nothing is kept as a look."""
+    before = len(list((blessed.kept / "looks").iterdir()))
+    blessed.endpoint.reply = reply
+
+    code, found, _ = answer(blessed, *PRINT)
+
+    assert (code, found["answer"]) == (10, "unclear")
+    assert sentence in found["reasons"][0]
+    assert len(list((blessed.kept / "looks").iterdir())) == before
+
+
+def test_half_of_the_probes_are_not_enough(blessed, answer):
+    """Every second request is refused: unclear, and said so."""
+    refuse, turn, good = answers(400, "{}"), iter(range(10**6)), type(blessed.endpoint)()
+
+    def reply(exchange):
+        (refuse if next(turn) % 2 else good)(exchange)
+
+    blessed.endpoint.reply = reply
+
+    code, found, _ = answer(blessed, *PRINT)
+
+    assert code == 10
+    assert "of 16 probes have no answer (more than 20%)" in found["reasons"][0]
+
+
+def test_golden_cases_that_changed_since_the_pin_are_not_asked(blessed, answer):
+    """Another golden set has no reference: bless again; only the probes were paid for."""
+    blessed.golden(41)
+
+    code, found, _ = answer(blessed)
+
+    assert (code, found["look"]["requests"]) == (10, 16)
+    assert "have changed since the pin" in found["reasons"][0]
+
+
+def test_a_golden_set_that_is_gone_is_noticed(blessed, answer):
+    """A pin with golden answers, and no case now: unclear, unless that is on purpose."""
+    (blessed.folder / "golden/faq.quant.yaml").unlink()
+
+    assert answer(blessed)[0] == 10
+    assert answer(blessed, *PRINT)[0] == 0
+
+
+def test_golden_answers_that_were_not_carried_along_are_missed(blessed, answer):
+    """The folder of looks alone is no reference for behaviour."""
+    stores.shutil.rmtree(blessed.kept / "answers")
+
+    code, found, _ = answer(blessed)
+
+    assert code == 10
+    assert "are missing" in found["reasons"][0]
+
+
+def test_another_model_in_the_configuration_is_not_an_overnight_change(blessed, answer):
+    """The user asked for something else: unclear, bless again."""
+    blessed.config(model="another-model")
+
+    code, found, _ = answer(blessed)
+
+    assert (code, found["answer"]) == (10, "unclear")
+    assert found["gate"] is None
+
+
+def test_a_clock_that_jumped_back_is_said(blessed, answer, monkeypatch):
+    """A look before the newest one cannot be put into the series."""
+    past = time.time() - 86400
+    monkeypatch.setattr("pytest_quantguard.commands._watch_look.time.time", lambda: past)
+
+    code, found, _ = answer(blessed, *PRINT)
+
+    assert code == 10
+    assert "the clock of this machine is behind the newest look" in found["reasons"][0]
+
+
+# --- files --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"kind": "pin"}', b"\xff\xfe", b"[" * 100_000])
+def test_a_damaged_pin_is_unclear_and_never_0(blessed, answer, text):
+    """It is named; it is not overwritten, and nothing is compared."""
+    (blessed.kept / "pin.json").write_bytes(text)
+
+    code, found, _ = answer(blessed, *PRINT)
+
+    assert code == 10
+    assert "the pin cannot be read" in found["reasons"][0]
+    assert (blessed.kept / "pin.json").read_bytes() == text
+
+
+def test_a_damaged_look_is_named_and_left_out(blessed, capsys):
+    """One that is no part of the pin changes nothing; one of the pin makes it unclear."""
+    assert blessed.watch(*PRINT) == 0
+    newest = max((blessed.kept / "looks").iterdir())
+    newest.write_text("{}", encoding="ascii")
+    capsys.readouterr()
+
+    assert blessed.watch(*PRINT) == 0
+    assert f"a look is left out: {newest.name}" in " ".join(capsys.readouterr().out.split())
+    for path in (blessed.kept / "looks").iterdir():
+        path.write_text("{}", encoding="ascii")
+    assert blessed.watch(*PRINT) == 10
+
+
+def test_two_at_once_do_not_mix(blessed, answer):
+    """The second one says who is there, and asks nothing."""
+    store, before = Store(blessed.folder / ".quantguard/watch", "api"), blessed.server.requests
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with store.mine():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait(10)
+    try:
+        code, _, err = answer(blessed, *PRINT)
+    finally:
+        leave.set()
+        thread.join()
+
+    assert code == 10
+    assert "another 'quantguard watch' is looking at api right now" in err
+    assert blessed.server.requests == before
+
+
+def test_a_look_that_was_cut_off_leaves_nothing_behind(blessed, monkeypatch):
+    """Killed in the middle: no look, no answer file, and the next call starts afresh."""
+    (blessed.folder / "old.json").write_text("{}", encoding="ascii")
+    before = sorted((blessed.kept / "looks").iterdir())
+
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_quantguard.watch.asking.Prober.look", cut)
+    code = blessed.watch("--json=old.json")
+    monkeypatch.undo()
+    monkeypatch.chdir(blessed.folder)
+
+    assert code == 2
+    assert not (blessed.folder / "old.json").exists()
+    assert sorted((blessed.kept / "looks").iterdir()) == before
+    assert blessed.watch() == 0
+    assert len(list((blessed.kept / "answers").iterdir())) == 2  # the pin's, and the newest
+
+
+def test_a_series_is_shown_with_its_drift(blessed, capsys):
+    """Each look with its mark; a look of another day shows how far off it is."""
+    blessed.endpoint.shift = 1.0
+    assert blessed.watch(*PRINT) == 11
+    capsys.readouterr()
+
+    assert blessed.watch("--show") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert blessed.watch("--show", "--json") == 0
+    series = json.loads(capsys.readouterr().out)
+
+    assert lines[0].startswith("The pin of ")
+    assert sum(line.endswith("  pin  golden set 100.0%") for line in lines) == 1
+    assert sum(line.endswith("  pin") for line in lines) == 7
+    assert "log-probs: CHANGED" in " ".join(lines)
+    assert [look["pinned"] for look in series["looks"]] == [True] * 8 + [False]
+
+
+def test_the_newest_looks_can_be_blessed(blessed, answer):
+    """After a change that is known: looks at it become the pin; what was before is left behind."""
+    blessed.endpoint.shift = 1.0
+    for _ in range(4):
+        assert blessed.watch(*PRINT) == 11
+    assert blessed.watch("--bless", "v2 was announced", "--newest", "4") == 0
+
+    assert answer(blessed, *PRINT)[0] == 0
+    (old,) = (blessed.kept / "pins").iterdir()
+    assert json.loads(old.read_text("ascii"))["reason"] == "go-live"
+
+
+# --- renderings ---------------------------------------------------------------------------
+
+
+def test_every_rendering_says_the_same_and_nothing_of_the_server_is_live(blessed, capsys):
+    """Names that a server chose are commands, markup and mentions: shown, and never obeyed."""
+    blessed.endpoint.model = hostile(random.Random(7), 400)
+    blessed.endpoint.fingerprint = "::error::x\n##[error]y\x1b[31m<b>@octocat</b>=cmd()"
+    capsys.readouterr()
+
+    code = blessed.watch(*PRINT, "--json=o.json", "--markdown=o.md", "--junit=o.xml")
+
+    shown = capsys.readouterr().out
+    page = (blessed.folder / "o.md").read_text("utf-8")
+    junit = ElementTree.parse(blessed.folder / "o.xml").getroot()
+    found = json.loads((blessed.folder / "o.json").read_bytes().decode("ascii"))
+    assert (code, found["exit_code"]) == (11, 11)
+    assert problems(Document("o.json", found), "watch.schema.json") == []
+    first = next(case for case in junit.iter("testcase") if case.get("name") == "answer (api)")
+    assert first.find("failure") is not None
+    assert int(junit.get("failures", 0)) >= 3  # the answer, the name and the fingerprint
+    for text in (shown, page):
+        assert "\x1b" not in text
+        assert not any(line.lstrip().startswith(("::", "##[")) for line in text.splitlines())
+    assert "@octocat" not in page
+    assert "<b>" not in page
+
+
+def test_an_unclear_answer_is_an_error_in_junit(watched):
+    """Without a pin: no failure, an error; nobody takes it for a pass."""
+    assert watched.watch(*PRINT, "--junit=o.xml") == 10
+    root = ElementTree.parse(watched.folder / "o.xml").getroot()
+
+    assert (root.get("errors"), root.get("failures")) == ("1", "0")
+
+
+# --- mistakes -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["apo"], "there is no variant 'apo'; did you mean 'api'?"),
+        (["http://127.0.0.1:1/v1"], "needs --model"),
+        (["http://user:pass-word@127.0.0.1:1/v1", "--model", "m"], "user name or password"),
+        (["api", "--looks", "3"], "need --bless REASON"),
+        (["api", "--bless", " "], "needs a reason"),
+        (["api", "--bless", "x", "--newest", "2"], "0 looks are kept"),
+        (["api", "--no-golden", "-k", "x"], "take --golden, -k and -m away"),
+        (["api", "--max-requests", "10", "--no-golden"], "705 requests"),
+        (["api", "--max-cost", "1", "--no-golden"], "has no price"),
+        (["api", "--max-requests", "-1"], "no number above 0"),
+        (["api", "--show"], "begin with --bless"),
+        (["api", "--golden", "nowhere"], "--golden nowhere: there is no such file or folder"),
+    ],
+)
+def test_a_mistake_asks_nothing_and_exits_4(watched, capsys, words, sentence):
+    """What is wrong and what to do; no look is left."""
+    if "10" in words:
+        words = [*words, "--bless", "x"]
+    before = watched.server.requests
+    try:
+        code = main(["watch", *words])
+    except SystemExit as end:
+        code = end.code
+
+    err = " ".join(capsys.readouterr().err.split())
+    assert code == 4
+    assert sentence in err
+    assert "pass-word" not in err
+    assert watched.server.requests == before
+    assert not (watched.kept / "looks").exists()
+
+
+def test_a_price_bounds_what_a_look_may_cost(blessed, answer):
+    """Announced before, told after, and refused where it could be more."""
+    blessed.config(price={"input": 1.0, "output": 2.0})
+
+    code, found, err = answer(blessed, *PRINT)
+    refused, _, _ = answer(blessed, *PRINT, "--max-cost", "0.0000001")
+
+    assert code == 0
+    assert "cost at most" in err
+    assert 0 < found["provenance"]["cost"] < 0.001
+    assert refused == 4

@@ -87,15 +87,20 @@ class WatchProject:
         api = {"provider": "openai", "base_url": self.server.url, "model": "my-model"}
         data = {
             "baseline": "api",
-            "variants": {"api": {**api, "timeout_s": 10, "max_attempts": 2, **changes}},
+            "variants": {"api": {**api, "timeout_s": 10, "max_attempts": 1, **changes}},
             "budgets": [{"max_drop": "10 pt"}],
         }
         self.write("quantguard.yaml", data)
 
-    def golden(self, n: int) -> None:
-        """Write n golden cases."""
+    def golden(self, n: int, **fields: Any) -> None:
+        """Write n golden cases, each with these fields."""
         cases = [
-            {"id": f"c{i}", "prompt": f"case {i}", "expect": [{"contains": f"answer {i}"}]}
+            {
+                "id": f"c{i}",
+                "prompt": f"case {i}",
+                "expect": [{"contains": f"answer {i}"}],
+                **fields,
+            }
             for i in range(1, n + 1)
         ]
         self.write("golden/faq.quant.yaml", {"cohort": "faq", "cases": cases})

@@ -77,7 +77,9 @@ def ranking(report: GateReport, files: Mapping[str, int] | None = None) -> Ranki
     standings = [
         Standing(
             name=name,
-            quantization=str((candidates[name].variant if name in candidates else report.baseline).quantization),
+            quantization=str(
+                (candidates[name].variant if name in candidates else report.baseline).quantization
+            ),
             note=candidates[name].quantization_note if name in candidates else "",
             verdict=candidates[name].verdict if name in candidates else None,
             reason=_reason(candidates.get(name)),
@@ -106,18 +108,14 @@ _Apart = Mapping[str, frozenset[tuple[str, str]]]
 def _worse(evidence: Evidence, key: str) -> frozenset[tuple[str, str]]:
     """Return which pairs a measure tells apart, all of them together wrong with 5 % at most."""
     measure = next(one for one in MEASURES if one.key == key)
-    found = {
-        pair: measure.worse_p(evidence, *pair) for pair in permutations(evidence.arms, 2)
-    }
+    found = {pair: measure.worse_p(evidence, *pair) for pair in permutations(evidence.arms, 2)}
     return stats.holm(found, ALPHA) if found else frozenset()
 
 
 def _ranks(name: str, levels: Mapping[str, Level], apart: _Apart) -> dict[str, int | None]:
     """One more than there are endpoints shown to be better."""
     return {
-        key: None
-        if level.value is None
-        else 1 + sum(worse == name for _, worse in apart[key])
+        key: None if level.value is None else 1 + sum(worse == name for _, worse in apart[key])
         for key, level in levels.items()
     }
 
@@ -143,7 +141,7 @@ def _reason(candidate: CandidateReport | None) -> str:
     rows = [row for row in candidate.budgets if row.verdict is candidate.verdict]
     if rows:
         row = rows[0]
-        return row.reason if row.cohort is None else f"{row.cohort}: {row.reason}"
+        return row.reason
     return candidate.notes[0] if candidate.notes else ""
 
 

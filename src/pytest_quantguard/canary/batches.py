@@ -62,7 +62,8 @@ def _refuse_incomplete(
     asked: Sequence[_File], told: dict[Role, list[_File]], config: CanaryConfig
 ) -> None:
     missing = [] if asked else ["what was asked (the batch's input file)"]
-    for role, variant in (("baseline", config.baseline), ("candidate", config.candidate)):
+    variants: dict[Role, str] = {"baseline": config.baseline, "candidate": config.candidate}
+    for role, variant in variants.items():
         if not told[role]:
             missing.append(f"the answers of the {role} {variant}")
     if missing:

@@ -15,8 +15,9 @@ from typing import Any
 from pytest_quantguard._comparability import counted_alike
 from pytest_quantguard._judging import compared, judged, pairwise, reads_timing
 from pytest_quantguard._measurement import Declines, measurement
-from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sanitize import one_line, scrub, scrub_cut
 from pytest_quantguard.canary.cohorts import calls_a_tool, case_of, cohort_of
+from pytest_quantguard.canary.patience import Patience
 from pytest_quantguard.canary.records import MirroredPair, Side, Step
 from pytest_quantguard.canary.settings import CanaryConfig
 from pytest_quantguard.canary.tool_checks import ToolUse, ValidToolCalls
@@ -33,8 +34,6 @@ from pytest_quantguard.variants import Price
 
 SCHEMAS = 256
 """JSON Schemas of requests that are kept ready."""
-_BROKEN = 3
-"""Times that a check may break on one schema before it is not tried again."""
 _FINGERPRINT = 100
 _ROLES: tuple[Role, Role] = ("baseline", "candidate")
 
@@ -62,16 +61,16 @@ class Checker:
         *,
         prices: Mapping[str, Price | None],
         tags: frozenset[str] | None = frozenset(),
-        ready: Callable[[Check], Check] = lambda check: check,
+        secrets: tuple[str, ...] = (),
     ) -> None:
         """``refusal`` holds where a model declines; ``tags`` are those that budgets name."""
         self._config = config
         self._refusal = refusal
         self._prices = (prices.get(config.baseline), prices.get(config.candidate))
         self._tags = tags
-        self._ready = ready
+        self._secrets = secrets
         self._schemas: dict[str, Check] = {}
-        self._failures: Counter[str] = Counter()
+        self._patience = Patience()
         self.skipped: Counter[str] = Counter()
         """How often a check of ``expect`` did not fit a request, by sentence."""
         self._expect = {cohort: (*config.expect, *own) for cohort, own in config.expected.items()}
@@ -125,10 +124,12 @@ class Checker:
             try:
                 held, found = self._outcomes(case, check, baseline, candidate, same)
             except CheckError as error:
-                self._failures[_spec_of(check)] += 1
+                self._patience.broke(check.key, _schema_of(check))
                 text = str(error)
                 mishaps.append(self._mishap(case, check.key, "candidate", "CheckError", text))
                 continue
+            if self._secrets:
+                held, found = self._safe(held), self._safe(found)
             outcomes.append(
                 PairedOutcome(
                     variant=self._config.candidate,
@@ -171,6 +172,13 @@ class Checker:
             return held, held
         return held, judged((theirs,), case, check.key, check)
 
+    def _safe(self, outcome: Outcome) -> Outcome:
+        """Return an outcome whose sentences hold no key that is known here."""
+        if not outcome.violations:
+            return outcome
+        told = tuple(scrub_cut(text, self._secrets) for text in outcome.violations)
+        return replace(outcome, violations=told)
+
     def _mishap(self, case: GoldenCase, check: str, role: Role, kind: str, message: str) -> Mishap:
         return Mishap(
             variant=self._config.candidate,
@@ -180,7 +188,7 @@ class Checker:
             source=case.source,
             role=role,
             kind=kind,
-            message=one_line(message, 500),
+            message=one_line(scrub(message, self._secrets), 500),
         )
 
     # --- which checks apply -------------------------------------------------------------
@@ -191,25 +199,26 @@ class Checker:
         for key, applies in _BY_THEMSELVES.items():
             if key in self._config.checks and key not in own:
                 found = applies(self, case, pair)
-                if found is not None:
+                if found is not None and found.key not in own:
                     yield self._unless_broken(found)
         for check in expected:
             if not self._misfit(check, case, pair):
-                yield self._unless_broken(self._ready(check))
+                yield self._unless_broken(check)
 
-    def _unless_broken(self, check: Check | _Broken) -> Check | _Broken:
-        """Return a check, unless it broke before: one that takes too long would do so each time."""
-        if isinstance(check, _Broken) or not self._failures:
-            return check
-        if self._failures[_spec_of(check)] < _BROKEN:
-            return check
-        return _Broken(check.key, f"{check.key} broke {_BROKEN} times, and is not tried again")
+    def _unless_broken(self, check: Check) -> Check | _Broken:
+        """Return a check, unless it broke too often: one that takes too long would do so again."""
+        if self._patience.over(check.key, _schema_of(check)):
+            return _Broken(check.key, f"{check.key} broke before, too often to be asked each time")
+        return check
 
     def _misfit(self, check: Check, case: GoldenCase, pair: MirroredPair) -> bool:
         why = ""
         thing: object = check
         if offers(thing, Fitted):
-            why = thing.misfit(case)
+            try:
+                why = thing.misfit(case)
+            except Exception as error:  # a project's check, or a schema that takes too long
+                why = f"whether it fits cannot be told: {type(error).__name__}: {error}"
         if not why and reads_timing(check) and not _timed(pair):
             why = "the log does not tell how long both answers took"
         if why:
@@ -255,8 +264,7 @@ class Checker:
         return _TOOL_CALLS if calls_a_tool(pair) else None
 
     def _tool_use(self, case: GoldenCase, pair: MirroredPair) -> Check | None:
-        offered = case.request.tools and case.request.params.get("tool_choice") != "none"
-        return _TOOL_USE if offered else None
+        return _TOOL_USE if case.request.tools and calls_a_tool(pair) else None
 
     def _finish_reason(self, case: GoldenCase, pair: MirroredPair) -> Check | None:
         told = [c for c in _completions(pair) if c.finish_reason is not None]
@@ -290,9 +298,7 @@ class Checker:
         )
 
 
-_BY_THEMSELVES: Mapping[
-    str, Callable[[Checker, GoldenCase, MirroredPair], Check | None]
-] = {
+_BY_THEMSELVES: Mapping[str, Callable[[Checker, GoldenCase, MirroredPair], Check | None]] = {
     "json": Checker._json,
     "json_schema": Checker._json_schema,
     "tool_calls": Checker._tool_calls,
@@ -313,9 +319,9 @@ def _measurement(side: Side, declines: Declines, price: Price | None) -> Measure
     return replace(found, fingerprints=prints, signed=signed, cost=cost)
 
 
-def _spec_of(check: Check) -> str:
-    schema = getattr(check, "_text", "")
-    return f"{check.key} {schema}"
+def _schema_of(check: Check) -> str:
+    """Return the schema that a check judges by, which tells it from others of its name."""
+    return check._text if isinstance(check, JsonSchema) else ""
 
 
 def _unlike(pair: MirroredPair, baseline: Side, candidate: Side) -> str:

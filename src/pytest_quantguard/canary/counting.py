@@ -30,6 +30,7 @@ class Count:
         "square",
         "whole",
         "worse",
+        "wrong",
     )
 
     def __init__(self) -> None:
@@ -49,6 +50,8 @@ class Count:
         """Checks of these cases, and how many of them regressed and improved."""
         self.hidden = 0.0
         """How much less would be lost, in cases, had every silence of the candidate been right."""
+        self.wrong = 0
+        """Cases without a difference of which a check holds in neither arm."""
         self.alone = 0
         """Cases with a check that has no pair, since the baseline was silent."""
 
@@ -91,6 +94,7 @@ class Count:
         self.lost += other.lost
         self.gained += other.gained
         self.hidden += other.hidden
+        self.wrong += other.wrong
         self.alone += other.alone
         return self
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_quantguard.canary.cohorts import text_of
-from pytest_quantguard.canary.lost import Lost, Recent
+from pytest_quantguard.canary.lost import Lost, Recent, kind_of
 from pytest_quantguard.canary.pair_lines import failure_of, flag_of, identity, number, thumbs_of
 from pytest_quantguard.canary.records import Feedback, MirroredPair, Side
 from pytest_quantguard.canary.settings import CanaryConfig
@@ -149,7 +149,8 @@ class Joiner:
 
     def _give_up(self, number: int, kind: Literal["early", "alone"]) -> None:
         found = self._take(number)
-        self._lost.add(kind, str(found.source), found.role)
+        kind_ = kind_of(kind, found.role, self._config.traffic)
+        self._lost.add(kind_, str(found.source), found.role)
 
     # --- pairs --------------------------------------------------------------------------
 
@@ -169,10 +170,11 @@ class Joiner:
 
     def _alone(self, role: Role, recorded: Recorded, source: Source) -> MirroredPair:
         side = self._side(recorded)
-        sides = {"baseline": side, "candidate": None}
-        if role == "candidate":
-            sides = {"baseline": None, "candidate": side}
-        return MirroredPair(**self._described(recorded, source), **sides)
+        return MirroredPair(
+            **self._described(recorded, source),
+            baseline=side if role == "baseline" else None,
+            candidate=side if role == "candidate" else None,
+        )
 
     def _described(self, recorded: Recorded, source: Source) -> dict[str, Any]:
         about = {**recorded.labels, **recorded.facts}

@@ -38,6 +38,7 @@ from pytest_quantguard.canary.looking import Schedule, Trigger, Weights, error_o
 from pytest_quantguard.canary.measured import Plan
 from pytest_quantguard.canary.records import Step
 from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, withheld
+from pytest_quantguard.canary.telling import cut_off, group_of, rollbacks, told
 from pytest_quantguard.canary.traffic import Traffic
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.metrics._paired import ALPHA
@@ -47,6 +48,7 @@ from pytest_quantguard.verdicts import (
     Budget,
     BudgetVerdict,
     CandidateReport,
+    CohortCounts,
     Group,
     Metric,
     Reading,
@@ -55,7 +57,6 @@ from pytest_quantguard.verdicts import (
 
 _UNNAMED = Variant(name="candidate", provider="", model="")
 _START = Source(file="", line=1)
-_STOPPED = "open: reading stopped, since another budget failed, before this one's next look"
 
 
 class CanaryJudge:
@@ -175,7 +176,7 @@ class CanaryJudge:
         for row in rows:
             if row.verdict is Verdict.FAIL:
                 found = Trigger(self.pairs, self._source, family.log_evidence)
-                self._triggers.setdefault(_group_of(row), found)
+                self._triggers.setdefault(group_of(row), found)
 
     # --- judging --------------------------------------------------------------------------------
 
@@ -210,42 +211,58 @@ class CanaryJudge:
         budgets, unmatched = self._expanded()
         cases = self._cases(budgets)
         family = self._family(cases, error)
-        faults = [*interrupted, *filter(None, [self._traffic.places.too_many])]
-        if self._traffic.missing.planned and not self._budgets:
-            faults.append("no budget: nothing was judged")
-        unlike = self._traffic.missing.comparability_rows(incomparable)
-        grounds = [
-            self._evidence_row(faults),
-            *unlike,
-            *self._traffic.missing.judge_rows(),
-        ]
+        missing = self._traffic.missing
+        unlike = missing.comparability_rows(incomparable)
+        grounds = [self._evidence_row(interrupted), *unlike, *missing.judge_rows()]
         rows = [*unmatched, *self._rates(budgets, cases, family, error)]
         rows += self._measures(budgets, error)
-        rows = withheld(noisy(rows, self._noise), self._traffic.missing)
-        rows = [self._told(self._cut_off(row)) for row in rows]
-        unsound, wholly = grounds[0].verdict is Verdict.ERROR, bool(incomparable)
-        unsound = unsound or any(row.verdict is Verdict.ERROR for row in grounds)
-        if unsound or wholly:
-            verdict = Verdict.ERROR if unsound else Verdict.NOT_COMPARABLE
+        rows = withheld(noisy(rows, self._noise), missing)
+        here = Trigger(self.pairs, self._source, family.log_evidence)
+        rows = [told(cut_off(row) if self._cut else row, self._triggers, here) for row in rows]
+        unsound, wholly = any(r.verdict is Verdict.ERROR for r in grounds), bool(incomparable)
+        if unsound:
             reason = "not judged: the evidence itself is in error"
-            if not unsound:
-                reason = "no delta is quoted: the two cannot be compared"
-            rows = [without_numbers(row, verdict, reason) for row in rows]
-        rows = grounds + rows
+            rows = [without_numbers(row, Verdict.ERROR, reason) for row in rows]
+        elif wholly:
+            reason = "no delta is quoted: the two cannot be compared"
+            rows = [without_numbers(row, Verdict.NOT_COMPARABLE, reason) for row in rows]
         silent = unsound or wholly or Group() not in cases
+        rows = grounds + rows
         return CandidateReport(
             variant=self._variant,
             verdict=worst_of(row.verdict for row in rows),
             budgets=tuple(rows),
-            outcomes=tuple(
-                sorted(self._traffic.examples, key=lambda o: (o.cohort, o.case, o.check))
-            ),
-            mishaps=tuple(self._traffic.missing.kept),
+            outcomes=tuple(sorted(self._traffic.examples, key=lambda o: (o.cohort, o.case))),
+            mishaps=tuple(missing.kept),
             log_evidence=0.0 if wholly else family.log_evidence,
             readings=() if unlike else self._readings(),
             layers=() if unlike else self._traffic.places.layer_readings(),
             notes=() if silent else tuple(self._notes(cases[Group()], rows)),
-            pairs=self._traffic.missing.pairs,
+            counted=self._counted(),
+        )
+
+    def _notes(self, suite: Count, rows: Sequence[BudgetVerdict]) -> list[str]:
+        notes = [differences_of(suite.checks, suite.lost, suite.gained, suite)]
+        if self._noise:
+            notes.append(self._noise.sentence())
+        notes += rollbacks(rows, self._triggers)
+        if self._stopped is not None:
+            notes.append(f"Decided after {self.pairs:,} pairs, at {self._source}: not read further")
+        return notes
+
+    def _counted(self) -> tuple[CohortCounts, ...]:
+        places, missing = self._traffic.places, self._traffic.missing
+        sums = {cohort: place.whole for (tag, cohort), place in places.of.items() if tag is None}
+        return tuple(
+            CohortCounts(
+                cohort=cohort,
+                cases=count.size,
+                regressed=count.worse,
+                improved=count.better,
+                both_wrong=count.wrong,
+                unanswered=missing.unanswered(Group(cohort)),
+            )
+            for cohort, count in sorted(sums.items())
         )
 
     def _expanded(self) -> tuple[tuple[Budget, ...], list[BudgetVerdict]]:
@@ -274,7 +291,10 @@ class CanaryJudge:
     def _cases(self, budgets: Sequence[Budget]) -> dict[Group, Count]:
         return self._traffic.places.family(b.group for b in budgets if b.metric is None)
 
-    def _evidence_row(self, faults: Sequence[str]) -> BudgetVerdict:
+    def _evidence_row(self, interrupted: Sequence[str]) -> BudgetVerdict:
+        faults = [*interrupted, *filter(None, [self._traffic.places.too_many])]
+        if self._traffic.missing.planned and not self._budgets:
+            faults.append("no budget: nothing was judged")
         row = self._traffic.missing.evidence_row(faults, self._max_errors)
         wholly_feedback = (
             bool(self._traffic.feedback) and not self._traffic.missing.planned and not faults
@@ -336,45 +356,6 @@ class CanaryJudge:
                 found.append(one.read(Group(cohort, metric=key), ALPHA))
         return tuple(r for r in found if r.delta or (r.note and r.cases))
 
-    # --- saying ---------------------------------------------------------------------------------
-
-    def _cut_off(self, row: BudgetVerdict) -> BudgetVerdict:
-        """Conclude no PASS where a loss ended the reading between two looks."""
-        if self._cut and row.verdict is Verdict.PASS:
-            return replace(row, verdict=Verdict.INCONCLUSIVE, reason=_STOPPED)
-        return row
-
-    def _told(self, row: BudgetVerdict) -> BudgetVerdict:
-        """Say in a failed row where in the traffic its loss was shown."""
-        found = self._triggers.get(_group_of(row))
-        if row.verdict is not Verdict.FAIL:
-            return row
-        if found is None:
-            found = Trigger(self.pairs, self._source, 0.0)
-        return replace(row, reason=f"{row.reason}; shown by pair {found.pair:,} ({found.source})")
-
-    def _notes(self, suite: Count, rows: Sequence[BudgetVerdict]) -> list[str]:
-        notes = [differences_of(suite.checks, suite.lost, suite.gained, suite)]
-        if self._noise:
-            notes.append(self._noise.sentence())
-        notes += self._rollbacks(rows)
-        if self._stopped is not None:
-            notes.append(f"Decided after {self.pairs:,} pairs, at {self._source}: not read further")
-        return notes
-
-    def _rollbacks(self, rows: Sequence[BudgetVerdict]) -> list[str]:
-        """Say which budgets ask for a rollback, and which seemed to for a while."""
-        notes = []
-        failed = {_group_of(row) for row in rows if row.verdict is Verdict.FAIL}
-        for group, found in self._triggers.items():
-            place = f"{_budgets.name(group)}: {math.exp(min(found.log_evidence, 700)):.3g} : 1"
-            where = f"at pair {found.pair:,} ({found.source})"
-            if group in failed:
-                notes.append(f"Roll back, {place} that it got worse was reached {where}")
-            else:
-                notes.append(f"{place} was reached {where}, but no longer held at the end")
-        return notes
-
 
 def _starred(budget: Budget) -> bool:
     return "*" in (budget.cohort, budget.check, budget.tag)
@@ -386,7 +367,3 @@ def _limits(budgets: Sequence[Budget]) -> dict[str, list[float]]:
         if budget.metric is not None and budget.max_ratio is not None:
             found.setdefault(budget.metric, []).append(budget.max_ratio)
     return found
-
-
-def _group_of(row: BudgetVerdict) -> Group:
-    return Group(row.cohort, row.check, row.tag, row.metric)

@@ -1,4 +1,4 @@
-"""What was asked and said in the pairs that a report shows, and a sample by which arms are compared.
+"""The texts of the pairs that a report shows, and a sample by which arms are compared.
 
 Everything here is bounded: a million pairs pass by, a few thousand stay.
 """
@@ -41,7 +41,7 @@ class KeptTexts:
         for key, side in zip(keys, (pair.baseline, pair.candidate), strict=True):
             if side is None or side.completion is None:
                 continue
-            size = len(side.completion.text)
+            size = _size(side.completion)
             if size > self._room:
                 self.left_out += 1
                 continue
@@ -66,6 +66,11 @@ class KeptTexts:
     def texts(self) -> Texts:
         """Return them as reports take them."""
         return replace(Texts.of(self._said.get, self._asked), left_out=self.left_out)
+
+
+def _size(said: Completion) -> int:
+    calls = sum(len(call.name) + len(call.arguments_text) for call in said.tool_calls)
+    return len(said.text) + len(said.reasoning) + len(said.refusal or "") + calls
 
 
 class Arms:

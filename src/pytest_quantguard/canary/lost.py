@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.types import Role
 
 _SHOWN = 3
 _MODELS = 100
@@ -21,6 +22,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "answers that waited too long for the other model's",
     ),
     "unplaced": ("exchange that cannot be joined", "exchanges that cannot be joined"),
+    "uncopied": (
+        "request that was not copied to the candidate",
+        "requests that were not copied to the candidate",
+    ),
     "twice": ("record that stands twice", "records that stand twice"),
     "number": ("number that is none (NaN)", "numbers that are none (NaN)"),
     "stranger": ("exchange of another model", "exchanges of other models"),
@@ -28,6 +33,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
 """Each kind, once and several times."""
 MISSING = ("record", "alone", "early", "unplaced")
 """Those that may have been evidence: over `max_errors` of them, and there is no verdict."""
+
+
+def kind_of(kind: str, role: Role, traffic: str) -> str:
+    """Return the kind of an answer without a pair: of sampled traffic the baseline has many."""
+    return "uncopied" if traffic == "sampled" and role == "baseline" else kind
 
 
 @dataclass(slots=True)

@@ -116,8 +116,11 @@ class Missing:
             return sum(
                 n for cohort, n in self._unlike_wholly.items() if row.cohort in (None, cohort)
             )
-        whole = None if row.check is None else self._whole(row.check)
-        return _of(self._unlike, Group(row.cohort, whole))
+        if row.check is None:
+            return _of(self._unlike, Group(row.cohort))
+        # One without a check is about all that could have been checked.
+        names = (self._whole(row.check), "")
+        return sum(_of(self._unlike, Group(row.cohort, name)) for name in names)
 
     def _whole(self, check: str) -> str:
         """Return the check that a layer, if it is one, belongs to."""

@@ -34,7 +34,7 @@ class Place:
     def add(self, outcomes: Sequence[PairedOutcome], silent: Collection[str]) -> None:
         """Count one case; ``silent``: checks of which the candidate gave no answer."""
         total = held = hidden = 0.0
-        whole = self.whole
+        whole, wrong = self.whole, False
         for o in outcomes:
             difference, value = o.difference, o.baseline.value
             count = self.checks.get(o.check)
@@ -47,6 +47,8 @@ class Place:
                 whole.lost += 1
             elif difference < 0:
                 whole.gained += 1
+            elif not value:
+                wrong = True
             if o.check in silent:
                 hidden += 1 - o.candidate.value
                 count.hidden += 1 - o.candidate.value
@@ -59,6 +61,7 @@ class Place:
         else:
             whole.add(max(-1.0, min(1.0, round(total / n, 12))), held / n)
         whole.hidden += hidden / n
+        whole.wrong += wrong and not round(total, 12)
 
     def _add_layers(self, outcome: PairedOutcome, silent: Collection[str]) -> None:
         known = [layer for check, layer in self.layers if check == outcome.check]

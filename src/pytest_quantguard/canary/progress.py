@@ -52,7 +52,8 @@ class ReadingLine:
         if not self._transient:
             self._screen.line(text)
             return
-        self._screen.raw(f"{'' if self._drawn else chr(10)}\r\x1b[K{text[: self._screen.width - 1]}")
+        below = "" if self._drawn else "\n"
+        self._screen.raw(f"{below}\r\x1b[K{text[: self._screen.width - 1]}")
         self._drawn = True
 
     def text(self, pairs: int, seconds: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_quantguard.canary.batches import batch_pairs
 from pytest_quantguard.canary.joining import REMEMBERED, Joiner
-from pytest_quantguard.canary.lost import Lost, Recent
+from pytest_quantguard.canary.lost import Lost, Recent, kind_of
 from pytest_quantguard.canary.pair_lines import UnusableLineError, pair_of
 from pytest_quantguard.canary.records import MirroredPair
 from pytest_quantguard.canary.settings import CanaryConfig
@@ -19,7 +19,7 @@ from pytest_quantguard.importers import recorded
 from pytest_quantguard.importers._detect import guess, sample_of
 from pytest_quantguard.importers._lines import Line, NotJsonError, numbered_lines, parse
 from pytest_quantguard.importers._records import Loss
-from pytest_quantguard.types import Source
+from pytest_quantguard.types import Role, Source
 
 PAIRS = "pairs"
 """Name of our own format; the others are importers'."""
@@ -114,7 +114,18 @@ class Reader:
             pair = self._of_line(line, name)
             if pair is not None:
                 self.records += 1
-                yield pair
+                if not self._alone(pair):
+                    yield pair
+
+    def _alone(self, pair: MirroredPair) -> bool:
+        """Count a pair of which one arm is missing, unless each request was meant to have one."""
+        traffic = self._config.traffic
+        missing = pair.baseline is None or pair.candidate is None
+        if not missing or traffic == "split":
+            return False
+        role: Role = "candidate" if pair.baseline is None else "baseline"
+        self.lost.add(kind_of("alone", role, traffic), str(pair.source), role)
+        return True
 
     def _of_line(self, line: Line, name: str) -> MirroredPair | None:
         source = Source(file=name, line=line.number)
@@ -151,8 +162,9 @@ class Reader:
                 if found is None:
                     streams.remove(stream)
                     continue
-                self.records += 1
+                before = self.lost.counts["record"]
                 yield from joiner.add(found, source_of(found.place))
+                self.records += before == self.lost.counts["record"]
         yield from joiner.rest()
 
     def _note(self, loss: Loss) -> None:
@@ -175,8 +187,11 @@ def format_of(path: Path, name: str) -> str:
     Raises:
         InputError: it cannot be read, or holds no mirrored traffic.
     """
-    first: Any = sample_of(path, name).first
+    sample = sample_of(path, name)
+    first: Any = sample.first
     if isinstance(first, dict) and "request" in first and first.keys() & {"baseline", "candidate"}:
+        if sample.whole:
+            raise InputError(f"{name}: is one JSON document; write one pair a line (JSON lines)")
         return PAIRS
     try:
         found = guess(path, name)[0]

@@ -146,6 +146,8 @@ class CanarySession:
         try:
             result = yield
             self.report = self._judged()
+        except pytest.UsageError:
+            raise
         except BaseException as error:
             self.no_verdict = (
                 "the run was cut short, and a part of the evidence is no evidence "

@@ -30,8 +30,9 @@ class CanaryConfig:
     candidate: str
     names: Mapping[Role, frozenset[str]]
     """What a log calls either arm: names of models, or ``label=value``."""
-    traffic: Literal["mirrored", "split"] = "mirrored"
-    """Whether each request was answered by both arms, or by one of them."""
+    traffic: Literal["mirrored", "sampled", "split"] = "mirrored"
+    """Whether each request was answered by both arms, or only some were copied to the candidate, or
+    each by one of them."""
     join: str = "request"
     """How both answers of a log are found: ``request``, ``trace`` or ``label:NAME``."""
     window: int = WINDOW

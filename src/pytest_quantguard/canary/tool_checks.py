@@ -59,7 +59,7 @@ class ValidToolCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
-    """A tool is called: the share of requests in which it is falls where a model forgets how to."""
+    """A tool is called: judged where one of the models calls one, to find who does not any more."""
 
     key: ClassVar[str] = "tool_use"
     shorthand: ClassVar[str | None] = None

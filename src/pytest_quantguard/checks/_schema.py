@@ -54,7 +54,10 @@ def violations(schema: str, value: Any) -> list[str]:
         CheckError: when it took longer than the limit, or the schema refers to itself for ever.
     """
     if _bounded(schema) and _small(value, _STEPS // len(schema)):
-        return _violations(schema, value)  # the helper is far away: this takes a tenth
+        try:  # the helper is far away: this takes a tenth
+            return _violations(schema, value)
+        except Exception as error:
+            raise CheckError(f"the check broke: {type(error).__name__}: {error}") from None
     try:
         return _limited.call(_violations, schema, value)
     except TimeoutError:

@@ -5,6 +5,10 @@ is imported until it is called.
 """
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "audit": (
+        "pytest_quantguard.commands.audit:audit",
+        "rank endpoints that claim to be one model, or your own GGUF files",
+    ),
     "check-report": (
         "pytest_quantguard.commands.check_report:check_report",
         "tell a workflow whether a report.json is there, whole, recent, and a pass",
@@ -16,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": (
         "pytest_quantguard.commands.compare:compare",
         "say what changed between two reports, and whether it is worse",
+    ),
+    "completion": (
+        "pytest_quantguard.commands.completion:completion",
+        "print a script that completes this command in bash, zsh or fish",
     ),
     "export": (
         "pytest_quantguard.commands.export:export",

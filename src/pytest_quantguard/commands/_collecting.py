@@ -44,10 +44,13 @@ def collect(
     arguments: Sequence[str],
     candidates: Sequence[str],
     look: Callable[[GateSession, Sequence[pytest.Item]], T],
+    *,
+    near: Callable[[Sequence[str]], str] = lambda _: "",
 ) -> Collected[T]:
     """Have pytest collect with these arguments, and look at what it selected.
 
-    Without ``candidates`` every variant but the baseline is one.
+    Without ``candidates`` every variant but the baseline is one. Where pytest refuses the
+    arguments, ``near`` may name the option that was meant, see `cli.Parser.near`.
     """
     collector = _Collector(candidates, look)
     output = io.StringIO()
@@ -57,8 +60,8 @@ def collect(
         return Collected(None, USAGE_ERROR, tuple(collector.failed))
     if collector.looked is None or code not in (0, NOTHING):
         # pytest has said on stderr what a usage error is about
-        said = () if code == USAGE_ERROR else (output.getvalue(),)
-        return Collected(None, code or USAGE_ERROR, said)
+        said = near(arguments) if code == USAGE_ERROR else output.getvalue()
+        return Collected(None, code or USAGE_ERROR, (said,) if said else ())
     return Collected(collector.looked)
 
 

@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard._sanitize import neutral, one_line, scrub
 from pytest_quantguard._screen import Screen, plain
 from pytest_quantguard.doctor.records import Finding
 
@@ -56,7 +56,8 @@ def section(title: str, findings: Sequence[Finding], screen: Screen) -> str:
 
 def _wrapped(text: str, width: int) -> list[str]:
     # An address or a path is never broken: it is there to be copied.
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return [neutral(line) for line in lines] or [""]  # a command may have come to a line's start
 
 
 def summary(findings: Iterable[Finding], requests: int, tokens: tuple[int, int]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from pytest_quantguard import _budgets
-from pytest_quantguard._auto import yaml_lines
-from pytest_quantguard._plan import Plan, PlannedArm, PlannedCandidate, PlanRow
+from pytest_quantguard._auto import LARGEST, yaml_lines
+from pytest_quantguard._costs import CostRow
+from pytest_quantguard._plan import Plan, PlannedCandidate, PlanRow
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.commands._columns import Cells, aligned, fitted, without
@@ -22,19 +23,28 @@ _DROPPED: tuple[tuple[str, ...], ...] = (
     ("80%", "95%", "notices", "proves"),
 )
 """Columns to do without where there is no room for all."""
+_UNSEEN = 0.5
+"""A loss that large is seen by anybody: where not less is, the cases are too few to say."""
 _SHOWN = 5
 """Groups named that have too few cases for a budget of their own; the others are counted."""
 
 
-def render(plan: Plan, width: int) -> list[str]:
-    """Return the lines of a whole plan, none longer than ``width`` where names allow it."""
+def render(plan: Plan, width: int, *, costs: bool = False) -> list[str]:
+    """Return the lines of a whole plan, none longer than ``width`` where names allow it.
+
+    With ``costs`` requests, tokens and money stand there cohort by cohort.
+    """
     width = max(width, 40)
     head = f"quantguard plan: {counted(plan.cases, 'case')} in {counted(plan.cohorts, 'cohort')}"
     lines = wrap(f"{head} ({one_line(plan.file)})" if plan.file else head, width)
     for same in _alike(plan.candidates):
         lines += ["", *_candidate(same, plan, width)]
     lines += ["", *_legend(plan, width), "", *_auto(plan, width)]
-    return [*lines, "", *_arms(plan.arms, width)]
+    lines += ["", *_arms(plan.arms, width)]
+    if costs:
+        lines += ["", *_arms(plan.costs, width, cohorts=True)]
+        lines += ["", *wrap(_COSTS, width)]
+    return lines
 
 
 def _alike(candidates: Sequence[PlannedCandidate]) -> Iterator[list[PlannedCandidate]]:
@@ -54,14 +64,41 @@ def _candidate(same: Sequence[PlannedCandidate], plan: Plan, width: int) -> list
         f"differ even if nothing is lost ({percent(expected.noise)} noise, "
         f"{expected.noise_source}; {percent(expected.churn)} from the format: {formats})"
     )
-    return [*wrap(text, width), "", *table(same[0].rows, width)]
+    lines = [*wrap(text, width), "", *_seen(same[0], width), "", *_needed(same[0], plan, width)]
+    return [*lines, "", "Your budgets:", *table(same[0].rows, width)]
+
+
+def _seen(candidate: PlannedCandidate, width: int) -> list[str]:
+    """What today's cases can do, cohort by cohort."""
+    text = "What these cases see and prove, if it is in that cohort alone:"
+    rows: list[Cells] = [
+        {
+            "cohort": one_line(one.cohort) if one.cohort is not None else "all",
+            "n": str(one.cases),
+            "sees a loss of": _visible(one.sees),
+            "proves a budget of": _points(one.proves),
+        }
+        for one in candidate.seen
+    ]
+    return [*wrap(text, width), *fitted(rows, width, names=_NAMES)]
+
+
+def _needed(candidate: PlannedCandidate, plan: Plan, width: int) -> list[str]:
+    """How many cases a budget takes, in one cohort as in all."""
+    text = (
+        f"Cases for a budget, so that an equal candidate passes in {percent(plan.power)} of runs:"
+    )
+    cells = {f"{100 * budget:g} pt": str(cases) for budget, cases in candidate.needed}
+    heads, row = aligned([cells], 2, ())
+    return [*wrap(text, width), heads, row]
 
 
 def _legend(plan: Plan, width: int) -> list[str]:
     text = (
         "power: chance that an equal candidate passes. 80%, 95%: cases for that chance. add: "
         f"cases missing for {percent(plan.power)}. proves: smallest budget that these cases pass "
-        "with 95%. notices: smallest loss that fails with 80%."
+        "with 95%. sees, notices: smallest loss that is shown, and that fails the budget, with "
+        "80%. -: too few cases to say."
     )
     lines = wrap(text, width)
     if plan.undecidable:
@@ -100,8 +137,8 @@ def _cells(row: PlanRow) -> Cells:
         "80%": _number(row.cases_80),
         "95%": _number(row.cases_95),
         "add": _number(row.to_add),
-        "proves": _points(row.provable),
-        "notices": _points(row.noticed),
+        "proves": _points(row.provable if (row.provable or 1) <= LARGEST else None),
+        "notices": _visible(row.noticed),
     }
 
 
@@ -134,28 +171,43 @@ def _auto(plan: Plan, width: int) -> list[str]:
 # --- what a run takes ---------------------------------------------------------------------
 
 
-def _arms(arms: Sequence[PlannedArm], width: int) -> list[str]:
-    rows: list[Cells] = [
-        {
-            "arm": one_line(arm.name),
-            "requests": str(arm.requests),
-            "cached": str(arm.cached),
-            "to ask": str(arm.requests - arm.cached),
-            "tokens in": _number(arm.prompt_tokens),
-            "tokens out": _number(arm.completion_tokens),
-            "cost": "?" if arm.cost is None else f"{arm.cost:.2f}",
-        }
-        for arm in arms
-    ]
-    short = [without(row, ("requests", "tokens in", "tokens out")) for row in rows]
-    for cells, gap in ((rows, 2), (rows, 1), (short, 2), (short, 1)):
-        lines = aligned(cells, gap, _NAMES)
-        if max(map(len, lines)) <= width:
-            break
+_COSTS = (
+    "as needed: critical cases that seem to have regressed are asked again, and judges are asked "
+    "about answers that are not there yet; how much of it is in the cache is not known. at most: "
+    "by the length of the questions and max_tokens. Prices are those of the configuration."
+)
+
+
+def _arms(arms: Sequence[CostRow], width: int, *, cohorts: bool = False) -> list[str]:
+    rows: list[Cells] = [_arm(arm, cohorts=cohorts) for arm in arms]
+    useless = tuple(
+        head
+        for head, nothing in (("as needed", "0"), ("at most", "?"))
+        if all(row[head] == nothing for row in rows)
+    )
+    rows = [without(row, useless) for row in rows]
+    drops = ((), ("tokens in", "tokens out"), ("tokens in", "tokens out", "requests", "at most"))
+    lines = fitted(rows, width, names=_NAMES, drops=drops) if rows else []
     for note in dict.fromkeys(arm.note for arm in arms if arm.note):
-        names = ", ".join(one_line(arm.name) for arm in arms if arm.note == note)
-        lines += wrap(f"{names}: {note}", width)
+        names = dict.fromkeys(one_line(arm.name) for arm in arms if arm.note == note)
+        lines += [] if cohorts else wrap(f"{', '.join(names)}: {note}", width)
     return lines
+
+
+def _arm(arm: CostRow, *, cohorts: bool) -> Cells:
+    place = {"cohort": one_line(arm.cohort or "") or "(probes)"} if cohorts else {}
+    return {
+        "arm": f"judge {one_line(arm.name)}" if arm.role == "judge" else one_line(arm.name),
+        **place,
+        "requests": str(arm.requests),
+        "cached": str(arm.cached),
+        "to ask": str(arm.requests - arm.cached),
+        "as needed": str(arm.further),
+        "tokens in": _number(arm.prompt_tokens),
+        "tokens out": _number(arm.completion_tokens),
+        "cost": _money(arm.cost),
+        "at most": _money(arm.most_cost),
+    }
 
 
 # --- numbers ------------------------------------------------------------------------------
@@ -175,6 +227,14 @@ def percent(share: float | None) -> str:
 
 def _points(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} pt"
+
+
+def _visible(loss: float | None) -> str:
+    return _points(loss if (loss or 1) < _UNSEEN else None)
+
+
+def _money(cost: float | None) -> str:
+    return "?" if cost is None else f"{cost:.2f}" if cost >= 0.995 or not cost else f"{cost:.2g}"
 
 
 def _number(number: int | None) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_quantguard._config import GateConfig
+from pytest_quantguard._evidence import further_jobs
 from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._judging import reads_timing
 from pytest_quantguard._plural import counted
@@ -242,7 +243,15 @@ class _Plugin:
         self.changed = bool(self.plan.golden) and golden != self.plan.golden and not self.none
         if self.none or self.changed:
             pytest.exit("there is nothing to compare")
-        self.tell(self._asks(self.gate))
+        if self.plan.alone:  # what a critical case may need later, and nobody could ask for then
+            cases = self.gate.survey.cases.values() if self.gate.survey else ()
+            arms = (self.gate.settings.baseline.name,)
+            jobs = [job for case in cases for job in further_jobs(case, arms)]
+            self.gate.asking.ask_ahead(jobs)
+        try:
+            self.tell(self._asks(self.gate))
+        except InputError as error:
+            raise pytest.UsageError(f"quantguard: {error}") from None
 
     def _asks(self, gate: GateSession) -> Asks:
         from pytest_quantguard._spending import Spending

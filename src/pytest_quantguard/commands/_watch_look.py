@@ -23,7 +23,8 @@ from pytest_quantguard.watch.asking import FEW, Asked, Cost, Prober, cost, told_
 from pytest_quantguard.watch.decision import decide
 from pytest_quantguard.watch.endpoint import Endpoint
 from pytest_quantguard.watch.findings import findings
-from pytest_quantguard.watch.records import Answer, Look, Pin, WatchReport
+from pytest_quantguard.watch.pinning import mode_of_past
+from pytest_quantguard.watch.records import Answer, Look, WatchReport
 from pytest_quantguard.watch.store import Kept, Store, behind, new_id
 
 
@@ -80,6 +81,8 @@ class Watcher:
         self._requests = 0
         self._cost = 0.0
         self._announced = False
+        self._times = 1
+        """How often the golden cases are asked, this time included."""
 
     def __enter__(self) -> Watcher:
         return self
@@ -90,10 +93,19 @@ class Watcher:
 
     # --- one look -----------------------------------------------------------------------
 
-    def look(self, kept: Kept, *, anew: bool, further: int = 0, golden: bool = True) -> Made:
+    def look(
+        self,
+        kept: Kept,
+        *,
+        anew: bool,
+        further: int = 0,
+        golden: bool = True,
+        further_golden: int = 0,
+    ) -> Made:
         """Make one look; ``anew``: it is to be pinned, and so compared with no other.
 
-        ``further`` looks of the same kind follow, which count in what is announced.
+        ``further`` looks follow, ``further_golden`` of them with golden cases: they count in what
+        is announced, and against the limits.
 
         Raises:
             RefusedGateError: the golden set's gate was refused; nothing was asked.
@@ -101,7 +113,7 @@ class Watcher:
         """
         began = time.time()
         identity = self._identity()
-        mode = None if anew else _mode(kept)
+        mode = None if anew else mode_of_past(kept)
         each = cost(self.endpoint.variant, mode, 1 + further)
         look = Look(
             id=new_id(began, [one.id for one in kept.looks]),
@@ -112,6 +124,7 @@ class Watcher:
         )
         done, problems = GoldenRun(none=True), list[str]()
         if golden and self.wanted.golden:
+            self._times = 1 + further_golden
             done, problems = self._golden(look, kept, each, anew=anew)
         else:
             self._room(each)
@@ -192,16 +205,20 @@ class Watcher:
         if done.usage:
             shutil.rmtree(plan.answers, ignore_errors=True)
             raise RefusedGateError(done.said)
-        problems = [f"the golden set could not be run: {text}" for text in done.said]
         if done.none or done.changed:
             shutil.rmtree(plan.answers, ignore_errors=True)
             self._announce(each, None)
+        return self._found(done, pinned=behaviour is not None)
+
+    def _found(self, done: GoldenRun, *, pinned: bool) -> tuple[GoldenRun, list[str]]:
+        """Say what is wrong with a golden run; ``pinned``: the pin has golden answers."""
+        problems = [f"the golden set could not be run: {text}" for text in done.said]
         if done.changed:
             problems.append(
                 "the golden cases, their checks or the selection have changed since the pin: "
                 "none was asked; bless again, with the reason"
             )
-        elif done.none and behaviour is not None:
+        elif done.none and pinned:
             problems.append(
                 "the pin has golden answers, and no golden case was found now: give --golden PATH, "
                 "or --no-golden for the fingerprint alone"
@@ -281,12 +298,29 @@ class Watcher:
         parts = [counted(each.requests, "probe")]
         money = each.money
         if asks is not None:
-            requests, tokens = requests + asks.requests, tokens + asks.tokens
-            parts.append(f"{counted(asks.cases, 'golden case')} ({asks.requests} requests)")
-            money = None if money is None or asks.money is None else money + asks.money
+            often = self._times
+            requests, tokens = requests + often * asks.requests, tokens + often * asks.tokens
+            again = f"{often} x " if often > 1 else ""
+            parts.append(f"{counted(asks.cases, 'golden case')} ({again}{asks.requests} requests)")
+            money = None if money is None or asks.money is None else money + often * asks.money
+            self._refuse_over(requests, money)
         bound = f"at most {requests} requests and {tokens} tokens"
         bound += f", cost at most {money:.4g}" if money is not None else ""
         self.wanted.say(f"Asking {self.endpoint.name}: {', '.join(parts)}: {bound}")
+
+    def _refuse_over(self, requests: int, money: float | None) -> None:
+        """Refuse what is over the limits only because it is asked several times."""
+        most = self._most()
+        if most.requests is not None and requests > most.requests:
+            raise InputError(
+                f"all looks may need {counted(requests, 'request')}, and {most.requests} may be "
+                "made (--max-requests, or limits.requests): nothing was sent"
+            )
+        if most.cost is not None and money is not None and money > most.cost:
+            raise InputError(
+                f"all looks may cost {money:.4g}, and {most.cost:g} may be spent (--max-cost, or "
+                "limits.cost): nothing was sent"
+            )
 
     # --- the answer ---------------------------------------------------------------------
 
@@ -294,10 +328,11 @@ class Watcher:
         """Compare a look with the past; problems never let it end as unchanged."""
         candidate = made.golden.candidate
         # A look that is no look is not compared: what is missing would look like a change.
-        now = made.look if made.enough else replace(made.look, answers=())
-        found = findings(kept.looks, now, kept.pin, candidate)
+        now = made.look if made.enough else replace(made.look, answers=(), failures=())
+        looks = kept.since_pin()
+        found = findings(looks, now, kept.pin, candidate)
         answer, reasons, signature = decide(
-            found, now=now, looks=kept.looks, pin=kept.pin, gate=candidate
+            found, now=now, looks=looks, pin=kept.pin, gate=candidate
         )
         problems = list(made.problems)
         if late := behind(made.look.at, kept):
@@ -337,22 +372,6 @@ class Watcher:
             why = rows[0].reason if rows else report.verdict.value
             return f"the golden set has no sound answers: {why}"
         return ""
-
-
-def pin_of(looks: Sequence[Look], reason: str) -> Pin:
-    """Return a pin of these looks; the first is the newest one that has golden answers."""
-    ranked = sorted(looks, key=lambda look: (look.behaviour is not None, look.at), reverse=True)
-    job = ci(os.environ)
-    who = " ".join(job[key] for key in ("commit", "url") if job.get(key))
-    return Pin(looks=tuple(look.id for look in ranked), reason=reason, at=time.time(), of=who)
-
-
-def _mode(kept: Kept) -> probes.Mode | None:
-    """Return how the pin was asked, or the newest look: looks are compared with their like."""
-    for look in (*kept.pinned(), *reversed(kept.looks)):
-        if mode := probes.mode_of(look.probes):
-            return mode
-    return None
 
 
 def _provenance(made: Made) -> Json:

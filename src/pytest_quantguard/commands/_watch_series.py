@@ -63,11 +63,10 @@ def _found(kept: Kept) -> dict[str, tuple[Finding, ...]]:
     """Compare each of the newest looks with the pin, as it was on its day; without the gate."""
     if kept.pin is None:
         return {}
-    found = {}
-    for number, look in enumerate(kept.looks):
-        if number >= len(kept.looks) - SHOWN and look.id not in kept.pin.looks:
-            pinned = [one for one in kept.looks if one.id in kept.pin.looks]
-            before = [one for one in kept.looks[:number] if one not in pinned]
+    found, looks, pinned = {}, kept.since_pin(), kept.pinned()
+    for number, look in enumerate(looks):
+        if number >= len(looks) - SHOWN and look not in pinned:
+            before = [one for one in looks[:number] if one not in pinned]
             found[look.id] = findings([*pinned, *before], look, kept.pin, None)
     return found
 

@@ -26,6 +26,7 @@ from pytest_quantguard.commands._summary import summary
 from pytest_quantguard.errors import InputError, QuantGuardError, did_you_mean
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.reporters._checked import read
+from pytest_quantguard.reporters._views import compared
 from pytest_quantguard.reporters._words import label
 from pytest_quantguard.verdicts import CandidateReport, GateReport
 
@@ -154,11 +155,11 @@ def _lacking(report: GateReport, options: Namespace) -> Iterator[str]:
         if name not in judged:
             yield f"the candidate {name!r:.80} was not judged; {did_you_mean(name[:80], judged)}"
     for candidate in judged.values():
-        compared = {outcome.cohort for outcome in candidate.outcomes}
+        _, there = compared(candidate)
         for cohort in options.require_cohort:
-            if cohort not in compared:
+            if cohort not in there:
                 where = label(candidate.variant.name)
-                near = did_you_mean(cohort[:80], compared)
+                near = did_you_mean(cohort[:80], there)
                 yield f"no case of the cohort {cohort!r:.80} was compared for {where}; {near}"
 
 
@@ -204,6 +205,5 @@ def _elsewhere(report: GateReport, commit: str | None) -> Iterator[str]:
 
 
 def _size(candidate: CandidateReport) -> str:
-    cases = len({(outcome.cohort, outcome.case) for outcome in candidate.outcomes})
-    cohorts = len({outcome.cohort for outcome in candidate.outcomes})
-    return f"{counted(cases, 'case')} in {counted(cohorts, 'cohort')}"
+    cases, there = compared(candidate)
+    return f"{counted(cases, 'case')} in {counted(len(there), 'cohort')}"

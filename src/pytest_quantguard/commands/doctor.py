@@ -74,8 +74,8 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "from saying anything: keys, addresses, declared and served quantization, chat\n"
         "templates, context length, JSON schemas, tools, log-probs, seeds, determinism;\n"
         "and this machine: versions, plugins, cache, history, disk, clock. Servers with\n"
-        f"'launch' are started, one after the other. Costs at most {MOST} requests an endpoint,\n"
-        f"of {TOKENS} tokens or fewer each; one of them holds your longest golden case.",
+        f"'launch' are started, one after the other. Costs at most {MOST} requests an\n"
+        f"endpoint, of {TOKENS} tokens or fewer each; one holds your longest golden case.",
         epilog=manual(
             {
                 0: "nothing is wrong; a 'warn' is for you to weigh",

@@ -66,7 +66,12 @@ def export(arguments: Sequence[str]) -> int:
     Every argument that is not its own goes to pytest.
     """
     options, rest = _options(arguments)
-    found = collect(rest, options.candidate, lambda gate, items: _export(gate, items, options))
+    found = collect(
+        rest,
+        options.candidate,
+        lambda gate, items: _export(gate, items, options),
+        near=options.near,
+    )
     if found.said:
         refuse(found.said)
     if found.looked is None:

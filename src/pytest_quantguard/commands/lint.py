@@ -39,7 +39,12 @@ def lint(arguments: Sequence[str]) -> int:
     for name in wanted:
         if name not in RULES:
             return refuse([f"quantguard lint: unknown rule {name!r}; {did_you_mean(name, RULES)}"])
-    found = collect(rest, options.candidate, lambda gate, items: _outset(gate, items, options))
+    found = collect(
+        rest,
+        options.candidate,
+        lambda gate, items: _outset(gate, items, options),
+        near=options.near,
+    )
     if found.said:
         refuse(found.said)
     if found.looked is None:

@@ -27,7 +27,7 @@ def plan(arguments: Sequence[str]) -> int:
     Every argument that is not its own goes to pytest.
     """
     options, rest = _options(arguments)
-    found = collect(rest, options.candidate, _look)
+    found = collect(rest, options.candidate, _look, near=options.near)
     if found.said:
         refuse(found.said)
     if found.looked is None:
@@ -58,11 +58,11 @@ def _look(gate: Any, items: Any) -> tuple[Outset, list[str]]:
 def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     parser = Parser(
         prog="quantguard plan",
-        usage="quantguard plan [--candidate NAME ...] [--noise 2%%|auto] [--power .8] [--check]\n"
-        "                       [--json[=FILE]] [pytest arguments ...]",
-        description="Say which budgets the golden cases can decide, before the first request: the\n"
-        "chance that an equal candidate passes, how many cases are missing, which loss\n"
-        "would be noticed, which budgets the cases could decide, and what a run costs.",
+        usage="quantguard plan [--candidate NAME ...] [--noise 2%%|auto] [--power .8]\n"
+        "[--cost] [--check] [--json[=FILE]] [pytest arguments ...]",
+        description="Say what the golden cases can see, and which budgets they can decide, before\n"
+        "the first request: the chance that an equal candidate passes, how many cases\n"
+        "are missing, which loss would be noticed, and what a run costs.",
         epilog=manual(
             {
                 0: "planned",
@@ -73,6 +73,7 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
             {
                 "quantguard plan": "every variant but the baseline",
                 "quantguard plan --candidate awq-int4 --power 95%": "one of them",
+                "quantguard plan --cost": "requests, tokens and money, cohort by cohort",
                 "quantguard plan golden/tools.quant.yaml -k smoke --check": "some cases; for CI",
             },
             "Everything else goes to pytest: paths, -k, -m, --quant-config ...\n"
@@ -100,6 +101,9 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
         default=0.8,
         metavar="SHARE",
         help="wanted chance that an equal candidate passes, such as .8 (default) or 95%%",
+    )
+    parser.add_argument(
+        "--cost", action="store_true", help="show requests, tokens and money cohort by cohort"
     )
     parser.add_argument(
         "--check", action="store_true", help="exit with 4 when a budget cannot be decided"
@@ -138,4 +142,5 @@ def _power(text: str) -> float:
 def _tell(made: Plan, options: Namespace) -> None:
     put(made.to_dict(), options.json)
     if not alone(options.json):
-        tell("\n".join(render(made, shutil.get_terminal_size().columns)))
+        width = shutil.get_terminal_size().columns
+        tell("\n".join(render(made, width, costs=options.cost)))

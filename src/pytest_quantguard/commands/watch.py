@@ -22,12 +22,13 @@ from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, p
 from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._watch_gate import selected
-from pytest_quantguard.commands._watch_look import Made, RefusedGateError, Wanted, Watcher, pin_of
+from pytest_quantguard.commands._watch_look import Made, RefusedGateError, Wanted, Watcher
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.reporters._files import special, write_whole
 from pytest_quantguard.watch import probes
 from pytest_quantguard.watch.endpoint import Endpoint, configured, is_address, typed
+from pytest_quantguard.watch.pinning import pin_of
 from pytest_quantguard.watch.plain import report_to
 from pytest_quantguard.watch.records import Answer, Look, WatchReport
 from pytest_quantguard.watch.store import Kept, Store
@@ -35,6 +36,22 @@ from pytest_quantguard.watch.store import Kept, Store
 _UNCLEAR = Answer.UNCLEAR.exit_code
 _REASON = 2000
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_EPILOG = manual(
+    codes={
+        0: "unchanged; or what was asked for was blessed or shown",
+        1: "changed for the worse: the golden set's gate fails against the pin",
+        4: "a mistake in options, configuration or golden files; nothing was asked",
+        10: "could not tell: no pin, too little evidence, a silent endpoint",
+        11: "changed, and not shown to be worse",
+    },
+    examples={
+        'quantguard watch awq-int4 --bless "go-live"': "record eight looks, and pin them",
+        "quantguard watch awq-int4": "each night, from cron or a scheduled workflow",
+        "quantguard watch awq-int4 --no-golden": "the fingerprint alone, at little cost",
+        "quantguard watch awq-int4 --show": "every look that is kept, and its drift",
+    },
+    more="docs/watch.md tells more.",
+)
 
 
 def watch(arguments: Sequence[str]) -> int:
@@ -70,24 +87,10 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "                        [--bless REASON [--looks N] [--every TIME] [--newest N]]\n"
         "                        [--show] [--max-requests N] [--max-cost X]\n"
         "                        [--json[=FILE]] [--markdown FILE] [--junit FILE]",
-        description="Say whether an endpoint has changed since its reference day, by a few short\n"
-        "probes, and whether it is worse, by the golden cases. A reference day is blessed first.",
-        epilog=manual(
-            codes={
-                0: "unchanged; or what was asked for was blessed or shown",
-                1: "changed for the worse: the golden set's gate fails against the pin",
-                4: "a mistake in options, configuration or golden files; nothing was asked",
-                10: "could not tell: no pin, too little evidence, a silent endpoint",
-                11: "changed, and not shown to be worse",
-            },
-            examples={
-                'quantguard watch awq-int4 --bless "go-live"': "record eight looks, and pin them",
-                "quantguard watch awq-int4": "each night, from cron or a scheduled workflow",
-                "quantguard watch awq-int4 --no-golden": "the fingerprint alone, at little cost",
-                "quantguard watch awq-int4 --show": "every look that is kept, and its drift",
-            },
-            more="docs/watch.md tells more.",
-        ),
+        description="Say whether an endpoint has changed since its reference day, by a few\n"
+        "short probes, and whether it is worse, by the golden cases. A reference day is\n"
+        "blessed first.",
+        epilog=_EPILOG,
     )
     parser.add_argument(
         "endpoint",
@@ -217,6 +220,9 @@ def _endpoint(options: Namespace, scratch: tempfile.TemporaryDirectory[str]) -> 
 
 
 def _act(options: Namespace, endpoint: Endpoint, store: Store) -> int:
+    for path in options.golden:  # pytest would say so as well, but among other things
+        if not (Path.cwd() / path.partition("::")[0]).exists():
+            raise InputError(f"--golden {path}: there is no such file or folder")
     kept = store.kept()
     if options.newest:
         return _bless_newest(options, store, kept)
@@ -284,8 +290,16 @@ def _bless(options: Namespace, watcher: Watcher, kept: Kept) -> int:
         if count and options.every:
             time.sleep(options.every)
         known = Kept(looks=(*kept.looks, *(one.look for one in made)))
-        # The golden answers of one look are enough: they are what others are compared with.
-        one = watcher.look(known, anew=not made, further=number - 1 - count, golden=not made)
+        # Golden answers of one look are what others are compared with. How much speed and quality
+        # differ by themselves is learned from more of them, where looks are apart in time.
+        rest, apart = number - 1 - count, options.every is not None
+        one = watcher.look(
+            known,
+            anew=not made,
+            further=rest,
+            golden=apart or not made,
+            further_golden=rest if apart else 0,
+        )
         if why := watcher.unfit(one, known):
             _keep(watcher, kept, made)
             refuse([f"quantguard watch: nothing was pinned: {one_line(why, 600)}"])

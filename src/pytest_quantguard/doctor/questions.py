@@ -72,7 +72,7 @@ def questions(needs: Needs, defaults: Mapping[str, Any]) -> tuple[Question, ...]
     for name, seed in zip(SEEDS, (7, 7, 8), strict=True):
         found.append(_said(name, _DRAW, given, {"temperature": 1, "seed": seed}))
     found += _shapes(needs, defaults, used=False)
-    return tuple(found[:MOST])
+    return tuple(found[: MOST - 1])  # one is left for a connection that had grown old
 
 
 def of_judge(defaults: Mapping[str, Any]) -> tuple[Question, ...]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_quantguard.contracts import Provider
 
 _FROM = "--quant-config"
+_PLAN = "add cases, or loosen the budget: 'quantguard plan' says by how much"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def _look(gate: Any, items: Any) -> Golden:
     return Golden(
         cases=tuple(survey.cases.values()),
         problems=(*gate.problems, *survey.problems),
-        undecidable=tuple(survey.undecidable),
+        undecidable=tuple(survey.undecidable[:-1]),  # the last one is advice
         registry=gate.registry,
     )
 
@@ -142,7 +143,7 @@ def findings(settings: GateConfig, golden: Golden) -> list[Finding]:
     found.append(_found("ok", "golden cases", saw))
     strict = settings.underpowered == "refuse"
     found += [
-        _found("wrong" if strict else "warn", "budgets", sentence, "quantguard plan")
+        _found("wrong" if strict else "warn", "budgets", sentence, _PLAN)
         for sentence in golden.undecidable
     ]
     if not golden.undecidable and not golden.problems:

@@ -13,6 +13,8 @@ from pytest_quantguard.errors import LaunchError, ProviderError, RefusedError, T
 from pytest_quantguard.types import Completion
 from pytest_quantguard.variants import Variant
 
+_WORD_S = 2.0
+"""Longest wait for word of a server of our own that may have ended, in seconds."""
 _BROKEN = 2
 """Exchanges that break in a row, after which the endpoint is left alone."""
 
@@ -40,6 +42,7 @@ def visit(
     try:
         served = provider.served_as()
         asked = _ask(variant, provider, connection, questions, most)
+        _explain(asked, provider)
         return Seen(
             variant=variant,
             judge=judge,
@@ -114,6 +117,13 @@ def _broken(variant: Variant, error: Exception) -> ProviderError:
     """Return the error of a provider that broke its promise: nothing else may be raised."""
     kind = type(error).__name__
     return LaunchError(f"variant {variant.name!r}: its provider broke: {kind}: {error}")
+
+
+def _explain(asked: _Asked, provider: Provider) -> None:
+    """Put why a server of our own ended in the place of an exchange that broke off."""
+    broken = [name for name, error in asked.errors.items() if isinstance(error, TransportError)]
+    if broken and offers(provider, Launched) and (why := provider.fault(_WORD_S)) is not None:
+        asked.errors[broken[0]] = why
 
 
 def _clock(variant: Variant, url: str | None) -> float | None:

@@ -122,7 +122,7 @@ def refuse_hollow(name: str, candidate: CandidateReport) -> None:
     limited = any(
         row.max_drop is not None or row.max_ratio is not None for row in candidate.budgets
     )
-    if candidate.verdict is Verdict.PASS and not (candidate.outcomes and limited):
+    if candidate.verdict is Verdict.PASS and not (candidate.compared and limited):
         what = "nothing was compared" if limited else "no budget was judged"
         raise InputError(
             f"{name}: {label(candidate.variant.name)} is said to pass, and {what}: "

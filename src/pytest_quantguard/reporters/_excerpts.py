@@ -67,7 +67,7 @@ def budget_details(
     left = characters - len("\n".join(blocks))
     outcomes = worst_first(verdict.regressed)
     for number, outcome in enumerate(outcomes):
-        rest = f"... and {len(outcomes) - number} more"
+        rest = f"... and {verdict.losses - number} more"
         block = "\n".join(case_block(outcome, texts, width=100)) if number < limit else rest
         left -= len(block) + 2
         if left < len(rest) + 2 or number == limit:

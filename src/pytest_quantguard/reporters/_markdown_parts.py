@@ -35,6 +35,7 @@ from pytest_quantguard.reporters._words import (
     group_name,
     interval,
     mishap_sentence,
+    only_first,
     row_levels,
     sentence,
     three_runs,
@@ -194,11 +195,11 @@ def _regressed(
     """
     counted = []
     for row, fresh in regressed_groups(candidate):
-        total = len(row.regressed)
+        kept, total = len(row.regressed), row.losses
         bare = row.check == "critical" and not budget_of(row)
         place = "although critical" if bare else f"in {group_name(row)}"
-        above = total - len(fresh)
-        known = counted_above(above, total)
+        above = kept - len(fresh)
+        known = counted_above(above, kept) + only_first(row)
         shown = fresh[: each if most is None else max(0, min(each, most))]
         if not shown:
             counted.append(f"{prose(place)}: {total}{known}")
@@ -208,8 +209,8 @@ def _regressed(
             yield Piece(_case(outcome, texts), _CASES, CASE)
         if most is not None:
             most -= len(shown)
-        if len(fresh) > len(shown):
-            yield Piece(f"\n... and {len(fresh) - len(shown)} more\n", _CASES)
+        if more := total - above - len(shown):
+            yield Piece(f"\n... and {more} more\n", _CASES)
     if counted:
         yield Piece(f"\nRegressed and not shown here: {'; '.join(counted)}\n", _CASES)
 
@@ -273,7 +274,7 @@ def _notes(candidate: CandidateReport, report: GateReport) -> list[Piece]:
     measured = also_measured(candidate)[:MEASURED_SHOWN]
     quantization = candidate.quantization_note
     said = [
-        counts if outcomes else "",
+        counts if outcomes and candidate.counted is None else "",
         *facts(candidate),
         f"Quantization: {quantization}" if quantization else "",
         servers_say(report.provenance, report.baseline.name, candidate.variant.name),
@@ -287,7 +288,8 @@ def _mishaps(candidate: CandidateReport) -> list[Piece]:
     found = sorted(candidate.mishaps, key=lambda m: m.kind)
     if not found:
         return []
-    pieces = [Piece(f"\nWithout evidence: {len(found)}\n\n", _NOTES)]
+    first = "" if candidate.counted is None else "the first "
+    pieces = [Piece(f"\nWithout evidence: {first}{len(found)}\n\n", _NOTES)]
     for kind, group in groupby(found, lambda m: m.kind):
         same = list(group)
         pieces.append(Piece(f"- {code(kind)}: {len(same)}\n", _NOTES))

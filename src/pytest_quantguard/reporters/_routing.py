@@ -147,6 +147,8 @@ def _swayed(candidate: CandidateReport) -> dict[str, BudgetVerdict]:
         and row.verdict is Verdict.INCONCLUSIVE
         and str(row.check).startswith("judge:")
     }
+    if rows and candidate.counted is not None:  # which cohort a judge read was not kept
+        return dict.fromkeys(cohorts(candidate), next(iter(rows.values())))
     judged = ((o.cohort, o.baseline.swaps) for o in candidate.outcomes) if rows else ()
     return {
         cohort: rows[swaps.by] for cohort, swaps in judged if swaps is not None and swaps.by in rows

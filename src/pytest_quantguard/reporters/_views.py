@@ -16,9 +16,19 @@ Finding = Literal["fail", "tolerated", "pass", "unanswered"]
 def cohorts(candidate: CandidateReport) -> list[str]:
     """Return every cohort that was asked about, sorted."""
     named = {row.cohort for row in candidate.budgets if row.cohort is not None}
+    named |= {one.cohort for one in candidate.counted or ()}
     return sorted(
         named | {o.cohort for o in candidate.outcomes} | {m.cohort for m in candidate.mishaps}
     )
+
+
+def compared(candidate: CandidateReport) -> tuple[int, set[str]]:
+    """Return how many cases were compared, and of which cohorts, whether or not all are kept."""
+    if candidate.counted is not None:
+        sums = [one for one in candidate.counted if one.cases]
+        return sum(one.cases for one in sums), {one.cohort for one in sums}
+    found = {(o.cohort, o.case) for o in candidate.outcomes}
+    return len(found), {cohort for cohort, _ in found}
 
 
 def findings(candidate: CandidateReport) -> list[tuple[PairedOutcome, Finding]]:
@@ -114,6 +124,8 @@ def regressed_cases(candidate: CandidateReport) -> set[tuple[str, str]]:
 
 def unanswered(row: BudgetVerdict, candidate: CandidateReport) -> int:
     """Count the requests of a row's group that got no answer; a case's checks share one."""
+    if row.counts is not None:
+        return row.counts.unanswered
     mishaps = (m for m in candidate.mishaps if m.unanswered and _of_row(row, m))
     return len({(m.case, m.role) for m in mishaps})
 

@@ -163,6 +163,12 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
+def only_first(row: BudgetVerdict) -> str:
+    """Say how many of a row's losses are kept, where there were more; empty where all are."""
+    kept = len(row.regressed)
+    return f", the first {kept} of them kept" if kept < row.losses else ""
+
+
 def counted_above(above: int, total: int) -> str:
     """Say how many of a group's regressed cases stand under smaller groups; empty for none."""
     if not above:
@@ -285,11 +291,14 @@ def _metric_sentence(row: BudgetVerdict) -> str:
 def counts(verdict: BudgetVerdict, candidate: CandidateReport | None) -> str:
     """Return ``31 of 160 regressed, 0 improved``; in checks where cases have several."""
     total = f"{verdict.cases}"
-    if verdict.check is None and candidate is not None:
+    if verdict.counts is not None:
+        if verdict.counts.checks > verdict.cases:
+            total = f"{counted(verdict.counts.checks, 'check')}"
+    elif verdict.check is None and candidate is not None:
         pairs = _pairs(Group(verdict.cohort, None, verdict.tag), candidate.outcomes)
         if pairs > verdict.cases:
             total = f"{counted(pairs, 'check')}"
-    return f"{len(verdict.regressed)} of {total} regressed, {verdict.improved} improved"
+    return f"{verdict.losses} of {total} regressed, {verdict.improved} improved"
 
 
 def _pairs(group: Group, outcomes: Sequence[PairedOutcome]) -> int:

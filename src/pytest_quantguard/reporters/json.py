@@ -50,6 +50,8 @@ from pytest_quantguard.verdicts import (
     WORST_FIRST,
     BudgetVerdict,
     CandidateReport,
+    CohortCounts,
+    Counts,
     GateReport,
     LayerReading,
     Verdict,
@@ -196,6 +198,7 @@ def _candidate(candidate: CandidateReport) -> Json:
         "layers": [asdict(layer) for layer in candidate.layers],
         "readings": [reading_to(reading) for reading in candidate.readings],
         "measurements": [measurement_to(m, name) for m in candidate.measurements],
+        **({"counted": [asdict(c) for c in candidate.counted]} if candidate.counted else {}),
     }
 
 
@@ -219,6 +222,7 @@ def _budget(row: BudgetVerdict, index: dict[PairedOutcome, int]) -> Json:
         "improved": row.improved,
         "log_evidence": row.log_evidence,
         "noise": row.noise,
+        **({} if row.counts is None else {"counts": asdict(row.counts)}),
     }
 
 
@@ -374,6 +378,9 @@ def _candidate_from(
         readings=tuple(reading_from(reading) for reading in data.get("readings", ())),
         layers=tuple(LayerReading(**layer) for layer in data.get("layers", ())),
         notes=tuple(data.get("notes", ())),
+        counted=tuple(CohortCounts(**one) for one in data["counted"])
+        if "counted" in data
+        else None,
     )
 
 
@@ -382,4 +389,6 @@ def _budget_from(data: Json, outcomes: list[PairedOutcome]) -> BudgetVerdict:
         outcomes[o] if isinstance(o, int) else PairedOutcome.from_dict(o) for o in data["regressed"]
     )
     delta, verdict = delta_from(data["delta"]), Verdict(data["verdict"])
-    return BudgetVerdict(**{**data, "verdict": verdict, "regressed": regressed, "delta": delta})
+    counts = Counts(**data["counts"]) if data.get("counts") else None
+    found = {"verdict": verdict, "regressed": regressed, "delta": delta, "counts": counts}
+    return BudgetVerdict(**{**data, **found})

@@ -48,6 +48,7 @@ from pytest_quantguard.reporters._words import (
     group_name,
     label,
     odds,
+    only_first,
     sentence,
     three_runs,
     violation,
@@ -194,9 +195,9 @@ def verdict_lines(candidate: CandidateReport, style: _Style) -> list[str]:
     word = candidate.verdict.word
     if candidate.verdict is Verdict.NOT_COMPARABLE:
         found = "no delta is quoted where the two were not asked the same"
-    elif candidate.outcomes and candidate.verdict is Verdict.ERROR:
+    elif candidate.compared and candidate.verdict is Verdict.ERROR:
         found = "nothing is concluded, because of what is in error above"
-    elif candidate.outcomes:
+    elif candidate.compared:
         passed = candidate.verdict is Verdict.PASS
         found = "every budget is shown to hold; " if passed else ""
         found += f"evidence of a loss, whole run: {odds(candidate.log_evidence)}"
@@ -271,32 +272,34 @@ def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | No
     critical = tuple(o for o in candidate.outcomes if o.critical and o.confirmed)
     rows = [row for row in failed_rows(candidate) if row.metric is None]
     sections = [
-        *((f"in {group_name(r)}", r.regressed, r.check is None) for r in rows),
-        ("although critical", critical, True),
+        *((f"in {group_name(r)}", r.regressed, r.check is None, r) for r in rows),
+        ("although critical", critical, True, None),
     ]
-    for head, regressed, check in sections:
+    for head, regressed, check, row in sections:
         fresh = [o for o in worst_first(regressed) if (o.case, o.check) not in named]
         if not fresh and regressed is critical:
             continue
         named.update((o.case, o.check) for o in fresh)
         above = len(regressed) - len(fresh)
-        known = counted_above(above, len(regressed))
-        lines += ["", *style.hang(f"Regressed {head}: {len(regressed)}{known}", 0)]
+        known = counted_above(above, len(regressed)) + (only_first(row) if row else "")
+        total = row.losses if row else len(regressed)
+        lines += ["", *style.hang(f"Regressed {head}: {total}{known}", 0)]
         most = CASES_SHOWN if texts is None else TEXTS_SHOWN
         for outcome in fresh[:most]:
             name = case_line(outcome, check=check)
             lines += style.hang(f"{name}  {violation(outcome)}", 2)
             lines += _text_lines(outcome, style, texts)
         lines += _more(len(fresh) - most, 2)
+    noun = "check" if candidate.counted is None else "kept check"
     if texts is not None:
         others = [o for o in candidate.outcomes if o.regressed and (o.case, o.check) not in named]
         lines += _case_lines(
-            "Regressed without failing a budget", worst_first(others), style, texts
+            "Regressed without failing a budget", worst_first(others), style, texts, noun=noun
         )
     else:
         unsure = [o for o in undecided(candidate) if (o.case, o.check) not in named]
         lines += _case_lines(
-            "Regressed in inconclusive budgets", unsure, style, most=UNDECIDED_SHOWN
+            "Regressed in inconclusive budgets", unsure, style, most=UNDECIDED_SHOWN, noun=noun
         )
     lines += _unconfirmed_lines(candidate, style)
     return lines + _both_wrong_lines(candidate, style, texts)
@@ -315,10 +318,12 @@ def _case_lines(
     found: Sequence[PairedOutcome],
     style: _Style,
     texts: Texts | None = None,
+    *,
     most: int = CASES_SHOWN,
+    noun: str = "check",
 ) -> list[str]:
     """Return a heading and the first few cases; nothing where there are none."""
-    lines = ["", *style.hang(f"{head}: {counted(len(found), 'check')}", 0)] if found else []
+    lines = ["", *style.hang(f"{head}: {counted(len(found), noun)}", 0)] if found else []
     most = most if texts is None else TEXTS_SHOWN
     for outcome in found[:most]:
         lines += style.hang(f"{case_line(outcome)}  {violation(outcome)}", 2)

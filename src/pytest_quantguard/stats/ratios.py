@@ -346,7 +346,7 @@ def _success_cost(
 def quantiles_apart(
     ours: Sequence[float], theirs: Sequence[float], q: float, alpha: float
 ) -> float:
-    """Lower bound of Q(theirs) / Q(ours); 0 where the cases are too few for one."""
+    """Lower bound of `quantile_ratio` of two sorted samples; 0 where they are too small for one."""
     n, round_up = len(ours), 1 + 1e-9
     need_upper, need_lower = q**n * round_up, (1 - q) ** n * round_up  # no smaller error with n
     upper_error = max(need_upper, min(alpha / 2, alpha - need_lower))

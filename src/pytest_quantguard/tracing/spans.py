@@ -26,7 +26,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from pytest_quantguard._carried import HEADERS
 from pytest_quantguard._evidence import Evidence
-from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.tracing import attributes
 from pytest_quantguard.tracing.attributes import Attributes, Scrub
@@ -50,11 +50,18 @@ class Subject:
     baseline: str
     variants: Mapping[str, Variant]
     """Everything that may be asked, judges too."""
-    scrub: Scrub
+    secrets: Callable[[], tuple[str, ...]]
+    """What may be told to nobody; asked anew for each span, as some keys come late."""
     content: bool = False
     """Whether prompts and answers go along."""
     carry: bool = False
     """Whether servers are told the trace, by a header ``traceparent``."""
+
+    @property
+    def scrub(self) -> Scrub:
+        """What takes the secrets that are known now out of a text."""
+        secrets = self.secrets()
+        return lambda text: scrub(text, secrets)
 
     def role(self, variant: str) -> str:
         """Return what a variant is in this run."""
@@ -123,22 +130,25 @@ class Spans:
             self._broke(error)
 
     def _judge(self, report: GateReport) -> None:
-        root, scrub = self._root, self.subject.scrub
+        root, clear = self._root, self.subject.scrub
         if root is None:
             return
-        root.set_attributes(attributes.of_report(report, scrub))
+        root.set_attributes(attributes.of_report(report, clear))
         rows = [(c, row) for c in report.candidates for row in c.budgets]
         for candidate, row in sorted(rows, key=lambda one: -WORST_FIRST.index(one[1].verdict)):
-            root.add_event(attributes.EVALUATION, attributes.of_budget(candidate, row, scrub))
+            root.add_event(attributes.EVALUATION, attributes.of_budget(candidate, row, clear))
         if report.verdict in _BAD:
             root.set_status(Status(StatusCode.ERROR, report.verdict.word))
         self._told = True
 
-    def end(self) -> None:
-        """End the span of the run; without a verdict it says so. Safe to call twice."""
+    def end(self, *, due: bool = True) -> None:
+        """End the span of the run; without a verdict that was ``due`` it says so.
+
+        Safe to call twice.
+        """
         root, self._root = self._root, None
         if root is not None:
-            if not self._told:
+            if due and not self._told:
                 root.set_status(Status(StatusCode.ERROR, "no verdict"))
             self._over(root)
 
@@ -174,27 +184,27 @@ class Spans:
 
     def _begun(self, variant: str, task: Task) -> Span:
         subject = self.subject
-        scrub, asked = subject.scrub, subject.variants[variant]
+        clear, asked = subject.scrub, subject.variants[variant]
         case, cohort = task.about
         found: Attributes = {
-            **attributes.of_request(asked, task.request, scrub),
+            **attributes.of_request(asked, task.request, clear),
             **attributes.present(
                 {
                     "quantguard.run": subject.run,
-                    "quantguard.variant": attributes.name(variant, scrub),
+                    "quantguard.variant": attributes.name(variant, clear),
                     "quantguard.role": subject.role(variant),
-                    "quantguard.quantization": attributes.name(str(asked.quantization), scrub),
-                    "quantguard.cohort": attributes.name(cohort, scrub),
-                    "quantguard.case": attributes.name(case, scrub),
+                    "quantguard.quantization": attributes.name(str(asked.quantization), clear),
+                    "quantguard.cohort": attributes.name(cohort, clear),
+                    "quantguard.case": attributes.name(case, clear),
                     "quantguard.repeat": task.repeat,
                     "quantguard.cached": False,
                 }
             ),
         }
         if subject.content:
-            found["gen_ai.input.messages"] = attributes.input_messages(task.request, scrub)
+            found["gen_ai.input.messages"] = attributes.input_messages(task.request, clear)
         return self.tracer.start_span(
-            f"chat {attributes.name(asked.model, scrub)}",
+            f"chat {attributes.name(asked.model, clear)}",
             context=self._parent,
             kind=SpanKind.CLIENT,
             attributes=found,
@@ -209,19 +219,19 @@ class Spans:
         at: int,
     ) -> None:
         """End the span of a request, whatever can be said of its answer."""
-        subject = self.subject
+        content, clear = self.subject.content, self.subject.scrub
         try:
             if completion is not None:
-                span.set_attributes(attributes.of_completion(completion, subject.scrub))
-                if subject.content:
-                    said = attributes.output_messages(completion, subject.scrub)
+                span.set_attributes(attributes.of_completion(completion, clear))
+                if content:
+                    said = attributes.output_messages(completion, clear)
                     span.set_attribute("gen_ai.output.messages", said)
                 context = span.get_span_context()
                 self.marks.put(task.key, (context.trace_id, context.span_id))
             if error is not None:
                 kind = attributes.error_type(error)
                 span.set_attribute("error.type", kind)
-                why = attributes.text(str(error), subject.scrub) if subject.content else kind
+                why = attributes.text(str(error), clear) if content else kind
                 span.set_status(Status(StatusCode.ERROR, why))
         finally:
             self._over(span, at)
@@ -244,14 +254,14 @@ class Spans:
         mishaps = [one for one in evidence.mishaps if self._new(one)]
         if not (outcomes or mishaps):
             return
-        subject, scrub = self.subject, self.subject.scrub
+        subject, clear = self.subject, self.subject.scrub
         keys = dict.fromkeys(key for one in outcomes for key in one.keys)
         span = self.tracer.start_span(
-            f"evaluate {attributes.name((outcomes or mishaps)[0].check, scrub)}",
+            f"evaluate {attributes.name((outcomes or mishaps)[0].check, clear)}",
             context=self._parent,
             attributes={
                 "quantguard.run": subject.run,
-                **attributes.of_case([*outcomes, *mishaps], scrub),
+                **attributes.of_case([*outcomes, *mishaps], clear),
             },
             links=[_link(mark) for mark in map(self.marks.get, keys) if mark is not None],
             start_time=int(start_s * _NANO),
@@ -264,12 +274,12 @@ class Spans:
             variant = subject.baseline if role == "baseline" else outcome.variant
             if (outcome.check, variant) not in told:  # the baseline once, not for each candidate
                 told.add((outcome.check, variant))
-                found = attributes.of_outcome(outcome, role, scrub, content=subject.content)
-                found["quantguard.variant"] = attributes.name(variant, scrub)
+                found = attributes.of_outcome(outcome, role, clear, content=subject.content)
+                found["quantguard.variant"] = attributes.name(variant, clear)
                 found["quantguard.cached"] = not live.get(variant, False)
                 span.add_event(attributes.EVALUATION, found, timestamp=at)
         for mishap in mishaps:
-            found = attributes.of_mishap(mishap, scrub, content=subject.content)
+            found = attributes.of_mishap(mishap, clear, content=subject.content)
             span.add_event(attributes.EVALUATION, found, timestamp=at)
         self._over(span, at)
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
 from pytest_quantguard.verdicts import CandidateReport, Verdict
-from pytest_quantguard.watch.limits import Test
+from pytest_quantguard.watch.limits import Evidence
 from pytest_quantguard.watch.records import Finding, Look
 from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
 
 
 def behaviour(
-    series: Series, gate: CandidateReport | None, limits: Mapping[Test, float]
+    series: Series, gate: CandidateReport | None, limits: Mapping[Evidence, float]
 ) -> tuple[Finding, ...]:
     """Return what golden answers say about quality: the gate's evidence, and that of a week.
 
@@ -26,10 +26,10 @@ def behaviour(
     return (*_of_gate(gate, limits), *_of_week(series, limits))
 
 
-def _of_gate(gate: CandidateReport | None, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+def _of_gate(gate: CandidateReport | None, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
     if gate is None:
         return ()
-    limit = limits[Test("behaviour", "", "look")]
+    limit = limits[Evidence("behaviour", "", "look")]
     blank = Finding(kind="behaviour", limit=limit)
     cases = counted(len({pair.case for pair in gate.outcomes}), "case")
     said = f"the gate says {gate.verdict.word} over {cases}"
@@ -59,7 +59,7 @@ def _odds(log_e: float) -> str:
     return f"{e:.3g} : 1"
 
 
-def _of_week(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+def _of_week(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
     """The mean of a week's looks, case by case, against the mean of the pin's looks.
 
     One night may lose too little to be sure of: a loss that stays shows in the mean.
@@ -71,7 +71,7 @@ def _of_week(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...
         return ()
     differences = [max(-1.0, min(1.0, pin[case] - week[case])) for case in cases]
     evidence = stats.mean_evidence(differences)
-    limit = limits[Test("behaviour", "", "week")]
+    limit = limits[Evidence("behaviour", "", "week")]
     p, loss = p_of(evidence.log_e), math.fsum(differences) / len(cases)
     return (
         Finding(

@@ -10,7 +10,7 @@ from pytest_quantguard._plural import counted
 from pytest_quantguard.stats._special import student_tail
 from pytest_quantguard.watch import draws, predictive
 from pytest_quantguard.watch.distances import has_tops, logprob_distance, text_distance
-from pytest_quantguard.watch.limits import Test
+from pytest_quantguard.watch.limits import Evidence
 from pytest_quantguard.watch.probes import DRAWN, FEWEST_LOOKS, GREEDY, PIN_LOOKS, mode_of
 from pytest_quantguard.watch.records import Finding, Kind, Look, Window
 from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
@@ -58,7 +58,7 @@ _TEXTS = _Distance(
 )
 
 
-def fingerprint(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+def fingerprint(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
     """Return what the probes' answers show, for each kind of evidence that the look's mode gives.
 
     Today's look and the last week's against the pin decide; today's against the looks before it is
@@ -70,15 +70,19 @@ def fingerprint(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, 
 
 
 def _of_distance(
-    way: _Distance, series: Series, limits: Mapping[Test, float]
+    way: _Distance, series: Series, limits: Mapping[Evidence, float]
 ) -> tuple[Finding, ...]:
-    blank = Finding(kind=way.kind, quantity=way.quantity)
-    limit = limits[Test(way.kind, way.quantity, "look")]
-    before = _one_look(way, replace(blank, against="previous", decides=False), series, limit)
+    limit = limits[Evidence(way.kind, way.quantity, "look")]
+    blank = Finding(kind=way.kind, quantity=way.quantity, limit=limit)
+    before: tuple[Finding, ...] = ()
+    if len(series.before) >= FEWEST_LOOKS:
+        told = replace(blank, against="previous", decides=False)
+        before = (_one_look(told, way, series, series.before, _own(way, series.before)),)
     if problem := _unfit(way, series):
-        return (replace(blank, able=False, limit=limit, sentence=problem), *before)
-    found = _one_look(way, blank, series, limit)
-    return (*found, *_one_week(way, series, limits), *before)
+        return (replace(blank, able=False, sentence=problem), *before)
+    own = _own(way, series.pin)
+    today = _one_look(blank, way, series, series.pin, own)
+    return (today, *_one_week(way, series, own, limits), *before)
 
 
 def _unfit(way: _Distance, series: Series) -> str:
@@ -96,48 +100,50 @@ def _too_few(pin: Sequence[Look]) -> str:
     )
 
 
+def _own(way: _Distance, looks: Sequence[Look]) -> list[float]:
+    """How far each of some looks is from the others of them, as logarithms."""
+    found = [way.measure(look, [other for other in looks if other is not look]) for look in looks]
+    return [_logarithm(way, distance) for distance in found if distance is not None]
+
+
+def _usual(
+    way: _Distance, own: Sequence[float], series: Series, window: Window
+) -> predictive.Spread:
+    assumed = ASSUMED if series.days_of_pin > 1 else ASSUMED_OF_A_DAY
+    return predictive.spread(own, assumed=assumed[window], least=math.log(way.least))
+
+
 def _one_look(
-    way: _Distance, finding: Finding, series: Series, limit: float
-) -> tuple[Finding, ...]:
-    """Today's look against the pin, or against the looks before it where there are enough."""
-    before = finding.against == "previous"
-    others = series.before if before else series.pin
-    if before and len(others) < FEWEST_LOOKS:
-        return ()
-    usual = _usual(way, others, series)
+    finding: Finding,
+    way: _Distance,
+    series: Series,
+    others: Sequence[Look],
+    own: Sequence[float],
+) -> Finding:
+    """Today's look against others, of which it is known how far they are apart."""
     now = way.measure(series.now, others)
-    if usual is None or now is None:
+    if now is None or len(own) < FEWEST_LOOKS:
         sentence = "too few probes were answered to compare this look"
-        return (replace(finding, able=False, limit=limit, sentence=sentence),)
-    return (_judged(replace(finding, limit=limit), way, _logarithm(way, now), usual),)
+        return replace(finding, able=False, sentence=sentence)
+    return _judged(finding, way, _logarithm(way, now), _usual(way, own, series, "look"))
 
 
-def _one_week(way: _Distance, series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+def _one_week(
+    way: _Distance, series: Series, own: Sequence[float], limits: Mapping[Evidence, float]
+) -> tuple[Finding, ...]:
     """The last week's looks: the mean of their distances, which a night of bad luck hardly moves.
 
     Nights are taken to be alike (`predictive.nights`), so a week tells less than seven nights.
     """
-    limit = limits[Test(way.kind, way.quantity, "week")]
+    limit = limits[Evidence(way.kind, way.quantity, "week")]
     found = [way.measure(look, series.pin) for look in series.week]
     known = [_logarithm(way, distance) for distance in found if distance is not None]
-    usual = _usual(way, series.pin, series, "week")
-    if len(known) < FEWEST_OF_A_WEEK or usual is None:
+    if len(known) < FEWEST_OF_A_WEEK or len(own) < FEWEST_LOOKS:
         return ()
     mean = math.fsum(known) / len(known)
     finding = Finding(kind=way.kind, quantity=way.quantity, window="week", limit=limit)
+    usual = _usual(way, own, series, "week")
     return (_judged(finding, way, mean, usual, predictive.nights(len(known))),)
-
-
-def _usual(
-    way: _Distance, others: Sequence[Look], series: Series, window: Window = "look"
-) -> predictive.Spread | None:
-    """How far each of some looks is from the others of them, as logarithms."""
-    found = [way.measure(look, [other for other in others if other is not look]) for look in others]
-    known = [_logarithm(way, distance) for distance in found if distance is not None]
-    if len(known) < FEWEST_LOOKS:
-        return None
-    assumed = ASSUMED if series.days_of_pin > 1 else ASSUMED_OF_A_DAY
-    return predictive.spread(known, assumed=assumed[window], least=math.log(way.least))
 
 
 def _logarithm(way: _Distance, distance: float) -> float:
@@ -178,26 +184,26 @@ def _number(distance: float, way: _Distance) -> str:
 # --- texts drawn at random --------------------------------------------------------------
 
 
-def _of_draws(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+def _of_draws(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
     """The draws of today's look, and of the last week's, against those of all of the pin.
 
-    z is about standard normal while nothing changes, with a heavier tail; that looks may differ by
-    more than their draws alone is learned from the pin's own looks, each against the others. Over
-    a week such differences are allowed not to average out (`predictive.nights`).
+    While nothing changes, `Discrepancy.guarded` stays below what Student's t allows. That looks may
+    differ by more than their draws is learned from the pin's own looks, each against the others;
+    over a week such differences are allowed not to average out (`predictive.nights`).
     """
     blank = Finding(kind="sampled", quantity=DRAWN)
-    limit = limits[Test("sampled", DRAWN, "look")]
+    limit = limits[Evidence("sampled", DRAWN, "look")]
     if problem := _too_few(series.pin):
         return (replace(blank, able=False, limit=limit, sentence=problem),)
     own = [
         draws.discrepancy([look], [other for other in series.pin if other is not look])
         for look in series.pin
     ]
-    usual = predictive.spread([one.z for one in own if one] or [0.0], assumed=1.0, mean=0.0)
+    usual = predictive.spread([one.guarded for one in own if one] or [0.0], assumed=1.0, mean=0.0)
     findings = [_drawn(blank, [series.now], series, usual, limit)]
     if len(series.week) >= FEWEST_OF_A_WEEK:
         week = replace(blank, window="week")
-        weekly = limits[Test("sampled", DRAWN, "week")]
+        weekly = limits[Evidence("sampled", DRAWN, "week")]
         findings.append(_drawn(week, series.week, series, usual, weekly))
     return tuple(findings)
 
@@ -214,7 +220,7 @@ def _drawn(
         sentence = "too few answers were drawn to compare this look"
         return replace(finding, able=False, limit=limit, sentence=sentence)
     beyond = max(0.0, usual.sd**2 - 1) * len(looks) / predictive.nights(len(looks))
-    p = student_tail(found.z / math.sqrt(1 + beyond), usual.df)
+    p = student_tail(found.guarded / math.sqrt(1 + beyond), usual.df)
     when = "over the last seven days " if finding.window == "week" else ""
     return replace(
         finding,
@@ -222,6 +228,6 @@ def _drawn(
         p=p,
         limit=limit,
         value=found.value,
-        sentence=f"{when}answers drawn at random differ from the pin's by {found.z:.1f} standard "
+        sentence=f"{when}answers drawn at random differ from the pin's by {found.guarded:.1f} standard "
         f"deviations of chance (squared discrepancy {found.value:.3f})",
     )

@@ -14,7 +14,7 @@ from statistics import median
 from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
 from pytest_quantguard.watch import predictive
-from pytest_quantguard.watch.limits import Test
+from pytest_quantguard.watch.limits import Evidence
 from pytest_quantguard.watch.probes import FEWEST_LOOKS
 from pytest_quantguard.watch.records import Finding, Look, Window
 from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
@@ -62,12 +62,12 @@ _SPEEDS = (
 )
 
 
-def speed(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+def speed(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
     """Compare the median of today's look with the pin's medians: Student's t on logarithms.
 
     `Finding.value` is the ratio today / pin: of times above 1 is slower, of speeds it is faster.
     """
-    found = [_speed(kind, series, limits[Test("speed", kind.quantity, "look")]) for kind in _SPEEDS]
+    found = [_speed(kind, series, limits[Evidence("speed", kind.quantity, "look")]) for kind in _SPEEDS]
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -98,7 +98,7 @@ def _log_median(kind: _Speed, look: Look) -> float | None:
 # --- lengths ----------------------------------------------------------------------------
 
 
-def lengths(series: Series, limits: Mapping[Test, float]) -> tuple[Finding, ...]:
+def lengths(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
     """Compare the lengths of golden answers, case by case, with the pin's looks.
 
     `Finding.value` is the mean ratio today / pin (geometric). p is the larger one of two: Student's
@@ -125,11 +125,11 @@ def _tokens(look: Look) -> Mapping[str, int]:
 
 
 def _lengths(
-    pin: Sequence[Look], looks: Sequence[Look], window: Window, limits: Mapping[Test, float]
+    pin: Sequence[Look], looks: Sequence[Look], window: Window, limits: Mapping[Evidence, float]
 ) -> Finding:
     before, after = _mean_lengths(pin), _mean_lengths(looks)
     cases = [case for case in before if case in after]
-    limit = limits[Test("lengths", "", window)]
+    limit = limits[Evidence("lengths", "", window)]
     blank = Finding(kind="lengths", window=window, limit=limit)
     if len(cases) < stats.MEAN_FLOOR:
         short = counted(len(cases), "case")

@@ -15,8 +15,8 @@ LOOKS_A_YEAR = 365
 """One look each night."""
 
 
-class Test(NamedTuple):
-    """One question that every look answers by a p-value."""
+class Evidence(NamedTuple):
+    """Something of which every look gives a p-value."""
 
     kind: Kind
     quantity: str
@@ -24,27 +24,27 @@ class Test(NamedTuple):
     window: Window
 
 
-SHARES: Mapping[Test, float] = MappingProxyType(
+SHARES: Mapping[Evidence, float] = MappingProxyType(
     {
         # An endpoint has one of the two fingerprints, so they have the same half to spend.
-        Test("logprobs", "", "look"): 0.25,
-        Test("logprobs", "", "week"): 0.25,
-        Test("sampled", "greedy", "look"): 0.125,
-        Test("sampled", "greedy", "week"): 0.125,
-        Test("sampled", "drawn", "look"): 0.125,
-        Test("sampled", "drawn", "week"): 0.125,
-        Test("behaviour", "", "look"): 0.15,
-        Test("behaviour", "", "week"): 0.15,
-        Test("lengths", "", "look"): 0.05,
-        Test("lengths", "", "week"): 0.05,
-        Test("speed", "ttft", "look"): 0.05,
-        Test("speed", "tokens per second", "look"): 0.05,
+        Evidence("logprobs", "", "look"): 0.25,
+        Evidence("logprobs", "", "week"): 0.25,
+        Evidence("sampled", "greedy", "look"): 0.125,
+        Evidence("sampled", "greedy", "week"): 0.125,
+        Evidence("sampled", "drawn", "look"): 0.125,
+        Evidence("sampled", "drawn", "week"): 0.125,
+        Evidence("behaviour", "", "look"): 0.15,
+        Evidence("behaviour", "", "week"): 0.15,
+        Evidence("lengths", "", "look"): 0.05,
+        Evidence("lengths", "", "week"): 0.05,
+        Evidence("speed", "ttft", "look"): 0.05,
+        Evidence("speed", "tokens per second", "look"): 0.05,
     }
 )
 """What each test may use up of the year's rate; they were fixed before anything was seen."""
 
 
-def limits(rate: float = RATE, looks_a_year: int = LOOKS_A_YEAR) -> Mapping[Test, float]:
+def limits(rate: float = RATE, looks_a_year: int = LOOKS_A_YEAR) -> Mapping[Evidence, float]:
     """Return for each test the p-value below which it counts as changed.
 
     rate / looks_a_year x the test's share. If every p-value is valid for its own look, so that
@@ -56,7 +56,7 @@ def limits(rate: float = RATE, looks_a_year: int = LOOKS_A_YEAR) -> Mapping[Test
     Raises:
         ValueError: ``rate`` is not between 0 and 0.5, or there is no look in a year.
 
-    >>> f"{limits()[Test('logprobs', '', 'look')]:.2g}"
+    >>> f"{limits()[Evidence('logprobs', '', 'look')]:.2g}"
     '6.8e-06'
     """
     if not 0 < rate < 0.5:

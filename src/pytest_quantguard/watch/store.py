@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._whole import write_whole
 from pytest_quantguard.cache.claims import Claims
@@ -25,6 +24,8 @@ from pytest_quantguard.watch.records import Look, Pin
 
 FOLDER = ".quantguard/watch"
 """Where the folders of all endpoints are, beside the configuration."""
+NEWEST = 100
+"""Looks that are read, beside the pin's: those of the last weeks are compared."""
 IDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(?:\.\d{1,3})?")
 """What an id of a look is like; it becomes the name of a file."""
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -55,6 +56,12 @@ class Kept:
         """Return the looks of the pin, as far as they are sound."""
         wanted = self.pin.looks if self.pin is not None else ()
         return tuple(look for look in self.looks if look.id in wanted)
+
+    def since_pin(self) -> tuple[Look, ...]:
+        """Return the looks of the pin and those after it: what was before was left behind."""
+        pinned = self.pinned()
+        began = min((look.at for look in pinned), default=0.0)
+        return tuple(look for look in self.looks if look in pinned or look.at >= began)
 
     def first(self) -> Look | None:
         """Return the look whose golden answers are the reference; None where there is none."""
@@ -96,13 +103,8 @@ class Store:
     # --- reading ------------------------------------------------------------------------
 
     def kept(self) -> Kept:
-        """Read everything; a damaged look is named and left out."""
+        """Read the pin, its looks and the `NEWEST` ones; a damaged look is named and left out."""
         looks, problems = [], []
-        for path in sorted((self.folder / "looks").glob("*.json")):
-            try:
-                looks.append(self._look(path))
-            except InputError as error:
-                problems.append(f"a look is left out: {one_line(error.problems[0], 300)}")
         pin, damaged = None, False
         try:
             pin = self._pin()
@@ -112,6 +114,15 @@ class Store:
                 f"the pin cannot be read: {one_line(error.problems[0], 300)}; restore "
                 f"{one_line(str(self.folder / 'pin.json'), 300)}, or bless again"
             )
+        pinned = pin.looks if pin is not None else ()
+        paths = sorted((self.folder / "looks").glob("*.json"))
+        wanted = {*paths[-NEWEST:], *(path for path in paths if path.stem in pinned)}
+        for path in sorted(wanted):
+            try:
+                looks.append(self._look(path))
+            except InputError as error:
+                where = "" if path.name in error.problems[0] else f"{path.name}: "
+                problems.append(f"a look is left out: {where}{one_line(error.problems[0], 300)}")
         looks.sort(key=lambda look: (look.at, look.id))
         return Kept(looks=tuple(looks), pin=pin, problems=tuple(problems), pin_damaged=damaged)
 
@@ -199,8 +210,3 @@ def behind(at: float, kept: Kept) -> str:
         f"the clock of this machine is behind the newest look, {newest.id}, by {days:.1f} days: "
         "set it right, or delete that look where the clock was wrong then"
     )
-
-
-def left_out(kept: Kept) -> str:
-    """Count what is damaged, for one line."""
-    return counted(len(kept.problems), "file cannot", "files cannot") + " be used"

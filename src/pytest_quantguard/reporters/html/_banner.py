@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_quantguard.reporters._headline import headline, reason_of
 from pytest_quantguard.reporters._routing import Rollout
+from pytest_quantguard.reporters._views import compared
 from pytest_quantguard.reporters._words import NO_CANDIDATE, duration, label, sentence
 from pytest_quantguard.reporters.html._cohorts import read_first
 from pytest_quantguard.reporters.html._markup import Child, Markup, join, tag
@@ -55,7 +56,11 @@ def scope(report: GateReport) -> Markup:
     cases = {(o.cohort, o.case) for c in report.candidates for o in c.outcomes}
     cases |= {(m.cohort, m.case) for c in report.candidates for m in c.mishaps}
     cohorts = {cohort for cohort, _ in cases}
-    parts = [f"{counted(len(cases), 'case')} in {counted(len(cohorts), 'cohort')}"]
+    sums = [compared(c) for c in report.candidates if c.counted is not None]
+    if sums:
+        cohorts |= set().union(*(names for _, names in sums))
+    size = max([len(cases), *(found for found, _ in sums)])
+    parts = [f"{counted(size, 'case')} in {counted(len(cohorts), 'cohort')}"]
     parts += _when(report.provenance)
     return join(tag("span", part) for part in parts)
 

@@ -35,12 +35,12 @@ def cohort_table(number: int, candidate: CandidateReport, whole: Rollout) -> Mar
     names = cohorts(candidate)
     if not names:
         return None
-    found = entries(candidate)
+    found, sums = entries(candidate), _tallies(candidate)
     mine = {route.cohort: route for route in routes(candidate)}
     ways = {route.cohort: route for route in whole.routes}
     rows = []
     for cohort in names:
-        tally = Counter(entry.status for entry in found.get(cohort, ()))
+        tally = sums.get(cohort) or Counter(entry.status for entry in found.get(cohort, ()))
         page = f"{FOLDER}/{page_of(number, cohort)}"
         cells: list[Child] = [tag("a", label(cohort), href=page), f"{tally.total():,}"]
         cells += [_count(tally[status], status, page, cohort) for status in STATUSES]
@@ -48,6 +48,22 @@ def cohort_table(number: int, candidate: CandidateReport, whole: Rollout) -> Mar
         rows.append(row(_COLUMNS, cells))
     caption = f"Cohorts of {label(candidate.variant.name)}: cases, and where to send requests"
     return table(caption, _COLUMNS, rows, class_="cohorts")
+
+
+def _tallies(candidate: CandidateReport) -> dict[str, Counter[Status]]:
+    """Count the cases of each cohort where not all are kept."""
+    return {
+        one.cohort: Counter(
+            {
+                "regressed": one.regressed,
+                "no-evidence": one.unanswered,
+                "improved": one.improved,
+                "both-wrong": one.both_wrong,
+                "held": one.cases - one.regressed - one.improved - one.both_wrong,
+            }
+        )
+        for one in candidate.counted or ()
+    }
 
 
 def read_first(number: int, candidate: CandidateReport) -> Markup | None:

@@ -102,7 +102,8 @@ def _suite(row: object) -> bool:
 def loss_of(candidate: CandidateReport) -> Delta | None:
     """Return the loss over all cases: as judged, or where no budget asks, found in the same way."""
     judged = next((row.delta for row in candidate.budgets if _suite(row) and row.delta), None)
-    if judged or not candidate.outcomes or candidate.verdict is Verdict.NOT_COMPARABLE:
+    kept = candidate.outcomes and candidate.counted is None
+    if judged or not kept or candidate.verdict is Verdict.NOT_COMPARABLE:
         return judged
     cases: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for outcome in candidate.outcomes:

@@ -1,0 +1,54 @@
+"""What a canary's report says of the traffic: where a loss was shown, and what was not read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pytest_quantguard import _budgets
+from pytest_quantguard.canary.looking import Trigger
+from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
+
+_STOPPED = "open: reading stopped, since another budget failed, before this one's next look"
+
+_NAMED = 5
+"""Budgets that are named in notes, those of the smallest groups first; their rows say it, too."""
+
+
+def group_of(row: BudgetVerdict) -> Group:
+    """Return what a row is about."""
+    return Group(row.cohort, row.check, row.tag, row.metric)
+
+
+def cut_off(row: BudgetVerdict) -> BudgetVerdict:
+    """Conclude no PASS where a loss ended the reading between two looks."""
+    if row.verdict is Verdict.PASS:
+        return replace(row, verdict=Verdict.INCONCLUSIVE, reason=_STOPPED)
+    return row
+
+
+def told(row: BudgetVerdict, triggers: Mapping[Group, Trigger], here: Trigger) -> BudgetVerdict:
+    """Say in a failed row where in the traffic its loss was shown: ``here``, if at no look."""
+    if row.verdict is not Verdict.FAIL:
+        return row
+    found = triggers.get(group_of(row), here)
+    return replace(row, reason=f"{row.reason}; shown by pair {found.pair:,} ({found.source})")
+
+
+def rollbacks(rows: Sequence[BudgetVerdict], triggers: Mapping[Group, Trigger]) -> list[str]:
+    """Say which budgets ask for a rollback, and which seemed to for a while."""
+    notes = []
+    failed = {group_of(row) for row in rows if row.verdict is Verdict.FAIL}
+    narrow = sorted(triggers.items(), key=lambda item: item[0].count(None))
+    for group, found in narrow[:_NAMED]:
+        odds = f"{math.exp(min(found.log_evidence, 700)):.3g} : 1"
+        where = f"at pair {found.pair:,} ({found.source})"
+        name = _budgets.name(group)
+        if group in failed:
+            notes.append(f"Roll back: {name} was over its budget, at evidence {odds}, {where}")
+        else:
+            notes.append(f"{name} was over its budget, at evidence {odds}, {where}; not at the end")
+    if len(narrow) > _NAMED:
+        notes.append(f"{len(narrow) - _NAMED} more budgets were over at some look")
+    return notes

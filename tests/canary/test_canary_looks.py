@@ -1,0 +1,183 @@
+"""Reading that may stop early: where it stops, what it says, and how often it is wrong."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import islice
+
+import pytest
+from mirrored_traffic import Traffic
+
+from pytest_quantguard import stats
+from pytest_quantguard._decide import weigh
+from pytest_quantguard.canary.counting import Count
+from pytest_quantguard.canary.judging import CanaryJudge
+from pytest_quantguard.canary.looking import Schedule, Weights, error_of
+from pytest_quantguard.verdicts import Budget, Group, Verdict
+
+BUDGETS = (Budget(cohort="*", max_drop=0.05), Budget(max_drop=0.03))
+
+
+def read(traffic, most, budgets=BUDGETS):
+    judge = CanaryJudge(budgets, sequential=True)
+    for step in traffic.steps(most):
+        judge.take(step)
+        if judge.decided():
+            break
+    return judge, judge.report()
+
+
+def test_a_loss_stops_the_reading_and_is_named():
+    """The report tells which cohort asks for a rollback, at which pair and line."""
+    judge, report = read(Traffic(loss=0.3, losing=("tools",), measured=False), 20_000)
+
+    assert Verdict.FAIL is report.verdict
+    assert 250 == judge.pairs
+    row = next(row for row in report.budgets if row.cohort == "tools")
+    assert row.reason.endswith("; shown by pair 250 (mirror.jsonl:250)")
+    (note,) = [text for text in report.notes if "tools" in text]
+    assert note.startswith("Roll back: tools / all was over its budget, at evidence ")
+    assert note.endswith(" : 1, at pair 250 (mirror.jsonl:250)")
+    assert "Decided after 250 pairs, at mirror.jsonl:250: not read further" in report.notes
+
+
+def test_nothing_passes_between_two_looks():
+    """A loss in one cohort stops the reading: whether the other one is safe was not its look."""
+    _, report = read(Traffic(loss=0.6, losing=("tools",), noise=0.0, measured=False), 20_000)
+
+    assert Verdict.PASS not in {row.verdict for row in report.budgets if row.max_drop is not None}
+
+
+def test_equal_arms_pass_at_a_look():
+    """PASS comes at 500 pairs or at twice, four times ... as many, at a smaller error each."""
+    judge, report = read(Traffic(noise=0.01, measured=False), 20_000)
+
+    assert Verdict.PASS is report.verdict
+    assert judge.pairs in (500, 1000, 2000, 4000)
+
+
+def test_once_decided_nothing_more_is_counted():
+    """What is read after the decision changes nothing."""
+    judge, report = read(Traffic(loss=0.3, measured=False), 20_000)
+    for step in Traffic(seed=5, measured=False).steps(500):
+        assert not judge.take(step)
+
+    assert report == judge.report()
+
+
+def test_an_open_verdict_says_how_much_traffic_it_takes():
+    """In pairs of the whole traffic, at the rate at which the cohort occurs in it."""
+    traffic = Traffic(cohorts=("chat",) * 9 + ("tools",), noise=0.03, measured=False)
+    judge, report = read(traffic, 700)
+
+    assert not judge.decided()
+    row = next(row for row in report.budgets if row.cohort == "tools")
+    assert Verdict.INCONCLUSIVE is row.verdict
+    assert "more such case" in row.reason
+    assert "at the present rate that is about " in row.reason
+
+
+def test_the_whole_file_is_judged_once_without_stopping():
+    """A loss that was over at half of the file, and no longer at its end, is told and no FAIL."""
+    judge = CanaryJudge([Budget(max_drop=0.05)])
+    first = Traffic(loss=0.12, noise=0.0, measured=False, right=1.0)
+    for step in (*first.steps(600), *Traffic(seed=9, noise=0.0, measured=False).steps(6000)):
+        judge.take(step)
+    report = judge.report()
+
+    assert not judge.decided()
+    assert Verdict.PASS is report.verdict
+    assert any(text.endswith("(mirror.jsonl:250); not at the end") for text in report.notes)
+
+
+def test_looks_are_planned_by_pairs_alone():
+    """The e-value every 250 pairs, PASS at sizes that double; many groups are looked at less."""
+    schedule, looks, passes = Schedule(), [], []
+    for pairs in range(1, 9001):
+        if pairs >= schedule.next:
+            looks.append(pairs)
+            if schedule.after(pairs, 4, shown=False):
+                passes.append(pairs)
+    assert [500, 1000, 2000, 4000, 8000] == passes
+    assert list(range(250, 9001, 250)) == looks
+    assert 5 == schedule.look
+
+    schedule.after(9250, 100, shown=False)
+    assert 9250 + 2000 == schedule.evidence
+
+
+def test_the_error_of_all_looks_is_bounded():
+    """However many looks there are, they share 5 % for PASS and 1 % for FAIL on metrics."""
+    errors = [error_of(look) for look in range(1, 3000)]
+
+    assert 0.0499 < sum(error.passing for error in errors) < 0.05
+    assert 0.00998 < sum(error.failing for error in errors) < 0.01
+
+
+def test_the_evidence_of_groups_that_come_later_is_weighed_with_what_was_kept_back():
+    """The weighted sum stays an e-value: weights never add up to more than 1."""
+    weights = Weights()
+    first = {Group(): _count(3, 1), Group("a"): _count(3, 1)}
+    weights.family(first, 0.01)
+    cases = {**first, **{Group(f"late{i}"): _count(0, 0) for i in range(50)}}
+    even = weights.family({group: _count(0, 0) for group in cases}, 0.01)
+
+    assert math.isclose(0.0, even.log_evidence, abs_tol=1e-12)
+    assert sum(weights._of.values()) <= 1
+    alone = {**cases, Group(): _count(40, 0), Group("a"): _count(40, 0)}
+    assert weights.family(alone, 0.01).log_evidence == pytest.approx(
+        math.log(0.9 * stats.sign_evidence_of(40, 0).e + 0.1)
+    )
+    assert weights.family(alone, 0.01).log_evidence < weigh(first | alone).log_evidence + 1
+
+
+def _count(worse, better):
+    count = Count()
+    for _ in range(worse):
+        count.add(1.0, 1.0)
+    for _ in range(better):
+        count.add(-1.0, 0.0)
+    count.add(0.0, 1.0)
+    return count
+
+
+# --- how often it is wrong; benchmarks/canary has the long runs -----------------------------------
+
+
+def test_equal_arms_hardly_ever_fail_however_often_they_are_looked_at():
+    """No FAIL in 60 streams of 3,000 pairs in which one outcome of 20 flips either way."""
+    failed = 0
+    for seed in range(60):
+        judge = CanaryJudge([Budget(max_drop=0.0005)], sequential=True)  # never to PASS
+        for step in _quick(random.Random(seed), 3000, lost=0.025, gained=0.025):
+            judge.take(step)
+        failed += judge.report().verdict is Verdict.FAIL
+
+    assert failed <= 2  # P(more than 2 of 60 | 1 %) = 2.2 %
+
+
+def test_a_loss_as_large_as_the_budget_hardly_ever_passes():
+    """At most 5 %, over all looks: 8 of 60 have a chance of 0.7 %."""
+    passed = 0
+    for seed in range(60):
+        judge = CanaryJudge([Budget(max_drop=0.05)], sequential=True)
+        for step in _quick(random.Random(seed), 4000, lost=0.06, gained=0.01):
+            judge.take(step)
+            if judge.decided():
+                break
+        passed += judge.report().verdict is Verdict.PASS
+
+    assert passed <= 7
+
+
+def _quick(draw, count, *, lost, gained):
+    """Steps of one cohort and check, from four that are made once."""
+    kinds = {}
+    for step in islice(
+        Traffic(noise=0.5, right=0.5, cohorts=("a",), checks=("k",), measured=False).steps(200), 200
+    ):
+        kinds.setdefault(step.outcomes[0].difference, step)
+    for _ in range(count):
+        at = draw.random()
+        yield kinds[1.0 if at < lost else -1.0 if at < lost + gained else 0.0]

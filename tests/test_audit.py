@@ -1,0 +1,386 @@
+"""``quantguard audit``: endpoints that claim to be one model, ranked by evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from gate_project import _SERVER, FORKS, GateProject, Run, speaks
+from pytest_quantguard._screen import Screen
+from pytest_quantguard.auditing.arms import Evidence
+from pytest_quantguard.auditing.measures import MEASURES, median_interval, wilson
+from pytest_quantguard.auditing.ranking import ranking
+from pytest_quantguard.auditing.shown import markdown, text, to_dict
+from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
+from pytest_quantguard.types import Outcome
+from pytest_quantguard.variants import Variant
+from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
+from scripted_server import ScriptedServer, answers
+
+OK, FAILED, USAGE, OPEN = 0, 1, 4, 10
+CLOSED = "http://127.0.0.1:9/v1"
+"""Nobody listens there."""
+
+
+# --- ranks, from reports made by hand -------------------------------------------------------
+
+
+def arm(right, *, live=True, speed=20.0, answered=True, cost=None):
+    """One endpoint: which cases are right, and how fast each answer came."""
+    measured = Measurement(
+        answered=answered,
+        live=live,
+        latency_s=1.0,
+        ttft_s=2.0 / speed,
+        completion_tokens=speed,
+        cost=cost,
+    )
+    return right, measured
+
+
+def report(reference, **others):
+    """A gate's report of arms."""
+    found = []
+    for name, (right, measured) in others.items():
+        outcomes = tuple(
+            PairedOutcome(
+                variant=name,
+                case=f"c{i}",
+                cohort="faq",
+                check="exact",
+                baseline=Outcome(value=float(held)),
+                candidate=Outcome(value=float(holds)),
+            )
+            for i, (held, holds) in enumerate(zip(reference[0], right, strict=True))
+        )
+        measurements = tuple(
+            PairedMeasurement(
+                variant=name, case=f"c{i}", cohort="faq", baseline=reference[1], candidate=measured
+            )
+            for i in range(len(right))
+        )
+        found.append(
+            CandidateReport(
+                variant=Variant(name=name, provider="openai", model="m"),
+                verdict=Verdict.PASS,
+                budgets=(),
+                outcomes=outcomes,
+                mishaps=(),
+                measurements=measurements,
+                log_evidence=0.0,
+            )
+        )
+    base = Variant(name="official", provider="openai", model="m")
+    return GateReport(
+        baseline=base, candidates=tuple(found), provenance={"cases": len(reference[0])}
+    )
+
+
+ALL = [True] * 60
+
+
+def ranks(found, key="holds"):
+    return {one.name: one.ranks[key] for one in found.standings}
+
+
+def test_endpoints_share_a_rank_until_a_paired_test_tells_them_apart():
+    """Three lost cases of sixty are chance, thirty are not; the levels alone rank nobody."""
+    close = [i >= 3 for i in range(60)]
+    lost = [i >= 30 for i in range(60)]
+
+    found = ranking(report(arm(ALL), close=arm(close), lost=arm(lost), same=arm(ALL)))
+
+    assert {"official": 1, "same": 1, "close": 1, "lost": 4} == ranks(found)
+    assert ["official", "same", "close", "lost"] == [one.name for one in found.standings]
+
+
+def test_two_endpoints_are_compared_with_each_other_and_not_through_the_reference():
+    """Both lose as many cases as the other, but other cases: the pairs say so."""
+    first = [i >= 20 for i in range(60)]
+    second = [i < 40 for i in range(60)]
+    evidence = Evidence.of(report(arm(ALL), first=arm(first), second=arm(second)))
+
+    pairs = evidence.outcomes("first", "second")
+
+    assert 60 == len(pairs)
+    assert (20, 20) == (sum(p.regressed for p in pairs), sum(p.improved for p in pairs))
+    assert {"second"} == {pair.variant for pair in pairs}
+    assert 1 / 2 < MEASURES[0].worse_p(evidence, "first", "second")
+
+
+def test_a_faster_endpoint_has_the_better_rank_in_speed_and_may_still_lose_cases():
+    """Ranks are per measure; who is better in one and worse in another beats nobody."""
+    lost = [i >= 30 for i in range(60)]
+
+    found = ranking(report(arm(ALL), fast=arm(lost, speed=40.0), slow=arm(ALL, speed=5.0)))
+
+    assert {"fast": 1, "official": 2, "slow": 3} == ranks(found, "tokens_per_second")
+    assert {"fast": 1, "official": 2, "slow": 3} == ranks(found, "ttft_p50")
+    beaten = {one.name: one.beaten_by for one in found.standings}
+    assert {"official": (), "fast": (), "slow": ("official",)} == beaten
+
+
+def test_times_of_cached_answers_rank_nobody():
+    """What was asked for in another run says nothing about today's speed."""
+    found = ranking(report(arm(ALL, live=False), fast=arm(ALL, live=False, speed=99.0)))
+
+    assert {"official": None, "fast": None} == ranks(found, "tokens_per_second")
+    assert any("--fresh" in line for line in text(found, Screen()))
+
+
+def test_an_endpoint_that_never_answers_is_ranked_last():
+    """No answer is no case that holds."""
+    dead = arm([False] * 60, answered=False)
+
+    found = ranking(report(arm(ALL), dead=dead, other=arm(ALL)))
+
+    assert {"official": 1, "other": 1, "dead": 3} == ranks(found)
+    assert {"official": 1, "other": 1, "dead": 3} == ranks(found, "answered")
+    assert 0.0 == found.standings[-1].levels["answered"].value
+    assert found.standings[-1].ranks["tokens_per_second"] is None
+
+
+def test_cost_per_success_counts_what_wrong_answers_cost():
+    """Half the price, and half of the cases wrong, is no saving; the reference has no interval."""
+    lost = [i >= 45 for i in range(60)]
+
+    found = ranking(report(arm(ALL, cost=0.02), cheap=arm(lost, cost=0.01)))
+
+    levels = {one.name: one.levels["cost_per_success"] for one in found.standings}
+    assert pytest.approx(0.02) == levels["official"].value
+    assert pytest.approx(0.04) == levels["cheap"].value
+    assert levels["official"].low is None
+    assert levels["cheap"].low < 0.04 < levels["cheap"].high
+
+
+def test_intervals_are_those_of_the_literature():
+    """Wilson's share of 81 of 263 (Newcombe 1998), and the ranks of 100 values for a median."""
+    low, high = wilson(81 / 263, 263)
+    assert (0.2553, 0.3662) == (round(low, 4), round(high, 4))
+    assert (40, 61) == median_interval(range(1, 101))
+    assert (1, 6) == median_interval(range(1, 7))
+    assert median_interval(range(5)) is None
+    assert median_interval(range(3000)) is not None
+
+
+def test_a_ranking_is_shown_alike_everywhere_and_hostile_text_does_nothing():
+    """A reason in which a cohort's name is markup is inert in the terminal and in Markdown."""
+    made = report(arm(ALL), cheap=arm(ALL))
+    made.provenance["remarks"] = ["::error::x\x1b[31m <img src=//evil> @team | [a](http://b.c)"]
+    found = ranking(made, {"cheap": 3 * 2**20})
+
+    wide, narrow = text(found, Screen(width=160)), text(found, Screen(width=60))
+    table = markdown(found)
+
+    assert any(line.startswith("1=    official  reference  100.0% [94.0, 100.0]") for line in wide)
+    assert "      cases hold    100.0% [94.0, 100.0]" in narrow
+    assert "| 1= | `cheap` | PASS | 100.0% " in table
+    assert "3.0 MiB" in table
+    for shown in ("\n".join(wide), table, json.dumps(to_dict(found))):
+        assert "\x1b" not in shown
+        assert "\n::" not in shown
+    assert "<img" not in table
+    assert "@team" not in table
+
+
+# --- whole audits ---------------------------------------------------------------------------
+
+
+def says_right(model, prompt):
+    return f"answer {prompt}"
+
+
+def forgets(model, prompt):
+    """Wrong on every second case."""
+    return "I forgot" if int(prompt.rsplit(maxsplit=1)[-1]) % 2 else f"answer {prompt}"
+
+
+def slowly(reply, seconds):
+    def later(exchange):
+        time.sleep(seconds)
+        reply(exchange)
+
+    return later
+
+
+class Audit:
+    """A folder with golden cases, a file of providers, and a scripted server for each of them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.servers = {}
+        GateProject.golden(self, 40)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def serve(self, name, reply):
+        server = self.servers[name] = ScriptedServer(default=reply)
+        server.__enter__()
+        return {
+            "provider": "openai",
+            "base_url": server.url,
+            "model": "big-model",
+            "timeout_s": 10,
+            "max_attempts": 2,
+        }
+
+    def providers(self, reference="official", /, **entries):
+        data = {"reference": reference, "providers": entries}
+        self.write("providers.yaml", yaml.safe_dump(data, sort_keys=False))
+
+    def run(self, *options):
+        given = ["audit", *(options or ("providers.yaml",))]
+        env = {**os.environ, "COLUMNS": "160"}
+        if FORKS:
+            code, output = _SERVER.run(["quantguard", *given], self.folder, env, 120)
+            return Run(code, output, self.folder)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_quantguard", *given],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=env,
+        )
+        return Run(done.returncode, done.stdout + done.stderr, self.folder)
+
+    def json(self, name="audit.json"):
+        return json.loads((self.folder / name).read_text())
+
+
+@pytest.fixture
+def house(tmp_path):
+    """Yield an audit whose servers end with the test."""
+    found = Audit(tmp_path)
+    yield found
+    for server in found.servers.values():
+        server.__exit__(None, None, None)
+
+
+def test_the_articles_table_made_honest(house):
+    """A quantized, a slow, a busy and a dead endpoint, each with its verdict and its ranks."""
+    good = speaks(says_right)
+    busy = house.serve("busy", good)
+    house.servers["busy"].replies.extend([answers(429, retry_after="0")] * 3)
+    house.providers(
+        official=house.serve("official", good),
+        twin=house.serve("twin", good),
+        cheap=house.serve("cheap", speaks(forgets)),
+        slow=house.serve("slow", slowly(good, 0.03)),
+        busy=busy,
+        dead={**busy, "base_url": CLOSED},
+    )
+
+    run = house.run("providers.yaml", "--json=audit.json", "--markdown", "audit.md")
+
+    found = {one["name"]: one for one in house.json()["endpoints"]}
+    assert FAILED == run.code == house.json()["exit_code"], run.output
+    verdicts = {name: one["verdict"] for name, one in found.items()}
+    assert ("fail", "error") == (verdicts["cheap"], verdicts["dead"])
+    assert {"pass", "inconclusive"} >= {verdicts[name] for name in ("twin", "slow", "busy")}
+    assert verdicts["official"] is None
+    assert {1} == {found[n]["rank"] for n in ("official", "twin", "slow", "busy")}
+    assert 5 == found["cheap"]["rank"]
+    assert 6 == found["dead"]["rank"]
+    assert 1.0 == found["busy"]["measures"]["answered"]["value"]  # it was asked again
+    assert 0.0 == found["dead"]["measures"]["answered"]["value"]
+    speed = {name: one["measures"]["tokens_per_second"]["rank"] for name, one in found.items()}
+    assert speed["slow"] > speed["twin"]
+    assert speed["dead"] is None
+    assert {"official"} <= set(found["cheap"]["beaten_by"])
+    run.has("5 endpoints against official, 40 cases")
+    assert (house.folder / "quant-audit" / "index.html").is_file()
+    assert "| 6 | `dead` | ERROR |" in (house.folder / "audit.md").read_text()
+
+
+def test_endpoints_that_hold_exit_with_0_and_what_is_cached_is_not_asked_again(house):
+    """The second audit asks nobody; with --fresh it asks everybody."""
+    GateProject.golden(house, 120)
+    good = speaks(says_right)
+    house.providers(official=house.serve("official", good), twin=house.serve("twin", good))
+
+    runs = [house.run("providers.yaml", *more) for more in ((), (), ("--fresh",))]
+
+    assert [OK, OK, OK] == [run.code for run in runs], runs[0].output
+    assert 240 == house.servers["twin"].requests
+    runs[1].has("Times are not known")
+    runs[0].has("twin: PASS", "quant-audit/index.html")
+    assert not (house.folder / ".quantguard" / "history.sqlite").exists()
+
+
+def test_json_alone_prints_json_alone(house):
+    """A script reads it, and pytest's own arguments select."""
+    good = speaks(says_right)
+    house.providers(official=house.serve("official", good), twin=house.serve("twin", good))
+
+    run = house.run("providers.yaml", "-k", "not faq-39", "--json")
+
+    assert 39 == json.loads(run.output)["cases"], run.output
+
+
+@pytest.mark.parametrize(
+    ("text_", "said"),
+    [
+        ("variants: {a: {}}", "providers.yaml:1: no list of providers"),
+        ("providers: {a: {}, b: {}}", "providers.yaml:1: no reference: name one with"),
+        ("providers: {abc: {}, b: {}}\nreference: abd", "providers.yaml:2: unknown reference"),
+        ("reference: a\nproviders: {a: {}}", "providers.yaml:2: one provider alone"),
+        ("reference: a\ngolden: nowhere\nproviders: {a: {}, b: {}}", "providers.yaml:2: 'nowhere'"),
+        ("reference: a\nproviders:\n  a: {provider: openai}\n  b: {}", "providers.yaml:3:"),
+        ("providers: [", "providers.yaml:2: not valid YAML"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_line_and_nothing_is_asked(house, text_, said):
+    """The words are the file's own: reference and providers."""
+    house.write("providers.yaml", text_)
+
+    run = house.run()
+
+    assert USAGE == run.code
+    run.has(said)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--gguf", "one.gguf"], "--gguf takes two files or more"),
+        (["--gguf", "a.gguf", "b.gguf"], "a.gguf: no such file"),
+        (["--gguf", "embedded:f16", "embedded:f16"], "one file is given twice"),
+        (["--gguf", "embedded:f16", "embedded:q8_0", "--golden", "no"], "no golden cases there"),
+        (["providers.yaml", "--golden", "x"], "--golden goes with --gguf"),
+        (["-v"], "give a file of providers, or --gguf"),
+        (["--gguf", "embedded:f16", "embedded:q8_0", "--reference", "x"], "is the reference"),
+        (["nowhere.yaml"], "nowhere.yaml: cannot be read"),
+    ],
+)
+def test_wrong_options_are_usage_errors(house, options, said):
+    """Each says what to do instead."""
+    run = house.run(*options)
+
+    assert USAGE == run.code
+    run.has(said)
+
+
+def test_an_audit_without_golden_cases_is_no_success(house):
+    """Nothing asked is nothing shown."""
+    (house.folder / "golden" / "faq.quant.yaml").unlink()
+    house.providers(
+        official=house.serve("official", speaks(says_right)),
+        twin=house.serve("twin", speaks(says_right)),
+    )
+
+    run = house.run()
+
+    assert USAGE == run.code, run.output
+    run.has("no golden case was selected")
