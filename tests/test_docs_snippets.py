@@ -184,7 +184,7 @@ WORDS = {
     r"thresholds?": "budget, or limit",
     r"test[ -]cases?(?! for)|eval cases?": "golden case",
     r"base model|reference model|original model|control arm": "baseline",
-    r"challenger|treatment|student": "candidate",
+    r"challenger|treatment": "candidate",
     r"segments?|buckets?": "cohort",
     r"evaluators?|graders?": "check, or judge",
     r"quantis\w+": "quantiz...",

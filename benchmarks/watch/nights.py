@@ -172,8 +172,8 @@ def drawn_tail(
     """Share of looks of an unchanged model whose drawn texts have a p of at most 1e-2, 1e-3 ...
 
     evenness: how unsure the model is, a Dirichlet's concentration for each of twelve texts, which
-    agree or do not. draws: of a probe in a look, or in a week of them. Computed from counts of texts
-    as `watch.draws` does; the pin's spread is taken as known, as it is where draws alone differ.
+    agree or do not. draws: of a probe in a look, or in a week of them. Computed from counts of
+    texts as `watch.draws` does; the pin's spread is taken as known, as where draws alone differ.
     """
     total, variance = np.zeros(looks), np.zeros(looks)
     for _ in range(probes):

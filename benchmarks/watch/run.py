@@ -114,8 +114,8 @@ def _tail(looks: int) -> list[str]:
     return [
         "## Drawn texts of an unchanged model: is p what it says?",
         "",
-        f"Share of {looks:,} simulated looks (8 probes x 8 draws, or a week's 56, against 64) whose",
-        "p is at most so much, from a model that is nearly sure (0.01) to one that is not (2).",
+        f"Share of {looks:,} simulated looks (8 probes x 8 draws, or a week's 56, against 64)",
+        "whose p is at most so much, from a model that is nearly sure (0.01) to one that is not.",
         "",
         *_table(["window", "evenness", "p 0.01", "0.001", "0.0001", "0.00001"], rows),
     ]

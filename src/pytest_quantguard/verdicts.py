@@ -125,6 +125,8 @@ class Counts:
     """How many of them regressed."""
     unanswered: int = 0
     """Requests that got no answer, of either arm."""
+    shown: str = ""
+    """By which pair, and line, the budget was shown to be exceeded; empty where it was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

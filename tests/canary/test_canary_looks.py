@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from mirrored_traffic import Traffic
@@ -181,3 +184,17 @@ def _quick(draw, count, *, lost, gained):
     for _ in range(count):
         at = draw.random()
         yield kinds[1.0 if at < lost else -1.0 if at < lost + gained else 0.0]
+
+
+def test_the_benchmark_runs():
+    """A slice of `benchmarks/canary`: every stage once, and every world once."""
+    bench = Path(__file__).resolve().parents[2] / "benchmarks" / "canary"
+    if not bench.is_dir():
+        pytest.skip("the benchmarks are not in this copy")
+    code = "import run; run.LONGEST = 300; print(*run.speeds(20), *run.rates(1), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=bench, capture_output=True, text=True, check=True
+    )
+
+    assert "| the same, and judge 9 budgets | 2 |" in done.stdout
+    assert "| large: 10 points lost everywhere | 100.0 %" in done.stdout

@@ -55,6 +55,7 @@ def test_the_terminal_counts_all_losses(report, lost):
     text = "\n".join(terminal.render(report, Screen(width=100), verbosity=0, texts=NO_TEXTS))
 
     assert f"{lost.losses}, the first 400 of them kept" in " ".join(text.split())
+    assert "Roll back: tools / all was over its budget, at evidence " in text
     assert "kept check" not in text  # the other cohort passed: nothing of it is shown as open
 
 
@@ -63,6 +64,7 @@ def test_markdown_and_html_count_all_losses(report, lost):
     texts = NO_TEXTS
     for text in (markdown.summary_text(report, texts), markdown.comment_text(report, texts)):
         assert f"{lost.losses} of {lost.counts.checks} checks regressed" in text
+        assert "shown by pair 250 (mirror.jsonl:250)" in text
     assert "the first 400 of them kept" in markdown.summary_text(report, texts)
 
 

@@ -353,3 +353,12 @@ def test_the_page_names_every_format_and_assertion():
 
     assert set(IMPORTERS) <= words
     assert set(_promptfoo_asserts._MAKERS) <= words
+
+
+def test_json_that_cannot_be_written_is_a_mistake(run):
+    """Said in a sentence; the golden file that was made is not taken back."""
+    done = run(chat(3), "--json=golden/file.quant.yaml/x.json", "--to", "golden/file.quant.yaml")
+
+    assert 4 == done.code
+    assert done.has("x.json: this report cannot be written")
+    assert "Traceback" not in done.output

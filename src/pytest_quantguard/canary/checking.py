@@ -115,8 +115,7 @@ class Checker:
         keys = (f"{case.source}#baseline", f"{case.source}#candidate")
         for check in self._applying(case, pair):
             if isinstance(check, _Broken):
-                text = check.why
-                mishaps.append(self._mishap(case, check.key, "candidate", "CheckError", text))
+                mishaps.append(self._broke(case, check.key, check.why))
                 continue
             mishaps += self._silent(case, check.key, baseline, candidate)
             if baseline.completion is None:
@@ -125,8 +124,7 @@ class Checker:
                 held, found = self._outcomes(case, check, baseline, candidate, same)
             except CheckError as error:
                 self._patience.broke(check.key, _schema_of(check))
-                text = str(error)
-                mishaps.append(self._mishap(case, check.key, "candidate", "CheckError", text))
+                mishaps.append(self._broke(case, check.key, str(error)))
                 continue
             if self._secrets:
                 held, found = self._safe(held), self._safe(found)
@@ -178,6 +176,9 @@ class Checker:
             return outcome
         told = tuple(scrub_cut(text, self._secrets) for text in outcome.violations)
         return replace(outcome, violations=told)
+
+    def _broke(self, case: GoldenCase, check: str, why: str) -> Mishap:
+        return self._mishap(case, check, "candidate", "CheckError", why)
 
     def _mishap(self, case: GoldenCase, check: str, role: Role, kind: str, message: str) -> Mishap:
         return Mishap(

@@ -92,13 +92,7 @@ class CanarySession:
     @classmethod
     def _configured(cls, config: pytest.Config) -> CanarySession:
         option = config.option
-        problems = [
-            f"--{name.replace('_', '-')} {why}: it makes no sense with --quant-pairs"
-            for name, why in _SENSELESS.items()
-            if getattr(option, name)
-        ]
-        if problems:
-            raise ConfigError(problems)
+        _refuse_senseless(option)
         registry = Registry()
         hook = config.pluginmanager.hook.pytest_quantguard_register
         hook.call_historic(kwargs={"registry": registry})
@@ -301,3 +295,13 @@ class CanarySession:
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind."""
         self._identity.end()
+
+
+def _refuse_senseless(option: Any) -> None:
+    problems = [
+        f"--{name.replace('_', '-')} {why}: it makes no sense with --quant-pairs"
+        for name, why in _SENSELESS.items()
+        if getattr(option, name)
+    ]
+    if problems:
+        raise ConfigError(problems)

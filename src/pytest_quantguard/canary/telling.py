@@ -33,7 +33,9 @@ def told(row: BudgetVerdict, triggers: Mapping[Group, Trigger], here: Trigger) -
     if row.verdict is not Verdict.FAIL:
         return row
     found = triggers.get(group_of(row), here)
-    return replace(row, reason=f"{row.reason}; shown by pair {found.pair:,} ({found.source})")
+    shown = f"shown by pair {found.pair:,} ({found.source})"
+    counts = row.counts and replace(row.counts, shown=shown)
+    return replace(row, reason=f"{row.reason}; {shown}", counts=counts)
 
 
 def rollbacks(rows: Sequence[BudgetVerdict], triggers: Mapping[Group, Trigger]) -> list[str]:

@@ -108,12 +108,13 @@ def _arrow(then: str, now: str) -> str:
 
 
 def _loosened(found: Comparison) -> list[str]:
-    """Say what the earlier budget makes of the later answers, where it is another one."""
+    """Say what the earlier budget makes of the later answers, where that is another verdict."""
     return [
         f"{' / '.join(_names(row))}: by the budget of before ({budget_of(row.then)}) the verdict "
         f"now is {row.by_then.word}"
         for row in found.rows
         if row.by_then is not None and row.then is not None
+        if row.now is None or row.by_then is not row.now.verdict
     ]
 
 

@@ -74,6 +74,24 @@ def _done(report: GateReport | None, problems: Sequence[str], code: int, options
     return code
 
 
+_MANUAL = manual(
+    {
+        0: "the verdict is a pass, and all that was required is there",
+        1: "everything else: failed, no sound evidence, no such file, no report, too "
+        "old, for another commit, or lacking what is required",
+        4: "wrong options",
+        10: "inconclusive",
+    },
+    {
+        "quantguard check-report quant-report/report.json": "is it a pass?",
+        "quantguard check-report r.json --max-age 24 --commit 0123abc": "of this commit, "
+        "and of the last day?",
+        "quantguard check-report r.json --require-cohort tool-calling": "was it compared?",
+    },
+    "docs/ci.md tells more.",
+)
+
+
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = Parser(
         prog="quantguard check-report",
@@ -83,22 +101,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "                               [--inconclusive fail|warn] [--json[=FILE]]",
         description="Tell a workflow that expects a verdict whether there is one: the exit code\n"
         "is 0 only when FILE is a whole report whose verdict is a pass.",
-        epilog=manual(
-            {
-                0: "the verdict is a pass, and all that was required is there",
-                1: "everything else: failed, no sound evidence, no such file, no report, too "
-                "old, for another commit, or lacking what is required",
-                4: "wrong options",
-                10: "inconclusive",
-            },
-            {
-                "quantguard check-report quant-report/report.json": "is it a pass?",
-                "quantguard check-report r.json --max-age 24 --commit 0123abc": "of this commit, "
-                "and of the last day?",
-                "quantguard check-report r.json --require-cohort tool-calling": "was it compared?",
-            },
-            "docs/ci.md tells more.",
-        ),
+        epilog=_MANUAL,
     )
     parser.add_argument("file", metavar="FILE", help="such as quant-report/report.json")
     parser.add_argument(

@@ -72,6 +72,21 @@ def _show(arguments: Sequence[str]) -> int:
     return 0
 
 
+_MANUAL = manual(
+    {
+        0: "shown, whatever the verdicts were",
+        4: "wrong options, no history, or one that cannot be read",
+    },
+    {
+        "quantguard history": "each budget in one line",
+        "quantguard history --cohort tool-calling --last 5": "each run of some budgets",
+        "quantguard history --html history.html --since 2026-11-01": "a page with pictures",
+    },
+    "A cohort, check, tag or metric, or -v, shows a table of each budget; otherwise\n"
+    "each budget is one line. docs/history.md tells more.",
+)
+
+
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = Parser(
         prog="quantguard history",
@@ -83,19 +98,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
         words=("import", "note"),
         description="Show what earlier runs found, budget by budget, and what changed between\n"
         "them: budgets that were loosened, baselines that were replaced, and why.",
-        epilog=manual(
-            {
-                0: "shown, whatever the verdicts were",
-                4: "wrong options, no history, or one that cannot be read",
-            },
-            {
-                "quantguard history": "each budget in one line",
-                "quantguard history --cohort tool-calling --last 5": "each run of some budgets",
-                "quantguard history --html history.html --since 2026-11-01": "a page with pictures",
-            },
-            "A cohort, check, tag or metric, or -v, shows a table of each budget; otherwise\n"
-            "each budget is one line. docs/history.md tells more.",
-        ),
+        epilog=_MANUAL,
     )
     parser.add_argument("--cohort", metavar="NAME", help="only budgets of this cohort")
     what = parser.add_mutually_exclusive_group()

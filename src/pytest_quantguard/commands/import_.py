@@ -27,7 +27,7 @@ from pytest_quantguard.commands._settle import Settler, hoisted
 from pytest_quantguard.documents.document import parse, read
 from pytest_quantguard.documents.labels import label_problem
 from pytest_quantguard.documents.rewrite import append_cases, to_jsonl, to_yaml
-from pytest_quantguard.errors import InputError
+from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.importers import IMPORTERS
 from pytest_quantguard.importers._chat import tools_of
 from pytest_quantguard.importers._detect import guess, named
@@ -47,7 +47,7 @@ def import_(arguments: Sequence[str]) -> int:
     """Import golden cases; return 0, 4 for mistakes, 5 when no case could be made."""
     try:
         return _import(_options(arguments))
-    except InputError as error:
+    except QuantGuardError as error:
         sys.stderr.write(clean(f"quantguard: {error}") + "\n")
         return USAGE_ERROR
 
@@ -89,10 +89,14 @@ def _import(options: Namespace) -> int:
         settler=settler,
         losses=losses,
     )
+    _tell(done, options)
+    return 0 if cases else NOTHING
+
+
+def _tell(done: _Done, options: Namespace) -> None:
     put(done.to_dict(), options.json)
     if not alone(options.json):
         tell(clean("\n".join(done.lines())))
-    return 0 if cases else NOTHING
 
 
 # --- options ------------------------------------------------------------------------------

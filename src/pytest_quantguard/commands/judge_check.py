@@ -68,6 +68,21 @@ def judge_check(arguments: Sequence[str]) -> int:
 # --- options ------------------------------------------------------------------------------
 
 
+_MANUAL = manual(
+    {
+        0: "measured, and as good as --least-kappa asks",
+        1: "that is not shown, or some labels got no verdict",
+        4: "a wrong option, configuration or file of labels",
+    },
+    {
+        "quantguard judge-check labels.jsonl": "agreement with people, with intervals",
+        "quantguard judge-check labels.jsonl --judge big --least-kappa .6": "for CI",
+    },
+    "A line may have its own 'rubric' and 'reference', and 'messages' instead of\n"
+    "'prompt'. docs/judge.md explains the numbers.",
+)
+
+
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = Parser(
         prog="quantguard judge-check",
@@ -77,19 +92,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "of it is worth. LABELS is a file with one JSON object per line:\n"
         '  {"prompt": "...", "answer": "...", "label": "pass"}          pass | fail\n'
         '  {"prompt": "...", "a": "...", "b": "...", "label": "tie"}    a | b | tie',
-        epilog=manual(
-            {
-                0: "measured, and as good as --least-kappa asks",
-                1: "that is not shown, or some labels got no verdict",
-                4: "a wrong option, configuration or file of labels",
-            },
-            {
-                "quantguard judge-check labels.jsonl": "agreement with people, with intervals",
-                "quantguard judge-check labels.jsonl --judge big --least-kappa .6": "for CI",
-            },
-            "A line may have its own 'rubric' and 'reference', and 'messages' instead of\n"
-            "'prompt'. docs/judge.md explains the numbers.",
-        ),
+        epilog=_MANUAL,
     )
     parser.add_argument("labels", metavar="LABELS", help="file of labelled answers, JSONL")
     parser.add_argument("--judge", metavar="NAME", help="judge of the configuration")

@@ -94,6 +94,22 @@ def _outset(gate: Any, items: Sequence[Any], options: Namespace) -> Outset:
 # --- options ------------------------------------------------------------------------------
 
 
+_MANUAL = manual(
+    {
+        0: "nothing found, or notes alone, which are for reading",
+        1: "there is a warning",
+        4: "a wrong option, configuration or golden file",
+        5: "no golden case was selected",
+    },
+    {
+        "quantguard lint": "every rule, on every case",
+        "quantguard lint --rule drift --against traffic.jsonl": "does the set still look "
+        "like what users ask?",
+    },
+    "\n".join([*wrap(f"rules: {', '.join(RULES)}", 78), *_MORE]),
+)
+
+
 def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     parser = Parser(
         prog="quantguard lint",
@@ -102,20 +118,7 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
         description="Say what is weak about the golden set: cases that ask the same, checks that\n"
         "can never fail, cohorts too small for their budgets, tools nobody expects, and\n"
         "prompts that the candidate was calibrated on. Nothing is asked of any model.",
-        epilog=manual(
-            {
-                0: "nothing found, or notes alone, which are for reading",
-                1: "there is a warning",
-                4: "a wrong option, configuration or golden file",
-                5: "no golden case was selected",
-            },
-            {
-                "quantguard lint": "every rule, on every case",
-                "quantguard lint --rule drift --against traffic.jsonl": "does the set still look "
-                "like what users ask?",
-            },
-            "\n".join([*wrap(f"rules: {', '.join(RULES)}", 78), *_MORE]),
-        ),
+        epilog=_MANUAL,
         pytest=True,
     )
     parser.add_argument(

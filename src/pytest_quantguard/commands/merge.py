@@ -150,6 +150,23 @@ def _joined(options: Namespace) -> _Whole:
     return _Whole(report=report, texts=found, parts=counted(len(parts), "report"), policy=policy)
 
 
+_MANUAL = manual(
+    {
+        0: "every budget passed (or was inconclusive under 'inconclusive: warn')",
+        1: "a budget failed, the evidence is in error, or another test of a shard failed",
+        4: "wrong options, or the files are not all shards of one run",
+        10: "nothing failed, but something is inconclusive",
+    },
+    {
+        "quantguard merge shards/*.json": "one verdict of all shards of a run",
+        "quantguard merge reports/*/report.json --quant-report all": "candidates that were "
+        "judged apart, in one table",
+    },
+    "It reads the files and asks nothing of any server. Where conftest.py registers\n"
+    "metrics or reporters, call it in the folder of the project. docs/sharding.md.",
+)
+
+
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = Parser(
         prog="quantguard merge",
@@ -161,21 +178,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "verdicts, reports and exit code as of one run. All shards have to be there.\n"
         "Or put the report.json of several candidates together, each judged by a job of\n"
         "its own against the same baseline: one report, one table, one route.json.",
-        epilog=manual(
-            {
-                0: "every budget passed (or was inconclusive under 'inconclusive: warn')",
-                1: "a budget failed, the evidence is in error, or another test of a shard failed",
-                4: "wrong options, or the files are not all shards of one run",
-                10: "nothing failed, but something is inconclusive",
-            },
-            {
-                "quantguard merge shards/*.json": "one verdict of all shards of a run",
-                "quantguard merge reports/*/report.json --quant-report all": "candidates that were "
-                "judged apart, in one table",
-            },
-            "It reads the files and asks nothing of any server. Where conftest.py registers\n"
-            "metrics or reporters, call it in the folder of the project. docs/sharding.md.",
-        ),
+        epilog=_MANUAL,
     )
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="such as shards/*.json or reports/*/report.json"
@@ -200,11 +203,15 @@ def _options(arguments: Sequence[str]) -> Namespace:
         default="auto",
         help="whether a job of GitHub Actions gets a summary and annotations",
     )
+    _add_shown(parser)
+    return parser.parse_args(arguments_of(arguments))
+
+
+def _add_shown(parser: Parser) -> None:
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("-v", "--verbose", action="count", default=0, help="show both texts, too")
     shown.add_argument("-q", "--quiet", action="store_true", help="show what did not pass")
     add_json(parser, "verdict, budgets and what was written")
-    return parser.parse_args(arguments_of(arguments))
 
 
 class _Project:

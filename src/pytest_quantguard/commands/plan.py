@@ -55,6 +55,23 @@ def _look(gate: Any, items: Any) -> tuple[Outset, list[str]]:
 # --- options ------------------------------------------------------------------------------
 
 
+_MANUAL = manual(
+    {
+        0: "planned",
+        4: "a wrong option, configuration or golden file; with --check an undecidable budget, too",
+        5: "no golden case was selected",
+    },
+    {
+        "quantguard plan": "every variant but the baseline",
+        "quantguard plan --candidate awq-int4 --power 95%": "one of them",
+        "quantguard plan --cost": "requests, tokens and money, cohort by cohort",
+        "quantguard plan golden/tools.quant.yaml -k smoke --check": "some cases; for CI",
+    },
+    "Everything else goes to pytest: paths, -k, -m, --quant-config ...\n"
+    "The columns are explained in docs/plan.md.",
+)
+
+
 def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     parser = Parser(
         prog="quantguard plan",
@@ -63,51 +80,33 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
         description="Say what the golden cases can see, and which budgets they can decide, before\n"
         "the first request: the chance that an equal candidate passes, how many cases\n"
         "are missing, which loss would be noticed, and what a run costs.",
-        epilog=manual(
-            {
-                0: "planned",
-                4: "a wrong option, configuration or golden file; with --check an undecidable "
-                "budget, too",
-                5: "no golden case was selected",
-            },
-            {
-                "quantguard plan": "every variant but the baseline",
-                "quantguard plan --candidate awq-int4 --power 95%": "one of them",
-                "quantguard plan --cost": "requests, tokens and money, cohort by cohort",
-                "quantguard plan golden/tools.quant.yaml -k smoke --check": "some cases; for CI",
-            },
-            "Everything else goes to pytest: paths, -k, -m, --quant-config ...\n"
-            "The columns are explained in docs/plan.md.",
-        ),
+        epilog=_MANUAL,
         pytest=True,
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--candidate",
         action="append",
         default=[],
         metavar="NAME",
         help="variant to plan for; may be given several times; default: all but the baseline",
     )
-    parser.add_argument(
+    add(
         "--noise",
         type=_noise,
         metavar="SHARE",
         help="outcomes on which two runs of one model differ, such as 2%%; auto (default): as "
         "measured, else 2%%",
     )
-    parser.add_argument(
+    add(
         "--power",
         type=_power,
         default=0.8,
         metavar="SHARE",
         help="wanted chance that an equal candidate passes, such as .8 (default) or 95%%",
     )
-    parser.add_argument(
-        "--cost", action="store_true", help="show requests, tokens and money cohort by cohort"
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="exit with 4 when a budget cannot be decided"
-    )
+    add("--cost", action="store_true", help="show requests, tokens and money cohort by cohort")
+    add("--check", action="store_true", help="exit with 4 when a budget cannot be decided")
     add_json(parser, "the plan")
     return parser.parse_known_args(arguments_of(arguments))
 

@@ -49,6 +49,20 @@ def report(arguments: Sequence[str]) -> int:
     return 0
 
 
+_MANUAL = manual(
+    {
+        0: "all is rendered, also of a run that failed ('quantguard check-report' judges)",
+        4: "wrong options, no report, or a file that cannot be written",
+    },
+    {
+        "quantguard report quant-report/report.json": "what the terminal showed",
+        "quantguard report report.json --html site --comment note.md": "pages, and a text "
+        "for a pull request",
+    },
+    "It asks nothing of any server. docs/reports.md tells more.",
+)
+
+
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = Parser(
         prog="quantguard report",
@@ -57,18 +71,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "                         [-v | -q] [--json[=FILE]]",
         description="Render the report.json of a run again. Without a target it prints what the\n"
         "terminal showed. Several targets may be given at once; their folders are made.",
-        epilog=manual(
-            {
-                0: "all is rendered, also of a run that failed ('quantguard check-report' judges)",
-                4: "wrong options, no report, or a file that cannot be written",
-            },
-            {
-                "quantguard report quant-report/report.json": "what the terminal showed",
-                "quantguard report report.json --html site --comment note.md": "pages, and a text "
-                "for a pull request",
-            },
-            "It asks nothing of any server. docs/reports.md tells more.",
-        ),
+        epilog=_MANUAL,
     )
     parser.add_argument("file", metavar="FILE", help="such as quant-report/report.json")
     parser.add_argument("--html", metavar="DIR", help="pages for people; open DIR/index.html")

@@ -11,6 +11,8 @@ from pytest_quantguard.history.differences import Point, differences, of_candida
 from pytest_quantguard.history.records import of_report
 from pytest_quantguard.reporters._words import label
 
+_NAMED = 4
+"""Budgets that changed alike and are named; the others are counted."""
 _VERSIONS = ("pytest_quantguard", "python", "pytest", "platform", "config")
 
 
@@ -21,9 +23,14 @@ def changes(then: Side, now: Side) -> Iterator[str]:
     except InputError as error:
         yield f"what else changed is not known: {error}"
         return
+    alike: dict[str, list[str]] = {}  # budgets that changed alike share a sentence
     for found in differences(one, other):
-        about = " / ".join(label(name) for name in found.group or () if name)
-        yield f"{found.text}: {about or 'all'}" if found.group else found.text
+        about = alike.setdefault(found.text, [])
+        if found.group is not None:
+            about.append(" / ".join(label(name) for name in found.group if name) or "all")
+    for text, groups in alike.items():
+        more = f" and {len(groups) - _NAMED} more" if len(groups) > _NAMED else ""
+        yield f"{text}: {', '.join(groups[:_NAMED])}{more}" if groups else text
     points = [
         Point(run, run.judged[_names(side).index(side.candidate.variant.name)])
         for run, side in ((one, then), (other, now))

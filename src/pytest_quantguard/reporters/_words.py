@@ -272,6 +272,8 @@ def budget_sentence(verdict: BudgetVerdict, candidate: CandidateReport | None = 
         text += f", budget {budget}" + (" of the baseline" if verdict.relative else "")
     if verdict.verdict is Verdict.INCONCLUSIVE:
         text += f"; {verdict.reason}"
+    if verdict.counts is not None and verdict.counts.shown:
+        text += f"; {verdict.counts.shown}"
     noise = noise_of(verdict)
     return sentence(f"{text}; {noise}" if noise else text)
 

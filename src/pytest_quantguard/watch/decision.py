@@ -15,6 +15,7 @@ from pytest_quantguard.watch.records import Answer, Finding, Look, Pin
 
 CHEAPER = "quality down and speed up: what a cheaper precision looks like"
 _DRIFTS = ("logprobs", "sampled")
+_NAMED = 0.01  # p at which a speed counts as moved where something else changed
 
 
 def decide(
@@ -230,10 +231,13 @@ def _signature(found: Sequence[Finding], gate: CandidateReport | None) -> str:
 
 
 def _moved(found: Sequence[Finding], quantity: str, *, faster: bool) -> bool:
-    """Whether a speed is beyond its own limit, in this direction."""
+    """Whether a speed moved in this direction.
+
+    It gives a change its name and is no alarm: so it need not hold over a year of looks.
+    """
     up = (quantity != TTFT) == faster
     return any(
-        one.kind == "speed" and one.quantity == quantity and one.able and one.changed
+        one.kind == "speed" and one.quantity == quantity and one.able and one.p <= _NAMED
         for one in found
-        if one.value is not None and (one.value > 1) == up
+        if one.value is not None and one.p is not None and (one.value > 1) == up
     )

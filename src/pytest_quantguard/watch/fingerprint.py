@@ -36,8 +36,9 @@ class _Distance:
     """What counts as no difference at all: numbers are printed with so many digits, and servers
     that never differed may do so by so much on a busy night."""
     words: str
-    """Sentence with {now} and {usual}."""
+    """Sentence with {now}, {usual} and {reference}."""
     unit: str
+    """Of the distance, in the singular; empty for a share."""
 
 
 _LOGPROBS = _Distance(
@@ -45,8 +46,8 @@ _LOGPROBS = _Distance(
     quantity="",
     measure=logprob_distance,
     least=LEAST_NATS,
-    words="log-probs of first tokens are {now} nats from the {reference} on average, {usual} usual",
-    unit=" nats",
+    words="log-probs of first tokens are {now} from the {reference} on average, {usual} usual",
+    unit="nat",
 )
 _TEXTS = _Distance(
     kind="sampled",
@@ -173,12 +174,15 @@ def _judged(
 
 def _shown(distance: float, way: _Distance) -> str:
     if distance <= way.least * (1 + 1e-9):
-        return f"up to {_number(way.least, way)}"
+        return f"at most {_number(way.least, way)}"
     return _number(distance, way)
 
 
 def _number(distance: float, way: _Distance) -> str:
-    return f"{distance:.3g}" if way.unit else f"{distance:.1%}"
+    if not way.unit:
+        return f"{distance:.1%}"
+    number = f"{distance:.3g}"
+    return f"{number} {way.unit}{'' if number == '1' else 's'}"
 
 
 # --- texts drawn at random --------------------------------------------------------------
@@ -228,6 +232,6 @@ def _drawn(
         p=p,
         limit=limit,
         value=found.value,
-        sentence=f"{when}answers drawn at random differ from the pin's by {found.guarded:.1f} standard "
-        f"deviations of chance (squared discrepancy {found.value:.3f})",
+        sentence=f"{when}answers drawn at random differ from the pin's by {found.guarded:.1f} "
+        f"standard deviations of chance (squared discrepancy {found.value:.3f})",
     )

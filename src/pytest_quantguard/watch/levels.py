@@ -42,10 +42,13 @@ def _first_tokens(look: Look) -> list[float]:
     return [answer.ttft_s for answer in look.answers if answer.ttft_s]
 
 
-def _speeds(look: Look) -> list[float]:
-    """Of golden answers; without them of probes that were answered by more than one token."""
-    if look.behaviour and look.behaviour.speeds:
-        return [speed for speed in look.behaviour.speeds.values() if speed > 0]
+def _golden_speeds(look: Look) -> list[float]:
+    speeds = look.behaviour.speeds if look.behaviour else {}
+    return [speed for speed in speeds.values() if speed > 0]
+
+
+def _probe_speeds(look: Look) -> list[float]:
+    """Of probes that were answered by more than one token."""
     found = []
     for answer in look.answers:
         writing = answer.latency_s - (answer.ttft_s or 0.0)
@@ -57,7 +60,16 @@ def _speeds(look: Look) -> list[float]:
 _SPEEDS = (
     _Speed(quantity=TTFT, values=_first_tokens, words="time to first token", unit="s"),
     _Speed(
-        quantity=TOKENS_PER_SECOND, values=_speeds, words="writing speed", unit="tokens a second"
+        quantity=TOKENS_PER_SECOND,
+        values=_golden_speeds,
+        words="writing speed of golden answers",
+        unit="tokens a second",
+    ),
+    _Speed(
+        quantity=TOKENS_PER_SECOND,
+        values=_probe_speeds,
+        words="writing speed of probes",
+        unit="tokens a second",
     ),
 )
 
@@ -66,9 +78,14 @@ def speed(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ..
     """Compare the median of today's look with the pin's medians: Student's t on logarithms.
 
     `Finding.value` is the ratio today / pin: of times above 1 is slower, of speeds it is faster.
+    Golden answers tell the writing speed where the pin has some, being longer; else the probes do.
     """
-    found = [_speed(kind, series, limits[Evidence("speed", kind.quantity, "look")]) for kind in _SPEEDS]
-    return tuple(finding for finding in found if finding is not None)
+    found = [
+        _speed(kind, series, limits[Evidence("speed", kind.quantity, "look")]) for kind in _SPEEDS
+    ]
+    told = [finding for finding in found if finding is not None]
+    first = {finding.quantity: finding for finding in reversed(told)}
+    return tuple(finding for finding in told if first[finding.quantity] is finding)
 
 
 def _speed(kind: _Speed, series: Series, limit: float) -> Finding | None:
@@ -84,8 +101,6 @@ def _speed(kind: _Speed, series: Series, limit: float) -> Finding | None:
         f"{kind.words} is {math.exp(now):.3g} {kind.unit} (median), "
         f"{math.exp(usual.mean):.3g} in the pin: x{ratio:.2f}"
     )
-    if len(past) < FEWEST_LOOKS:
-        return replace(blank, able=False, value=ratio, sentence=sentence)
     p = usual.p_apart(now)
     return replace(blank, changed=p <= limit, p=p, value=ratio, sentence=sentence)
 
