@@ -73,9 +73,7 @@ class Drive:
             )
         turn = Turn(request.for_repeat(self.repeat))
         self.turns.append(turn)  # before the answer is there: threads may ask side by side
-        job = Job(
-            variant=self.variant, request=turn.request, repeat=self.repeat, about=self._about
-        )
+        job = Job(variant=self.variant, request=turn.request, repeat=self.repeat, about=self._about)
         turn.answer = answer = self._ask(job)
         if answer.completion is None:
             raise answer.error or ProviderError(f"{self.variant}: no answer")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import NormalDist
 from typing import Literal
 
@@ -146,8 +147,8 @@ def _cost(evidence: Evidence, name: str) -> Level:
     return Level(value=value, low=low, high=high, cases=found.cases)
 
 
-_HOLDS: Callable[[Arm], dict[str, bool]] = lambda arm: arm.holds  # noqa: E731
-_ANSWERED: Callable[[Arm], dict[str, bool]] = lambda arm: arm.answered  # noqa: E731
+_HOLDS: Callable[[Arm], dict[str, bool]] = attrgetter("holds")
+_ANSWERED: Callable[[Arm], dict[str, bool]] = attrgetter("answered")
 
 MEASURES: tuple[Measure, ...] = (
     Measure(
