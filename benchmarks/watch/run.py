@@ -189,6 +189,10 @@ def _real(recorded: Recorded, pins: int) -> list[str]:
         f"({answers['sampled']:,.0f} written) without.",
         "",
         *_changes(recorded, tokens),
+        "Where texts alone are given, a change that moves log-probs by a tenth of a nat may change",
+        "no likeliest answer of these probes and too little of the drawn ones: it is not seen. The",
+        "model is small and the server runs on a processor, where noise is far below that of large",
+        "models on busy accelerators; the simulated worlds above are for those.",
     ]
 
 

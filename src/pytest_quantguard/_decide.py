@@ -181,8 +181,7 @@ def decide(
         if verdict is Verdict.INCONCLUSIVE and counts.drop >= limit and evidence == "dual":
             reason, more = _open(group, cases, family)
         if verdict is not Verdict.FAIL and cases[group].rate <= limit:  # no number of cases helps
-            verdict, more = Verdict.INCONCLUSIVE, None
-            reason = _nothing_to_lose(cases[group].rate, limit)
+            verdict, reason, more = _nothing_to_lose(cases[group].rate, limit)
         low, high = stats.loss_interval(counts, confidence=1 - 2 * ALPHA_PASS)
         decisions[group] = Decision(
             verdict,
@@ -239,12 +238,13 @@ def _verdict(
     )
 
 
-def _nothing_to_lose(rate: float, limit: float) -> str:
+def _nothing_to_lose(rate: float, limit: float) -> tuple[Verdict, str, None]:
     """A budget that no candidate could exceed shows nothing by being kept."""
-    return (
+    said = (
         f"the baseline holds on only {100 * rate:.1f} % of these cases, so that no candidate could "
         f"lose more than the {100 * limit:.3g} pt allowed: mend the cases or their checks"
     )
+    return Verdict.INCONCLUSIVE, said, None
 
 
 def _open(group: Group, cases: Mapping[Group, Counted], family: Family) -> tuple[str, int | None]:
