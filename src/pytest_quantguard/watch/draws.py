@@ -26,8 +26,8 @@ PLACES = 64
 ALLOWANCE = 0.4
 """Standard deviation that is added, for each of a side's draws of one probe. Where a model is
 nearly sure, relabelling knows next to no variance, and one rare text drawn twice would be many of
-its standard deviations; with this a p of Student's t is never less than half of what it should be, however
-sure the model is (benchmarks/watch), and where it is unsure z shrinks by a sixth."""
+its standard deviations. With this, Student's t gives a p that is never less than half of the true
+one, however sure the model is (benchmarks/watch); where it is unsure z shrinks by a sixth."""
 _FEWEST = 4  # texts of a probe on each side: with fewer it is left out
 
 
