@@ -92,10 +92,7 @@ class _Collector(Generic[T]):
         given = getattr(config.option, "quant_candidate", None)
         if given is None:
             raise pytest.UsageError(OFF)
-        named = [*self.candidates, *given]
-        if not named and not config.option.quant_null:  # the baseline once more is one, too
-            named = _all_candidates(config)
-        config.option.quant_candidate = named
+        config.option.quant_candidate = [*self.candidates, *given] or _all_candidates(config)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what is wrong with a file."""
@@ -133,7 +130,7 @@ def _all_candidates(config: pytest.Config) -> list[str]:
         return ["candidate"]  # the configuration is wrong, and reading it says how
     baseline = option.quant_baseline or data.get("baseline")
     others = [str(name) for name in variants if name != baseline]
-    if not others:
+    if not others and not option.quant_null:  # the baseline once more is a candidate, too
         raise pytest.UsageError(
             f"quantguard: {path.name}: {baseline!r} is the only variant; there has to be "
             "another one, to be compared with it"
