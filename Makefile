@@ -26,9 +26,11 @@ $(VENV)/.dev: $(VENV)/.run
 	$(BIN)/pip install --quiet --group dev
 	@touch $@
 
-# A Chromium, in which the HTML report is tested: found, or installed where there is none.
-$(VENV)/.browser: $(VENV)/.dev tools/browser.py
+# A Chromium, in which the HTML report is tested, and the shells whose completion is: found, or
+# installed where there is none.
+$(VENV)/.browser: $(VENV)/.dev tools/browser.py tools/shells.py
 	$(BIN)/python tools/browser.py
+	$(BIN)/python tools/shells.py
 	@touch $@
 
 demo: $(VENV)/.run
