@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ from pytest_quantguard.auditing.ranking import ranking
 from pytest_quantguard.auditing.shown import markdown, text, to_dict
 from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Outcome
-from pytest_quantguard.variants import Variant
+from pytest_quantguard.variants import Launch, Variant
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 from scripted_server import ScriptedServer, answers
 
@@ -31,11 +32,12 @@ CLOSED = "http://127.0.0.1:9/v1"
 # --- ranks, from reports made by hand -------------------------------------------------------
 
 
-def arm(right, *, live=True, speed=20.0, answered=True, cost=None):
+def arm(right, *, live=True, speed=20.0, answered=True, cost=None, asked_at=100.0):
     """One endpoint: which cases are right, and how fast each answer came."""
     measured = Measurement(
         answered=answered,
         live=live,
+        asked_at=asked_at,
         latency_s=1.0,
         ttft_s=2.0 / speed,
         completion_tokens=speed,
@@ -86,7 +88,9 @@ ALL = [True] * 60
 
 
 def ranks(found, key="holds"):
-    return {one.name: one.ranks[key] for one in found.standings}
+    """Which ranks each endpoint may have: one number where that is known."""
+    kept = {one.name: one.ranks[key] for one in found.standings}
+    return {name: r if r is None or r[0] < r[1] else r.best for name, r in kept.items()}
 
 
 def test_endpoints_share_a_rank_until_a_paired_test_tells_them_apart():
@@ -96,8 +100,56 @@ def test_endpoints_share_a_rank_until_a_paired_test_tells_them_apart():
 
     found = ranking(report(arm(ALL), close=arm(close), lost=arm(lost), same=arm(ALL)))
 
-    assert {"official": 1, "same": 1, "close": 1, "lost": 4} == ranks(found)
+    assert {"official": (1, 3), "same": (1, 3), "close": (1, 3), "lost": 4} == ranks(found)
     assert ["official", "same", "close", "lost"] == [one.name for one in found.standings]
+
+
+def test_of_two_endpoints_that_nothing_tells_apart_none_is_put_before_the_other():
+    """The first is told apart from the last, the middle one from neither: it may be any."""
+    middle, last = [i >= 5 for i in range(60)], [i >= 10 for i in range(60)]
+
+    found = ranking(report(arm(ALL), middle=arm(middle), last=arm(last)))
+
+    assert {"official": (1, 2), "middle": (1, 3), "last": (2, 3)} == ranks(found)
+    lines = "\n".join(text(found, Screen(width=160)))
+    assert "2-3   last" in lines
+    assert [2, 3] == [to_dict(found)["endpoints"][2][key] for key in ("rank", "rank_worst")]
+
+
+def test_times_of_endpoints_that_were_asked_one_after_the_other_rank_nobody():
+    """A slow minute hits only one of them; `latency: same-run` accepts that, as in the gate."""
+    made = report(arm(ALL), later=arm(ALL, speed=5.0, asked_at=900.0), cold=arm(ALL, live=False))
+    found = ranking(made)
+    made.provenance["policies"] = {"latency": "same-run"}
+    accepted = ranking(made)
+
+    assert {"official": (1, 2), "later": (1, 2), "cold": None} == ranks(found, "tokens_per_second")
+    assert ("official", "later") == found.apart
+    assert any("Not all of official, later" in line for line in text(found, Screen()))
+    assert {"official": 1, "later": 2, "cold": None} == ranks(accepted, "tokens_per_second")
+    assert () == accepted.apart
+
+
+def test_servers_that_take_turns_have_no_ranks_in_time():
+    """With `launch: {exclusive: true}` no two are up at once, whatever a clock says."""
+    turns = Launch(command=("x",), exclusive=True)
+    made = report(arm(ALL), slow=arm(ALL, speed=5.0))
+    (one,) = made.candidates
+    one = replace(one, variant=replace(one.variant, launch=turns))
+    made = replace(made, candidates=(one,), baseline=replace(made.baseline, launch=turns))
+
+    assert {"official": (1, 2), "slow": (1, 2)} == ranks(ranking(made), "tokens_per_second")
+
+
+def test_a_share_of_fewer_cases_than_were_asked_says_so():
+    """Where a check found no evidence, the case is in no share, and that is told."""
+    made = report(arm(ALL), short=arm(ALL))
+    (one,) = made.candidates
+    made = replace(made, candidates=(replace(one, outcomes=one.outcomes[:45]),))
+
+    lines = " ".join(text(ranking(made), Screen()))
+
+    assert "short: whether a case holds is not known of 15 of 60 cases" in lines
 
 
 def test_two_endpoints_are_compared_with_each_other_and_not_through_the_reference():
@@ -140,8 +192,8 @@ def test_an_endpoint_that_never_answers_is_ranked_last():
 
     found = ranking(report(arm(ALL), dead=dead, other=arm(ALL)))
 
-    assert {"official": 1, "other": 1, "dead": 3} == ranks(found)
-    assert {"official": 1, "other": 1, "dead": 3} == ranks(found, "answered")
+    assert {"official": (1, 2), "other": (1, 2), "dead": 3} == ranks(found)
+    assert {"official": (1, 2), "other": (1, 2), "dead": 3} == ranks(found, "answered")
     assert 0.0 == found.standings[-1].levels["answered"].value
     assert found.standings[-1].ranks["tokens_per_second"] is None
 
@@ -178,9 +230,9 @@ def test_a_ranking_is_shown_alike_everywhere_and_hostile_text_does_nothing():
     wide, narrow = text(found, Screen(width=160)), text(found, Screen(width=60))
     table = markdown(found)
 
-    assert any(line.startswith("1=    official  reference  100.0% [94.0, 100.0]") for line in wide)
+    assert any(line.startswith("1-2   official  reference  100.0% [94.0, 100.0]") for line in wide)
     assert "      cases hold    100.0% [94.0, 100.0]" in narrow
-    assert "| 1= | `cheap` | PASS | 100.0% " in table
+    assert "| 1-2 | `cheap` | PASS | 100.0% " in table
     assert "3.0 MiB" in table
     for shown in ("\n".join(wide), table, json.dumps(to_dict(found))):
         assert "\x1b" not in shown
@@ -290,9 +342,9 @@ def test_the_articles_table_made_honest(house):
     assert ("fail", "error") == (verdicts["cheap"], verdicts["dead"])
     assert {"pass", "inconclusive"} >= {verdicts[name] for name in ("twin", "slow", "busy")}
     assert verdicts["official"] is None
-    assert {1} == {found[n]["rank"] for n in ("official", "twin", "slow", "busy")}
-    assert 5 == found["cheap"]["rank"]
-    assert 6 == found["dead"]["rank"]
+    places = {name: (one["rank"], one["rank_worst"]) for name, one in found.items()}
+    assert {(1, 4)} == {places[n] for n in ("official", "twin", "slow", "busy")}
+    assert ((5, 5), (6, 6)) == (places["cheap"], places["dead"])
     assert 1.0 == found["busy"]["measures"]["answered"]["value"]  # it was asked again
     assert 0.0 == found["dead"]["measures"]["answered"]["value"]
     speed = {name: one["measures"]["tokens_per_second"]["rank"] for name, one in found.items()}
@@ -339,6 +391,17 @@ def test_json_alone_prints_json_alone(house):
         ("reference: a\ngolden: nowhere\nproviders: {a: {}, b: {}}", "providers.yaml:2: 'nowhere'"),
         ("reference: a\nproviders:\n  a: {provider: openai}\n  b: {}", "providers.yaml:3:"),
         ("providers: [", "providers.yaml:2: not valid YAML"),
+        ("providers: {a: {}, b: {}}\nrefernce: a", "providers.yaml:2: unknown key 'refernce'; did"),
+        (
+            "providers: {a: {}, b: {}}\nbaseline: a",
+            "providers.yaml:2: in a file of providers it is",
+        ),
+        (
+            "variants: {a: {}}\nproviders: {a: {}, b: {}}",
+            "providers.yaml:1: in a file of providers",
+        ),
+        ("goldn: x\nreference: a\nproviders: {a: {}, b: {}}", "did you mean 'golden'?"),
+        ("reference: 4\nproviders: {a: {}, b: {}}", "providers.yaml:1: unknown reference '4'"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_line_and_nothing_is_asked(house, text_, said):
@@ -362,6 +425,8 @@ def test_a_wrong_file_is_told_with_its_line_and_nothing_is_asked(house, text_, s
         (["-v"], "give a file of providers, or --gguf"),
         (["--gguf", "embedded:f16", "embedded:q8_0", "--reference", "x"], "is the reference"),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read"),
+        (["providers.yaml", "--quant-pairs=x"], "--quant-pairs=x: who is asked, and what, the"),
+        (["providers.yaml", "--collect-only"], "--collect-only: who is asked"),
     ],
 )
 def test_wrong_options_are_usage_errors(house, options, said):
@@ -370,6 +435,60 @@ def test_wrong_options_are_usage_errors(house, options, said):
 
     assert USAGE == run.code
     run.has(said)
+
+
+def test_paths_select_and_a_misspelt_cohort_is_no_selection(house):
+    """A path narrows the audit; a budget on no cohort of the whole set is told before asking."""
+    GateProject.golden(house, 30, cohort="tools")
+    good = speaks(says_right)
+    entries = {"official": house.serve("official", good), "twin": house.serve("twin", good)}
+    house.providers(**entries)
+    house.run("providers.yaml", "golden/tools.quant.yaml", "--json=audit.json")
+    asked = house.servers["twin"].requests
+    wrong = {"reference": "official", "budgets": [{"cohort": "tols", "max_drop": "9 pt"}]}
+    house.write("providers.yaml", yaml.safe_dump({**wrong, "providers": entries}))
+
+    run = house.run()
+
+    assert (30, 30) == (house.json()["cases"], asked)
+    assert USAGE == run.code
+    run.has("providers.yaml:2: no case has the cohort 'tols'; did you mean 'tools'?")
+    assert asked == house.servers["twin"].requests
+
+
+def test_few_cases_rank_what_can_be_ranked_and_leave_the_verdict_open(house):
+    """Five cases decide no budget: the endpoints are asked and shown, and the exit code is 10."""
+    GateProject.golden(house, 5)
+    good = speaks(says_right)
+    house.providers(official=house.serve("official", good), twin=house.serve("twin", good))
+
+    run = house.run("providers.yaml", "--json=audit.json")
+
+    assert OPEN == run.code, run.output
+    assert ("inconclusive", 5) == (house.json()["verdict"], house.json()["cases"])
+    assert 5 == house.servers["twin"].requests
+
+
+OBSERVER = """
+def pytest_quantguard_completion(case, variant, completion):
+    raise ValueError(f"no room on the disk for {case.id}")
+"""
+
+
+def test_what_fails_beside_the_verdicts_is_told(house):
+    """All endpoints hold, but an observer and a test do not: the exit code is not left unsaid."""
+    GateProject.golden(house, 60)
+    house.write("conftest.py", OBSERVER)
+    house.write("golden/test_else.py", "def test_else():\n    assert 0\n")
+    good = speaks(says_right)
+    house.providers(official=house.serve("official", good), twin=house.serve("twin", good))
+
+    run = house.run("providers.yaml", "--json=audit.json")
+
+    assert FAILED == run.code
+    found = house.json()
+    assert ("pass", FAILED, 2) == (found["verdict"], found["exit_code"], len(found["beside"]))
+    run.has("Beside the verdicts: golden/test_else.py::test_else failed", "no room on the disk")
 
 
 def test_an_audit_without_golden_cases_is_no_success(house):

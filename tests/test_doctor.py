@@ -53,6 +53,25 @@ def test_a_sound_project_is_ok(project):
     assert not (project.folder / ".quantguard").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("import json\n\njson.loads('{')\n", "test_cases.py:3: json.decoder.JSONDecodeError"),
+        ("def case(:\n", "test_cases.py:1: SyntaxError"),
+        ("import no_such_module\n", "test_cases.py:1: ModuleNotFoundError: No module named"),
+    ],
+    ids=["raises", "syntax", "import"],
+)
+def test_a_test_module_that_breaks_is_one_finding(project, text, sentence):
+    """Its place and its exception, not each line of the traceback; nothing of it is a case."""
+    (project.folder / "test_cases.py").write_text(text, encoding="utf-8")
+
+    run = doctor(project, "--offline")
+
+    assert WRONG == run.code
+    assert run.has(sentence, "1 wrong")
+
+
 def test_everything_wrong_is_told_at_once(project):
     """Endpoints go on after one that is down; the exit code says that something is wrong."""
     project.config(

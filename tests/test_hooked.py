@@ -83,6 +83,7 @@ def pytest_quantguard_completion(case, variant, completion):
     case.request.messages[0]["content"] = "spoiled"
     for check in case.checks:
         object.__setattr__(check, "text", "spoiled")
+    object.__setattr__(completion, "text", "spoiled")
     return "PASS"
 """
 
@@ -130,3 +131,20 @@ def test_an_observer_that_fails_loses_no_evidence_and_is_not_green(
         said,
         "the evidence is whole, and the verdicts stand",
     )
+
+
+def test_processes_that_ask_different_things_are_an_error(project):
+    """A request made of the time is another one in each worker: that is no evidence of one set."""
+    project.write(
+        "conftest.py",
+        "import os\nfrom dataclasses import replace\n"
+        "def pytest_quantguard_request(request, case):\n"
+        "    worker = os.environ['PYTEST_XDIST_WORKER']\n"
+        "    return replace(request, params={**request.params, 'user': worker})\n",
+    )
+
+    run = project.run("-n2")
+
+    assert 1 == run.code
+    assert {"cand": "error"} == run.verdicts
+    run.has("the processes of this run do not ask the same")

@@ -136,8 +136,9 @@ def find(root: Path, given: str | None, start: Path | None = None) -> Path:
         if path.is_file() and (path.name == FILE or "[tool.quantguard" in path.read_text("utf-8")):
             return path
     raise ConfigError(
-        f"a candidate was given, but {root} has neither {FILE} nor [tool.quantguard] in "
-        "pyproject.toml; say there which variants there are and what loss you allow"
+        f"{root} has neither {FILE} nor [tool.quantguard] in pyproject.toml, where stands which "
+        "variants there are and what loss you allow; 'quantguard init' writes a working one, "
+        "--quant-config=PATH names another"
     )
 
 

@@ -136,6 +136,7 @@ class GateController:
         problems = [problem for plan in plans for problem in plan.get("problems", ())]
         if problems:
             raise pytest.UsageError("quantguard: " + "\n".join(dict.fromkeys(problems)))
+        self._faults.update(dict.fromkeys(_tally.unlike(plans)))
         plan = _tally.merged(plans)
         self._count(plan)
         if self.session.cut is not None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _REQUEST = "pytest_quantguard_request"
 _COMPLETION = "pytest_quantguard_completion"
+FAULT = f"{_rows.PREFIX}hooks::{_COMPLETION}"
+"""Name of the row that a failed observer gets."""
 _SHOWN = 3
 """Failures of observers that are told in full."""
 
@@ -104,7 +106,8 @@ class Observers:
         shown = _copied(case)
         for completion in completions:
             try:
-                self._hook(case=shown, variant=self._variants[variant], completion=completion)
+                seen = copy.deepcopy(completion)
+                self._hook(case=shown, variant=self._variants[variant], completion=seen)
             except (KeyboardInterrupt, pytest.exit.Exception):
                 raise
             except BaseException as error:  # pytest.skip() would take the evidence away

@@ -150,7 +150,7 @@ def _exceeds(row: BudgetVerdict, value: float) -> bool:
     """Tell whether an estimate is over its limit, in the direction that the evidence is about."""
     if row.max_ratio is not None:  # its p-value is about the limit itself, on either side
         return True
-    return abs(value) > (row.max_drop or 0.0)
+    return (abs(value) if row.both_ways else value) > (row.max_drop or 0.0)
 
 
 def readings(

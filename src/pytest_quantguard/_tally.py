@@ -76,6 +76,20 @@ def _severity(answer: Sequence[str]) -> int:
     return ("unknown", "honoured", "ignored", "refused").index(answer[0])
 
 
+def unlike(plans: Sequence[Json]) -> list[str]:
+    """Say that the processes of one run planned to ask different things; empty where they did not.
+
+    Names of cases are the same in all of them, as pytest-xdist sees to it; what they ask need not
+    be, where a hook or a test module makes it out of the time or the process.
+    """
+    if len({plan["golden_hash"] for plan in plans if "golden_hash" in plan}) < 2:
+        return []
+    return [
+        "the processes of this run do not ask the same: a golden case, or what the hook "
+        "pytest_quantguard_request makes of it, differs from one process to the next"
+    ]
+
+
 def merged(plans: Sequence[Json]) -> Json:
     """All workers collect the same items; what differs is what each of them asked."""
     whole: Json = dict(plans[0]) if plans else {}

@@ -177,6 +177,73 @@ def test_one_model_on_both_sides(canary, judged):
     assert any("signed by one model, help-desk-bf16" in row.reason for row in found.budgets)
 
 
+@pytest.mark.parametrize("wrong", [50, 2, 1])
+def test_answers_of_the_other_arm_are_no_answers_of_this_one(canary, judged, wrong):
+    """A router that falls back hides what the candidate cannot do; swapped arms hide everything."""
+    swapped = {"baseline": said(model="help-desk-awq"), "candidate": said(model="help-desk-bf16")}
+    canary.write("m.jsonl", *(pair(n, **(swapped if n < wrong else {})) for n in range(100)))
+    found, _ = judged("m.jsonl")
+
+    why = f"{wrong} of 100 pairs have an answer that is signed by the other arm's model"
+    if wrong == 1:  # as many as may be wrong (policies: max_errors)
+        assert "pass" == found.verdict
+        assert any(why in note for note in found.notes)
+    else:
+        assert "not comparable" == found.verdict
+        assert any(why in row.reason for row in found.budgets)
+
+
+def test_one_other_signature_does_not_hide_one_model(canary, judged):
+    """Most answers of both arms by one model are no evidence either."""
+    odd = {"candidate": said(model="something-else")}
+    lines = (pair(n, **(odd if n < 40 else {"candidate": said()})) for n in range(100))
+    canary.write("m.jsonl", *lines)
+    found, _ = judged("m.jsonl")
+
+    assert "not comparable" == found.verdict
+    assert any("of 60 of 100 pairs are signed by one model" in r.reason for r in found.budgets)
+
+
+def test_keys_of_strangers_reach_no_report(canary, judged):
+    """Nobody here knows the keys in other people's traffic: what looks like one is left out."""
+    key = "sk-live-0123456789abcdef"
+    bearer = "Bearer abcdefghij0123456789"
+    both = f"{key} {bearer}"
+    canary.configure(budgets=[{"max_drop": "50 pt"}, {"tag": "*", "max_drop": "90 pt"}])
+    calls = [{"name": f"pay {both}", "arguments": {"a": both}}]
+    more = {"fingerprint": both, "usage": {}}
+    awq = "help-desk-awq"
+    answers = (
+        said(f"no {both}", awq, **more),
+        said("", awq, tool_calls=calls, **more),
+        said("", awq, refusal=both, **more),
+        {"error": both},
+    )
+    lines = [
+        pair(
+            number,
+            id=f"{number} {both}",
+            tags=[f"t {both}"],
+            request=asked(f"{number}: {both}", **JSON),
+            baseline=said("{}", fingerprint=both),
+            candidate=answers[number % 4] if number < 8 else said("{}", awq),
+        )
+        for number in range(200)
+    ]
+    canary.write("m.jsonl", *lines, {key: 1}, f'{{"{key}": 1, "{key}": 2}}', {**pair(), "id": 7})
+    found, run = judged("m.jsonl")
+
+    texts = run.texts.texts()
+    kept = [texts.completion(key) for o in found.outcomes for key in o.keys]
+    requests = [texts.request(o.keys[0]) for o in found.outcomes]
+    told = repr((found, run.remarks, run.told(), run.arms.fingerprints(), kept, requests))
+    assert any(kept)
+    assert any(requests)
+    assert "[secret]" in told
+    assert key not in told
+    assert bearer not in told
+
+
 def test_no_pair_is_an_error(canary, judged):
     """A log of other models: the sentence says what both arms are looked for by."""
     canary.write("m.jsonl", *(litellm(n, "gpt-x") for n in range(5)))

@@ -234,10 +234,14 @@ def test_small_values_are_judged_here_as_in_the_helper(value, monkeypatch):
         ({"type": "string", "pattern": "a+"}, "b"),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array"}}}, {}),
         ({"uniqueItems": True}, [1, 1]),
+        ({"anyOf": [{"type": "null"}] * 50}, "x" * 2_000_000),
+        ({"type": "null"}, {"k" * 10_000_000: 1}),
+        ({"allOf": [{"required": ["a"]}], "unevaluatedProperties": {"type": "null"}}, {}),
+        ({"allOf": [{"minItems": 1}], "unevaluatedItems": {"type": "null"}}, []),
     ],
 )
 def test_what_may_take_long_goes_to_the_helper(schema, value, monkeypatch):
-    """Large values, patterns and references: only there a clock can end them."""
+    """Large values, patterns, references and what doubles with each level: only there a clock can end them."""
     asked = []
 
     def call(function, *arguments):
@@ -248,3 +252,9 @@ def test_what_may_take_long_goes_to_the_helper(schema, value, monkeypatch):
 
     assert _schema.violations(_schema.canonical("schema", schema), value)
     assert 1 == len(asked)
+
+
+def test_a_pattern_that_cannot_be_read_is_a_mistake():
+    """Thousands of brackets are more than Python's reader of patterns takes."""
+    with pytest.raises(ValueError, match="nested too deeply"):
+        _schema.canonical("schema", {"pattern": "(" * 5000 + ")" * 5000})

@@ -176,6 +176,13 @@ def test_after_a_change_of_the_golden_set_only_sure_cases_are_paired():
     assert any("golden cases changed" in said for said in found.changes)
 
 
+def test_mirrored_traffic_is_refused():
+    """Its report keeps losses alone: on them no candidate could look better than another."""
+    found = outcomes(lost=range(9))
+    with pytest.raises(InputError, match="mirrored traffic, and a report keeps only the losses"):
+        compare(side(found), side(found, canary={"pairs": 200}))
+
+
 def test_two_golden_sets_are_refused():
     """No case in common: a sentence, no number."""
     with pytest.raises(InputError, match="no case in common: these are two golden sets"):

@@ -24,6 +24,7 @@ def test_a_users_own_gguf_files_are_ranked(helpdesk, model_folder, monkeypatch):
     assert (39, 3) == (document["cases"], len(found))
     assert found["f16"]["verdict"] is None
     assert (1, 3) == (found["f16"]["rank"], found["rtn3"]["rank"])
+    assert (2, 3) == (found["q8_0"]["rank_worst"], found["rtn3"]["rank_worst"])
     assert "fail" == found["rtn3"]["verdict"]
     assert found["q8_0"]["file_bytes"] < 0.6 * found["f16"]["file_bytes"]
     assert found["q8_0"]["memory_bytes"] < 0.6 * found["f16"]["memory_bytes"]

@@ -21,9 +21,15 @@ xllamacpp = pytest.importorskip("xllamacpp")
 ROOT = Path(__file__).parents[2]
 
 
+FEW = ("--no-golden", "--looks", "4")
+
+
 @contextmanager
-def served(model_folder, scheme: str, port: int = 0) -> Iterator[int]:
-    """Serve one precision of the embedded model as ``tiny``; yields the port."""
+def served(model_folder, scheme: str, port: int = 0, cache: str = "") -> Iterator[int]:
+    """Serve one precision of the embedded model as ``tiny``; yields the port.
+
+    cache: the type of llama.cpp's KV cache, such as ``Q4_0``; empty = its own.
+    """
     variant = Variant(
         name="tiny",
         provider="llamacpp",
@@ -32,6 +38,9 @@ def served(model_folder, scheme: str, port: int = 0) -> Iterator[int]:
     )
     params = _parameters(xllamacpp, variant, embedded.gguf_path(scheme, model_folder))
     params.port = port
+    if cache:
+        kind = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{cache}")
+        params.cache_type_k = params.cache_type_v = kind
     server = xllamacpp.Server(params)
     try:
         url = server.listening_address
@@ -52,18 +61,27 @@ class Night:
 
     def at(self, port: int) -> None:
         """Write the configuration: nothing in it knows what is served."""
-        variant = {"provider": "openai", "base_url": f"http://127.0.0.1:{port}/v1", "model": "tiny"}
+        base_url = f"http://127.0.0.1:{port}/v1"
+        self._write({"provider": "openai", "base_url": base_url, "model": "tiny", "timeout_s": 30})
+
+    def of_file(self, model: Path) -> None:
+        """Write the configuration of a model file that is loaded here."""
+        options = {"n_threads": 1, "n_parallel": 2, "ctx": 512}
+        self._write({"provider": "llamacpp", "model": str(model), "options": options})
+
+    def _write(self, variant) -> None:
         config = {
             "baseline": "api",
             "request": {"temperature": 0, "seed": 7},
-            "variants": {"api": {**variant, "concurrency": 2, "timeout_s": 30}},
+            "variants": {"api": {**variant, "concurrency": 2}},
             "budgets": [{"max_drop": "5 pt"}],
         }
         (self.folder / "quantguard.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def look(self, *options: str):
         """Return the exit code and the JSON of one call."""
-        code = main(["watch", "api", "--json", "-k", "smoke and (faq or tool)", *options])
+        cases = [] if "--no-golden" in options else ["-k", "smoke and (faq or tool)"]
+        code = main(["watch", "api", "--json", *cases, *options])
         return code, json.loads(self.capsys.readouterr().out)
 
 
@@ -96,3 +114,44 @@ def test_another_precision_behind_the_same_name_is_noticed_in_one_look(night, mo
     assert "logprobs" in changed(cheaper)
     assert (broken_code, broken["answer"]) == (1, "worse")
     assert broken["gate"]["verdict"] == "fail"
+
+
+def test_another_kv_cache_behind_the_same_name_is_noticed_in_one_look(night, model_folder):
+    """The weights are the same to the last bit: only what is kept of the prompt is rounded."""
+    with served(model_folder, "f16") as port:
+        night.at(port)
+        assert night.look("--bless", "go-live", *FEW)[0] == 0
+    with served(model_folder, "f16", port, cache="Q4_0"):
+        code, found = night.look("--no-golden")
+
+    assert (code, changed(found)) == (11, {"logprobs"})
+
+
+def test_texts_alone_show_a_cheaper_precision_in_one_look(night, model_folder, monkeypatch):
+    """Where an API gives no log-probs, likeliest and drawn answers are compared."""
+    monkeypatch.setattr("pytest_quantguard.watch.probes.has_logprobs", lambda completion: False)
+    with served(model_folder, "f16") as port:
+        night.at(port)
+        assert night.look("--bless", "go-live", *FEW)[0] == 0
+        quiet_code, quiet = night.look("--no-golden")
+    with served(model_folder, "q4_0", port):
+        code, found = night.look("--no-golden")
+
+    assert (quiet_code, quiet["provenance"]["mode"]) == (0, "sampled")
+    assert code == 11
+    assert "sampled" in changed(found)
+
+
+def test_a_file_of_ones_own_that_became_another_is_named(night, model_folder, tmp_path):
+    """Same path, another content: a change, compared with the pin like any other."""
+    model = tmp_path / "model.gguf"
+    shutil.copy(embedded.gguf_path("f16", model_folder), model)
+    night.of_file(model)
+    assert night.look("--bless", "go-live", "--looks", "4")[0] == 0
+    shutil.copy(embedded.gguf_path("rtn3", model_folder), model)
+
+    code, found = night.look()
+
+    assert (code, found["answer"], found["gate"]["verdict"]) == (1, "worse", "fail")
+    assert {"identity", "logprobs"} <= changed(found)
+    assert any("content of the model file" in reason for reason in found["reasons"])

@@ -58,6 +58,7 @@ def test_the_provenance_is_that_of_the_whole(parts):
         ({"whole": False}, "r2.json: another selection of the golden cases"),
         ({"pytest_quantguard": "9.9"}, "r2.json: another version of pytest-quantguard"),
         ({"ci": {"commit": "a" * 40}}, "r2.json: of another commit than r1.json"),
+        ({"canary": {"pairs": 9}}, "r2.json: is of mirrored traffic, which is counted and not"),
         ({"sequential": {"look": 1}}, "r2.json: a sequential run stops"),
     ],
 )

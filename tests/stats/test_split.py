@@ -107,3 +107,46 @@ def test_the_alpha_of_open_looks():
     assert 0.05 == pytest.approx(sum(looks_alpha_open(0.05, k) for k in range(1, 20_000)), abs=1e-5)
     with pytest.raises(ValueError, match="look is 0"):
         looks_alpha_open(0.05, 0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 60), st.integers(1, 60), st.floats(0, 0.5), st.floats(0, 0.3)),
+        min_size=1,
+        max_size=6,
+    ),
+)
+def test_strata_with_one_rise_have_that_rise(parts):
+    """However the arms' shares and the strata's levels differ; one stratum is itself."""
+    rise = 0.2
+    strata = [(n_b * p, n_b, n_c * (p + rise), n_c) for n_b, n_c, p, _ in parts]
+    found = split_standard(strata)
+
+    assert rise == pytest.approx(found.count_c / found.n_c - found.count_b / found.n_b)
+    assert found.n_b + found.n_c <= sum(n_b + n_c for _, n_b, _, n_c in strata) + 1e-6
+    assert tuple(split_standard(strata[:1])) == pytest.approx(strata[0])
+
+
+def test_a_stratum_of_one_arm_has_no_part():
+    """Nothing can be compared in it."""
+    assert split_standard([(1, 2, 0, 0), (0, 0, 3, 3)]) is None
+    assert split_standard([(1, 2, 0, 0), (2, 4, 3, 4)]) == (2, 4, 3, 4)
+    with pytest.raises(ValueError, match="counts are 3 of 2"):
+        split_standard([(3, 2, 0, 1)])
+
+
+def test_evidence_is_weighed_inside_each_stratum():
+    """A stratum where both arms do badly is no evidence against the arm that has more of it."""
+    pooled, apart = SplitEvidence(), SplitEvidence()
+    for _ in range(200):
+        for stratum, candidate, value in (
+            ("hard", True, 1.0),
+            ("easy", False, 0.0),
+            ("easy", False, 0.0),
+            ("hard", True, 1.0),
+        ):
+            pooled.add(value, candidate=candidate)
+            apart.add(value, candidate=candidate, stratum=stratum)
+
+    assert pooled.p < 1e-9
+    assert 1.0 == apart.p

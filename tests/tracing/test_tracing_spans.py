@@ -6,7 +6,11 @@ import json
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import (
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -15,6 +19,8 @@ from pytest_quantguard._evidence import Evidence
 from pytest_quantguard.engine.tasks import Answer, Task
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
+from pytest_quantguard.tracing._own import own_provider
+from pytest_quantguard.tracing.attributes import TEXT_LIMIT
 from pytest_quantguard.tracing.marks import Marks
 from pytest_quantguard.tracing.spans import Spans, Subject
 from pytest_quantguard.types import (
@@ -209,7 +215,7 @@ def test_hostile_text_and_keys_never_reach_a_span():
     completion = Completion(
         text=NASTY * 400, served_as=NASTY, finish_reason=NASTY, fingerprint=NASTY, reasoning=NASTY
     )
-    params = {"seed": 2**80, "max_tokens": True, "temperature": float("nan"), "stop": [NASTY]}
+    params = {"seed": 10**400, "max_tokens": True, "temperature": float("nan"), "stop": [NASTY]}
     request = CompletionRequest(messages=({"role": NASTY, "content": NASTY},), params=params)
 
     room.ask(request=request, completion=completion, about=(NASTY, NASTY))
@@ -230,6 +236,53 @@ def test_hostile_text_and_keys_never_reach_a_span():
         "gen_ai.request.max_tokens",
         "gen_ai.request.temperature",
     }.isdisjoint(room.done[0].attributes)
+
+
+def test_numbers_that_the_wire_cannot_hold_are_left_out_and_the_rest_is_told():
+    """A server counts 10**400 tokens: its answer has a span all the same."""
+    room = Room()
+
+    room.ask(completion=Completion(text="x", usage=Usage(prompt_tokens=10**400), ttft_s=10**400))
+
+    (span,) = room.done
+    assert {} == room.spans.failed
+    assert not {"gen_ai.usage.input_tokens", "gen_ai.response.time_to_first_chunk"} & set(
+        span.attributes
+    )
+
+
+def test_a_long_text_is_cut_and_a_key_where_it_is_cut_is_not_told():
+    """Neither the beginning of a key that the limit cuts, nor one that a server's own limit cut."""
+    room = Room(content=True)
+    long = "x" * (TEXT_LIMIT - 12) + KEY + "y" * 10**6
+    half = f"no: ...{KEY[5:]}, {KEY[:-5]}..."
+
+    room.ask(completion=Completion(text=long, refusal=half))
+
+    (said,) = json.loads(room.done[0].attributes["gen_ai.output.messages"])
+    texts = [part["content"] for part in said["parts"]]
+    assert texts[0].endswith(f"... [{len(long) - TEXT_LIMIT} more characters]")
+    assert len(texts[0]) < TEXT_LIMIT + 50
+    assert "sk-very" not in "".join(texts)
+    assert "0123456789" not in texts[1]
+
+
+def test_what_waits_is_sent_in_parts_that_a_collector_accepts():
+    """Spans with content are large: so many at once, and no more."""
+    sizes = []
+
+    class Exporter(SpanExporter):
+        def export(self, spans):
+            sizes.append(len(spans))
+            return SpanExportResult.SUCCESS
+
+    provider = own_provider(Exporter(), queue=64, batch=5, events=9, name="x")
+    for _ in range(12):
+        provider.get_tracer("t").start_span("s").end()
+    provider.shutdown()
+
+    assert 12 == sum(sizes)
+    assert 5 == max(sizes)
 
 
 def test_the_trace_goes_to_a_server_only_where_that_is_asked_for():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -10,10 +11,11 @@ import time
 from xml.etree import ElementTree
 
 import pytest
-from watched_endpoint import KEY
+from watched_endpoint import KEY, WatchProject
 
 from hostile_texts import hostile
 from pytest_quantguard.cli import main
+from pytest_quantguard.commands import _watch_gate as gate_of_a_look
 from pytest_quantguard.documents.document import Document, problems
 from pytest_quantguard.watch import store as stores
 from pytest_quantguard.watch.store import Store
@@ -30,7 +32,7 @@ def answer(capsys):
         capsys.readouterr()
         code = project.watch("--json", *options)
         out, err = capsys.readouterr()
-        return code, json.loads(out) if out else {}, err
+        return code, json.loads(out) if out else {}, " ".join(err.split())
 
     return look
 
@@ -163,6 +165,54 @@ def test_an_address_needs_no_configuration(watched, capsys):
     assert KEY not in "".join(capsys.readouterr())
 
 
+def test_quality_down_and_speed_up_is_named_after_a_plain_bless(blessed, answer, monkeypatch):
+    """Faster and worse: the golden answers of one pinned look are enough to say so."""
+    measured = gate_of_a_look._speed
+    monkeypatch.setattr(gate_of_a_look, "_speed", lambda arm: 1e6 * (measured(arm) > 0))
+    blessed.endpoint.wrong, blessed.endpoint.shift = 3, 1.0
+
+    code, found, _ = answer(blessed)
+
+    assert code == 1
+    assert found["signature"].startswith("quality down and speed up: what a cheaper precision")
+    speeds = [one for one in found["findings"] if one["kind"] == "speed" and one["able"]]
+    assert "40 of them faster; 1 look of the pin" in speeds[-1]["sentence"]
+    assert not any(one["decides"] for one in speeds)
+
+
+def test_the_answer_comes_first(blessed, capsys, monkeypatch):
+    """Who is woken up reads three lines: whose look it is, the answer, and why."""
+    monkeypatch.setattr(gate_of_a_look, "_speed", lambda arm: 0.0)
+    blessed.endpoint.wrong, blessed.endpoint.shift = 3, 1.0
+    capsys.readouterr()
+    blessed.watch()
+
+    lines = capsys.readouterr().out.splitlines()
+    title = next(k for k, line in enumerate(lines) if "quantguard: watch of api" in line)
+    assert lines[title + 1] == "CHANGED FOR THE WORSE  api"
+    assert "the golden set's gate fails against the pin" in " ".join(lines[title + 2 : title + 4])
+
+
+def test_a_list_that_became_short_hides_no_change(blessed, answer):
+    """Five log-probs instead of twenty: changed, however near they are."""
+    blessed.endpoint.top = 5
+
+    code, found, _ = answer(blessed, *PRINT)
+
+    assert (code, changed(found)) == (11, {"identity"})
+    assert "log-probs in a list is '5'" in found["reasons"][0]
+
+
+def test_more_looks_a_year_take_more_evidence_each(blessed, answer):
+    """--looks-a-year: the year's 1 % is spent over so many."""
+    limits = []
+    for options in ((), ("--looks-a-year", "8760")):
+        found = answer(blessed, *PRINT, *options)[1]["findings"]
+        limits.append(next(one["limit"] for one in found if one["kind"] == "logprobs"))
+
+    assert limits[0] / limits[1] == pytest.approx(8760 / 365)
+
+
 # --- nothing to go by ---------------------------------------------------------------------
 
 
@@ -172,6 +222,44 @@ def test_without_a_pin_nothing_can_be_said(watched, answer):
 
     assert (code, found["answer"], found["pin"]) == (10, "unclear", None)
     assert len(Store(watched.folder / ".quantguard/watch", "api").kept().looks) == 1
+
+
+def test_without_a_pin_golden_answers_pass_nothing(watched, answer):
+    """Today's answers against themselves are no evidence: no finding, no verdict of the gate."""
+    code, found, _ = answer(watched)
+
+    assert (code, found["gate"]) == (10, None)
+    assert not [one for one in found["findings"] if one["kind"] == "behaviour"]
+    assert len(found["look"]["behaviour"]["values"]) == 40
+
+
+def test_an_outage_is_no_loss_of_the_week(blessed, answer):
+    """No answer after two quiet nights: nobody can tell, and no case counts as lost."""
+    for _ in range(2):
+        assert answer(blessed)[0] == 0
+    blessed.endpoint.reply = resets()
+
+    code, found, _ = answer(blessed)
+
+    assert (code, found["answer"]) == (10, "unclear")
+    assert found["look"]["behaviour"]["values"] == {}
+    assert not changed(found)
+
+
+def test_an_outage_is_told_in_a_few_lines(blessed, capsys, monkeypatch):
+    """What a silent server did not say is one line, and the gate's report is named."""
+    monkeypatch.setenv("COLUMNS", "80")
+    blessed.endpoint.reply = resets()
+    capsys.readouterr()
+
+    assert blessed.watch() == 10
+
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "retries not counted" in shown
+    assert shown.count("did not say") == 1
+    assert "Case by case: quant-report/watch/api\n" in shown
+    assert (blessed.folder / "quant-report/watch/api/report.json").is_file()
 
 
 @pytest.mark.parametrize(
@@ -259,6 +347,50 @@ def test_a_clock_that_jumped_back_is_said(blessed, answer, monkeypatch):
     assert "the clock of this machine is behind the newest look" in found["reasons"][0]
 
 
+@pytest.mark.parametrize(
+    ("spoil", "options", "sentence"),
+    [
+        ({"logprobs": False, "always": ""}, PRINT, "all 32 probes alike, by an empty text"),
+        ({"logprobs": False, "always": "busy"}, PRINT, "all 32 probes alike, by 'busy'"),
+        ({"always": ""}, (), "every answer of the baseline is empty"),
+        ({"always": "busy"}, (), "not one golden answer passes a check"),
+    ],
+    ids=["empty", "canned", "golden empty", "golden canned"],
+)
+def test_a_broken_endpoint_is_not_pinned(watched, capsys, spoil, options, sentence):
+    """It answers, and nothing could ever be noticed against such answers."""
+    vars(watched.endpoint).update(spoil)
+
+    assert watched.watch("--bless", "x", "--looks", "2", *options) == 10
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert not (watched.kept / "pin.json").exists()
+
+
+@pytest.mark.parametrize("how", [("--looks", "1"), ("--newest", "1")])
+def test_a_worse_day_may_be_blessed_and_is_said_loudly(blessed, capsys, how):
+    """With a reason: from then on it counts as good, and nobody says that it is."""
+    blessed.endpoint.wrong, blessed.endpoint.shift = 2, 1.0
+    blessed.watch()
+    capsys.readouterr()
+
+    assert blessed.watch("--bless", "we live with it", *how) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "WORSE THAN THE PIN BEFORE: golden answers were right to 100.0% and are to 50.0%" in said
+
+
+def test_the_folder_is_all_that_a_fresh_checkout_needs(blessed, watched, answer, monkeypatch):
+    """As a cache of CI restores it: elsewhere, and with nothing else of the first machine."""
+    fresh = blessed.folder / "fresh"
+    fresh.mkdir()
+    (blessed.folder / ".quantguard").rename(fresh / ".quantguard")
+    monkeypatch.chdir(fresh)
+    project = WatchProject(fresh, blessed.server, blessed.endpoint)
+
+    code, found, _ = answer(project)
+
+    assert (code, found["answer"], found["gate"]["verdict"]) == (0, "unchanged", "pass")
+
+
 # --- files --------------------------------------------------------------------------------
 
 
@@ -286,6 +418,22 @@ def test_a_damaged_look_is_named_and_left_out(blessed, capsys):
     for path in (blessed.kept / "looks").iterdir():
         path.write_text("{}", encoding="ascii")
     assert blessed.watch(*PRINT) == 10
+
+
+@pytest.mark.parametrize(("wrong", "code"), [(0, 10), (2, 1)])
+def test_a_full_disk_takes_nothing_from_the_answer(blessed, answer, monkeypatch, wrong, code):
+    """What was found is said all the same; a quiet look that is not kept is no quiet night."""
+    blessed.endpoint.wrong, blessed.endpoint.shift = wrong, float(wrong)
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(stores, "write_whole", full)
+    got, found, err = answer(blessed)
+
+    assert got == found["exit_code"] == code
+    assert any("this look is not kept" in reason for reason in found["reasons"])
+    assert "No space left on device" in err
 
 
 def test_two_at_once_do_not_mix(blessed, answer):

@@ -24,6 +24,7 @@ API = Variant(
 )
 LOOKS, PIN = pinned()
 QUIET = look(30)
+LENGTHS = {f"c{k}": 40 for k in range(30)}
 MOVED = changed(QUIET, moved(0.2))
 
 
@@ -119,16 +120,58 @@ def test_a_loss_of_a_changed_endpoint_is_worse_on_the_gates_own_evidence() -> No
 
 
 def test_quality_down_and_speed_up_is_named() -> None:
-    """Tokens per second doubled while cases got worse."""
-    looks = [
-        replace(one, behaviour=replace(behaved({}), speeds={"a": 40.0, "b": 42.0})) for one in LOOKS
-    ]
-    fast = replace(MOVED, behaviour=replace(behaved({}), speeds={"a": 90.0, "b": 95.0}))
+    """Tokens per second doubled while cases got worse: one pinned look with speeds is enough."""
+    for pinned_speeds in (len(LOOKS), 1):
+        looks = [written(one, 40.0) for one in LOOKS[:pinned_speeds]] + LOOKS[pinned_speeds:]
+        fast = written(MOVED, 90.0)
+        failing = gate(Verdict.FAIL, math.log(1e6), worse=30)
+
+        signature = decided(fast, failing, looks=looks)[2]
+        assert signature.startswith(f"{CHEAPER} (x2.25 as fast, p ")
+        assert not decided(MOVED, failing)[2].startswith(CHEAPER)
+        assert "faster" in decided(fast, gate(Verdict.PASS), looks=looks)[2]
+
+
+@pytest.mark.parametrize("speed", [20.0, 40.0, 44.0])
+def test_a_usual_or_lower_speed_names_nothing(speed: float) -> None:
+    """A tenth more is what one night may differ from another."""
+    looks = [written(LOOKS[0], 40.0), *LOOKS[1:]]
     failing = gate(Verdict.FAIL, math.log(1e6), worse=30)
 
-    assert decided(fast, failing, looks=looks)[2] == CHEAPER
-    assert decided(MOVED, failing)[2] != CHEAPER
-    assert "faster" in decided(fast, gate(Verdict.PASS), looks=looks)[2]
+    assert not decided(written(MOVED, speed), failing, looks=looks)[2].startswith(CHEAPER)
+
+
+def written(one: Look, speed: float) -> Look:
+    """Return a look whose golden answers were written about so fast, in tokens per second."""
+    speeds = {f"c{k}": speed * (1 + 0.1 * math.sin(k + speed)) for k in range(30)}
+    return replace(one, behaviour=replace(behaved({}), speeds=speeds))
+
+
+def test_what_is_no_longer_told_names_no_other_model() -> None:
+    """Log-probs went away: changed, and nothing is claimed that nobody could see."""
+    answer, reasons, signature = decided(changed(QUIET, lambda a: replace(a, top=())))
+
+    assert (answer, signature) == (Answer.CHANGED, "")
+    assert "no longer gives log-probs" in reasons
+
+
+def test_a_golden_set_without_sound_answers_comes_first_and_has_no_signature() -> None:
+    """Every answer empty, and so much shorter: that is no other sampling."""
+    row = BudgetVerdict(
+        cohort=None,
+        check=None,
+        max_drop=0.05,
+        verdict=Verdict.ERROR,
+        reason="every answer is empty",
+    )
+    broken = replace(gate(Verdict.ERROR), budgets=(row,))
+    looks = [replace(one, behaviour=behaved({}, LENGTHS)) for one in LOOKS]
+    short = replace(QUIET, behaviour=behaved({}, dict.fromkeys(LENGTHS, 1)))
+
+    answer, reasons, signature = decided(short, broken, looks=looks)
+
+    assert (answer, signature) == (Answer.CHANGED, "")
+    assert reasons.startswith("the golden set's gate says ERROR: every answer is empty")
 
 
 def test_another_tokenizer_is_named() -> None:

@@ -81,3 +81,15 @@ def test_a_shift_of_all_log_probs_is_its_size() -> None:
     looks, _ = pinned()
 
     assert logprob_distance(changed(look(9), moved(0.1)), looks) == pytest.approx(0.1, rel=0.05)
+
+
+def test_padding_is_no_log_prob() -> None:
+    """Some servers fill their lists up with -9999, and one sent -1e308: neither is a distance."""
+    looks, _ = pinned()
+    padded = changed(
+        look(30), lambda a: replace(a, top=(*a.top[:-2], (a.top[-2][0], -9999.0), ("x", -1e308)))
+    )
+
+    distance = logprob_distance(padded, looks)
+    assert distance is not None
+    assert distance < 0.1

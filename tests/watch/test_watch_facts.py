@@ -23,7 +23,8 @@ def test_everything_as_in_the_pin() -> None:
     """No change, and no p: there is no chance in it."""
     found = compared(look(30))
 
-    assert set(found) == {"model", "system_fingerprint", "served version", "tokenizer"}
+    names = {"model", "system_fingerprint", "served version", "log-probs", "tokenizer"}
+    assert set(found) == names
     assert not any(one.changed for one in found.values())
     assert all(one.p is None for one in found.values())
 
@@ -97,3 +98,38 @@ def test_hostile_names_are_shown_on_one_short_line(name: str) -> None:
         assert len(one.sentence) < 600
         assert one.sentence.isprintable()
         assert not one.sentence.startswith(("::", "##"))
+
+
+@pytest.mark.parametrize("length", [1, 5, 19])
+def test_a_shorter_list_of_log_probs_is_a_change(length: int) -> None:
+    """In less of them less is seen: a quiet distance says nothing then."""
+    found = compared(changed(look(30), lambda a: replace(a, top=a.top[:length])))
+
+    assert [key for key, one in found.items() if one.changed and one.decides] == ["log-probs"]
+
+
+def test_prompt_tokens_that_are_no_longer_counted_are_a_change() -> None:
+    """In all of the pin they were; where they never were there is nothing to say."""
+    silent = changed(look(30), lambda a: replace(a, prompt_tokens=None))
+    looks, _ = pinned()
+    never = [changed(one, lambda a: replace(a, prompt_tokens=None)) for one in looks]
+
+    assert compared(silent)["no counts"].changed
+    assert not {"tokenizer", "no counts"} & set(compared(silent, never))
+
+
+def test_another_file_behind_the_same_path_is_a_change() -> None:
+    """A model file of one's own: its hash is what was found, and no other configuration."""
+    looks, _ = pinned()
+
+    def of(one: Look, model: str, **configured: object) -> Look:
+        identity = {"provider": "llamacpp", "model": model, "server": "1", **configured}
+        return replace(one, identity=identity)
+
+    before = [of(one, "sha256-a") for one in looks]
+    found = compared(of(look(30), "sha256-b"), before)
+    other = series(before, of(look(30), "sha256-b", options={"ctx": 1}), pinned()[1])
+
+    assert [key for key, one in found.items() if one.changed and one.decides] == ["file model"]
+    assert "content of the model file is 'sha256-b', never seen" in found["file model"].sentence
+    assert other.pin == ()

@@ -47,8 +47,8 @@ def test_three_times_faster_or_slower_is_told_and_decides_nothing(factor: float)
 def test_golden_answers_tell_the_speed_where_there_are_any() -> None:
     """They are longer than probes: their tokens per second are the ones that count."""
     looks, pin = pinned()
-    fast = replace(behaved({}), speeds={"a": 50.0, "b": 55.0, "c": 60.0})
-    slow = replace(behaved({}), speeds={"a": 5.0, "b": 5.5, "c": 6.0})
+    fast = replace(behaved({}), speeds={f"c{k}": 50.0 + k for k in range(10)})
+    slow = replace(behaved({}), speeds={f"c{k}": 5.0 + k / 10 for k in range(10)})
     looks = [replace(one, behaviour=slow) for one in looks]
     found = speed(series(looks, replace(look(30), behaviour=fast), pin), limits())
 
@@ -90,9 +90,23 @@ def test_longer_and_shorter_answers_are_a_change(factor: float) -> None:
     assert found.value == pytest.approx(factor, rel=0.05)
 
 
+def test_a_handful_of_golden_cases_tells_no_speed() -> None:
+    """Nine pairs are fewer than a mean of ratios needs: the probes tell."""
+    looks, pin = pinned("sampled")
+    speeds = replace(behaved({}), speeds={f"c{k}": 50.0 for k in range(9)})
+    looks = [replace(one, behaviour=speeds) for one in looks]
+    now = replace(look(30, "sampled"), behaviour=speeds)
+
+    (found,) = (
+        f for f in speed(series(looks, now, pin), limits()) if f.quantity == "tokens per second"
+    )
+    assert "of probes" in found.sentence
+
+
 def test_one_pinned_look_with_lengths_is_enough() -> None:
-    """Then the cases alone tell how far lengths differ."""
+    """How far looks differ by themselves is then assumed: a tenth more is no change yet."""
     assert compared(answered(30, 1.5), pinned_looks=1)["look"].changed
+    assert not compared(answered(30, 1.1), pinned_looks=1)["look"].changed
     assert not compared(answered(30), pinned_looks=1)["look"].changed
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pytest_quantguard.watch.limits import SHARES, Evidence, limits
+from pytest_quantguard.watch.limits import LOOKS_A_YEAR, SHARES, Evidence, limits, pace
 
 
 @pytest.mark.parametrize("fingerprint", ["logprobs", "sampled"])
@@ -34,3 +34,18 @@ def test_impossible_years_are_refused(rate: float, looks: int) -> None:
     """The message names the argument and what was given."""
     with pytest.raises(ValueError, match=r"rate is|looks_a_year is"):
         limits(rate, looks)
+
+
+@pytest.mark.parametrize(("hours", "looks"), [(24, 365), (12, 730), (1, 8760), (168, 365)])
+def test_who_looks_more_often_spends_less_on_each_look(hours: int, looks: int) -> None:
+    """Daily and weekly looks are those of a year as given; hourly ones are 8,760."""
+    now = 2000 * 3600.0
+    times = [now - number * hours * 3600.0 for number in range(1, 400)]
+
+    assert pace(times, now) == pytest.approx(looks, abs=1)
+    assert pace(times, now, 9000) == 9000
+
+
+def test_a_clock_that_was_ahead_counts_for_nothing() -> None:
+    """Looks that are dated later are no looks of the last week."""
+    assert pace([10.0**9 + k for k in range(500)], 10.0**9) == LOOKS_A_YEAR

@@ -26,6 +26,10 @@ class Endpoint:
         self.words = 1
         """How often each golden answer is said."""
         self.logprobs = True
+        self.top = 20
+        """How many log-probs it lists."""
+        self.always: str | None = None
+        """What it says to everything."""
         self.fingerprint = "fp_one"
         self.model = "my-model"
         self.prompt_tokens = 5
@@ -52,6 +56,8 @@ class Endpoint:
 
     def _text(self, body: Any) -> str:
         prompt = body["messages"][-1]["content"]
+        if self.always is not None:
+            return self.always
         if not prompt.startswith("case "):
             return f"well, {prompt[:10]}"
         number = int(prompt.split()[1])
@@ -62,7 +68,7 @@ class Endpoint:
         seed = zlib.crc32(body["messages"][-1]["content"].encode())
         top = [
             {"token": f"t{i}", "logprob": -0.5 - i - (seed % 97) / 100 - self.shift * (i % 2)}
-            for i in range(20)
+            for i in range(self.top)
         ]
         return {**top[0], "top_logprobs": top}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
+from pytest_quantguard.metrics._windows import why_apart
 from pytest_quantguard.pairs import Measurement, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import Outcome
 from pytest_quantguard.verdicts import GateReport
@@ -44,6 +46,10 @@ class Evidence:
     """One record of each case and check: where it stands in the golden set."""
     cases: dict[str, PairedMeasurement]
     """One record of each case."""
+    exclusive: frozenset[str] = frozenset()
+    """Endpoints that take turns: no two of them were asked at the same time."""
+    same_run: bool = False
+    """Whether times are judged all the same (``policies: {latency: same-run}``)."""
 
     @classmethod
     def of(cls, report: GateReport) -> Evidence:
@@ -63,7 +69,10 @@ class Evidence:
                 cases.setdefault(one.case, one)
                 arm.measured[one.case] = one.candidate
                 arms[base].measured.setdefault(one.case, one.baseline)
-        return cls(arms, base, pairs, cases)
+        asked = (report.baseline, *(one.variant for one in report.candidates))
+        turns = frozenset(one.name for one in asked if one.exclusive)
+        rule = report.provenance.get("policies", {}).get("latency")
+        return cls(arms, base, pairs, cases, turns, rule == "same-run")
 
     def outcomes(self, first: str, second: str) -> list[PairedOutcome]:
         """Return two endpoints' outcomes as a gate has them: ``second`` against ``first``."""
@@ -82,6 +91,23 @@ class Evidence:
             for case, one in self.cases.items()
             if case in ours and case in theirs
         ]
+
+    def together(self, first: str, second: str) -> bool:
+        """Tell whether two endpoints were asked at the same time, so that times tell them apart."""
+        if self.same_run:
+            return True
+        turns = {first, second} <= self.exclusive
+        return not why_apart(self.measurements(first, second), apart=turns)
+
+    def apart(self) -> tuple[str, ...]:
+        """Return the endpoints that were not asked at the same time as some other."""
+        timed = [n for n, arm in self.arms.items() if any(map(_timed, arm.measured.values()))]
+        pairs = [one for one in combinations(timed, 2) if not self.together(*one)]
+        return tuple(name for name in self.arms if any(name in pair for pair in pairs))
+
+
+def _timed(one: Measurement) -> bool:
+    return one.live and one.answered
 
 
 def both(first: dict[str, bool], second: dict[str, bool]) -> tuple[int, int]:

@@ -1,18 +1,33 @@
-"""Ranks that evidence can carry: endpoints share one until a paired test tells them apart. Pure."""
+"""Ranks that evidence can carry: a range for each endpoint, as far as paired tests tell. Pure.
+
+Ranks are sets, as in Mogstad, Romano, Shaikh and Wilhelm (2024), "Inference for ranks": of two
+endpoints that no test tells apart none is put before the other, also where a third is told apart
+from only one of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import NamedTuple
 
 from pytest_quantguard import stats
 from pytest_quantguard.auditing.arms import Evidence
-from pytest_quantguard.auditing.measures import MEASURES, Level
+from pytest_quantguard.auditing.measures import MEASURES, Level, Measure
 from pytest_quantguard.verdicts import WORST_FIRST, CandidateReport, GateReport, Verdict
 
 ALPHA = 0.05
-"""Chance, for each measure, that any two equal endpoints are ranked apart."""
+"""Chance, for each measure, that any endpoint's true rank is outside of its range."""
+
+
+class Rank(NamedTuple):
+    """The ranks that an endpoint may have, from 1; the same twice where its place is known."""
+
+    best: int
+    """One more than there are endpoints shown to be better."""
+    worst: int
+    """As many as there are endpoints, less those shown to be worse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +55,8 @@ class Standing:
     cohorts: tuple[CohortVerdict, ...]
     levels: Mapping[str, Level]
     """By the key of each measure."""
-    ranks: Mapping[str, int | None]
-    """By the key of each measure, from 1; None where nothing is known."""
+    ranks: Mapping[str, Rank | None]
+    """By the key of each measure; None where nothing is known."""
     beaten_by: tuple[str, ...]
     """Endpoints shown to be better in one measure, and shown to be worse in none."""
     memory_bytes: int | None = None
@@ -50,7 +65,7 @@ class Standing:
     """Size of the model's file, in bytes, where it is one of this machine."""
 
     @property
-    def rank(self) -> int | None:
+    def rank(self) -> Rank | None:
         """The rank by cases that hold."""
         return self.ranks[MEASURES[0].key]
 
@@ -64,14 +79,17 @@ class Ranking:
     """The worst of all endpoints'."""
     cases: int
     standings: tuple[Standing, ...]
-    """Best rank first; those that share one by their level."""
+    """Best ranks first; those that have the same by their level."""
+    apart: tuple[str, ...] = field(default=())
+    """Endpoints that were not asked at the same time as others: no times of theirs are ranked."""
     remarks: tuple[str, ...] = field(default=())
 
 
 def ranking(report: GateReport, files: Mapping[str, int] | None = None) -> Ranking:
     """Rank what a gate's report compared; ``files`` are sizes of models' files, in bytes."""
     evidence = Evidence.of(report)
-    apart = {one.key: _worse(evidence, one.key) for one in MEASURES}
+    apart = {one.key: _worse(evidence, one) for one in MEASURES}
+    levels = {n: {one.key: one.level(evidence, n) for one in MEASURES} for n in evidence.arms}
     served = report.provenance.get("served_as", {})
     candidates = {one.variant.name: one for one in report.candidates}
     standings = [
@@ -84,8 +102,8 @@ def ranking(report: GateReport, files: Mapping[str, int] | None = None) -> Ranki
             verdict=candidates[name].verdict if name in candidates else None,
             reason=_reason(candidates.get(name)),
             cohorts=_cohorts(candidates.get(name)),
-            levels=(levels := {one.key: one.level(evidence, name) for one in MEASURES}),
-            ranks=_ranks(name, levels, apart),
+            levels=levels[name],
+            ranks={one.key: _rank(name, one.key, levels, apart) for one in MEASURES},
             beaten_by=_beaten_by(name, list(evidence.arms), apart),
             memory_bytes=served.get(name, {}).get("memory_bytes"),
             file_bytes=(files or {}).get(name),
@@ -96,6 +114,7 @@ def ranking(report: GateReport, files: Mapping[str, int] | None = None) -> Ranki
         reference=evidence.reference,
         verdict=report.verdict,
         cases=int(report.provenance.get("cases", 0)),
+        apart=evidence.apart(),
         standings=tuple(sorted(standings, key=_order)),
         remarks=tuple(report.provenance.get("remarks", ())),
     )
@@ -105,19 +124,22 @@ _Apart = Mapping[str, frozenset[tuple[str, str]]]
 """By measure: which endpoints are shown to be worse than which others, as (better, worse)."""
 
 
-def _worse(evidence: Evidence, key: str) -> frozenset[tuple[str, str]]:
+def _worse(evidence: Evidence, measure: Measure) -> frozenset[tuple[str, str]]:
     """Return which pairs a measure tells apart, all of them together wrong with 5 % at most."""
-    measure = next(one for one in MEASURES if one.key == key)
     found = {pair: measure.worse_p(evidence, *pair) for pair in permutations(evidence.arms, 2)}
     return stats.holm(found, ALPHA) if found else frozenset()
 
 
-def _ranks(name: str, levels: Mapping[str, Level], apart: _Apart) -> dict[str, int | None]:
-    """One more than there are endpoints shown to be better."""
-    return {
-        key: None if level.value is None else 1 + sum(worse == name for _, worse in apart[key])
-        for key, level in levels.items()
-    }
+def _rank(
+    name: str, key: str, levels: Mapping[str, Mapping[str, Level]], apart: _Apart
+) -> Rank | None:
+    """Return which ranks are left among those of whom something is known."""
+    known = [one for one, found in levels.items() if found[key].value is not None]
+    if name not in known:
+        return None
+    better = sum((one, name) in apart[key] for one in known)
+    worse = sum((name, one) in apart[key] for one in known)
+    return Rank(1 + better, len(known) - worse)
 
 
 def _beaten_by(name: str, names: list[str], apart: _Apart) -> tuple[str, ...]:
@@ -130,9 +152,9 @@ def _beaten_by(name: str, names: list[str], apart: _Apart) -> tuple[str, ...]:
     return tuple(other for other in names if other != name and beats(other))
 
 
-def _order(one: Standing) -> tuple[bool, int, float, str]:
+def _order(one: Standing) -> tuple[bool, Rank, float, str]:
     level = one.levels[MEASURES[0].key].value
-    return (one.rank is None, one.rank or 0, -(level or 0.0), one.name)
+    return (one.rank is None, one.rank or Rank(0, 0), -(level or 0.0), one.name)
 
 
 def _reason(candidate: CandidateReport | None) -> str:
@@ -140,8 +162,7 @@ def _reason(candidate: CandidateReport | None) -> str:
         return ""
     rows = [row for row in candidate.budgets if row.verdict is candidate.verdict]
     if rows:
-        row = rows[0]
-        return row.reason
+        return rows[0].reason
     return candidate.notes[0] if candidate.notes else ""
 
 

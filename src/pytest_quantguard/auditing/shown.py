@@ -8,7 +8,7 @@ from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen, plain
 from pytest_quantguard.auditing.measures import MEASURES, Level, Measure
-from pytest_quantguard.auditing.ranking import Ranking, Standing
+from pytest_quantguard.auditing.ranking import Rank, Ranking, Standing
 from pytest_quantguard.reporters._markdown_text import code, prose
 from pytest_quantguard.reporters._words import digits, label
 from pytest_quantguard.types import Json
@@ -17,9 +17,9 @@ from pytest_quantguard.verdicts import Verdict
 VERSION = 1
 """Of the JSON."""
 _HOW = (
-    "Endpoints share a rank (1=) until a paired test on the same cases tells them apart: wrongly "
-    "in 5 % of audits at most, for each column. One is beaten where another is shown to be better "
-    "in some column, and in none to be worse."
+    "A rank of 1-3 may be any of these: paired tests on the same cases tell no more. For each "
+    "column that is wrong in 5 % of audits at most. An endpoint is beaten where another is shown "
+    "to be better in some column, and in none to be worse."
 )
 _MIB = 2**20
 
@@ -56,11 +56,11 @@ def cell(measure: Measure, level: Level) -> str:
     return f"{_number(measure, level.value)} [{ends[0]}, {ends[1]}]"
 
 
-def _rank(one: Standing, found: Ranking) -> str:
+def _rank(one: Standing) -> str:
     if one.rank is None:
         return "-"
-    shared = sum(other.rank == one.rank for other in found.standings) > 1
-    return f"{one.rank}=" if shared else str(one.rank)
+    best, worst = one.rank
+    return str(best) if best == worst else f"{best}-{worst}"
 
 
 def _verdict(one: Standing) -> str:
@@ -75,7 +75,7 @@ def _columns(found: Ranking) -> list[tuple[str, list[str]]]:
     """Return the columns that say something, each with its title and its cells."""
     rows = found.standings
     columns = [
-        ("rank", [_rank(one, found) for one in rows]),
+        ("rank", [_rank(one) for one in rows]),
         ("endpoint", [label(one.name) for one in rows]),
         ("verdict", [_verdict(one) for one in rows]),
     ]
@@ -106,6 +106,7 @@ def sentences(found: Ranking) -> list[str]:
         lines.append(f"{label(one.name)}: {_verdict(one)}{f' - {why}' if why else ''}")
         if one.note:
             lines.append(f"{label(one.name)}: quantization {one.note}")
+    lines += [_unknown(one, found) for one in found.standings if _missing(one, found)]
     free = [label(one.name) for one in found.standings if not one.beaten_by and one.rank]
     if free:
         lines.append(f"Beaten by none: {', '.join(free)}")
@@ -115,7 +116,22 @@ def sentences(found: Ranking) -> list[str]:
             lines.append(f"{label(one.name)} is beaten by {others}")
     if not any(one.levels["tokens_per_second"].cases for one in found.standings):
         lines.append("Times are not known: no answer was asked for in this run (--fresh asks anew)")
+    elif found.apart:
+        names = ", ".join(map(label, found.apart))
+        lines.append(f"Not all of {names} were asked at the same time: such times rank nobody")
     return lines
+
+
+def _missing(one: Standing, found: Ranking) -> int:
+    return found.cases - one.levels[MEASURES[0].key].cases
+
+
+def _unknown(one: Standing, found: Ranking) -> str:
+    """Say that a share is one of fewer cases than were asked."""
+    return (
+        f"{label(one.name)}: whether a case holds is not known of {_missing(one, found)} of "
+        f"{counted(found.cases, 'case')}: they are in no share"
+    )
 
 
 def text(found: Ranking, screen: Screen) -> list[str]:
@@ -131,7 +147,7 @@ def text(found: Ranking, screen: Screen) -> list[str]:
             lines.append("  ".join(padded).rstrip())
     else:
         for index, one in enumerate(found.standings):
-            lines.append(f"{_rank(one, found):>3} {label(one.name)}: {_verdict(one)}")
+            lines.append(f"{_rank(one):>3} {label(one.name)}: {_verdict(one)}")
             lines += [
                 f"      {t:<14}{cells[index]}" for t, cells in columns[3:] if cells[index] != "-"
             ]
@@ -166,10 +182,15 @@ def to_dict(found: Ranking) -> Json:
     }
 
 
+def _ranked(rank: Rank | None) -> Json:
+    best, worst = rank or (None, None)
+    return {"rank": best, "rank_worst": worst}
+
+
 def _standing(one: Standing) -> Json:
     return {
         "name": label(one.name),
-        "rank": one.rank,
+        **_ranked(one.rank),
         "verdict": None if one.verdict is None else one.verdict.value,
         "reason": one_line(one.reason, 500),
         "quantization": {"declared": one_line(one.quantization), "server": one_line(one.note)},
@@ -180,7 +201,7 @@ def _standing(one: Standing) -> Json:
                 "high": level.high,
                 "cases": level.cases,
                 "unit": measure.unit,
-                "rank": one.ranks[measure.key],
+                **_ranked(one.ranks[measure.key]),
             }
             for measure in MEASURES
         },

@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.documents.document import Document, read
-from pytest_quantguard.documents.providers_file import is_providers_file
+from pytest_quantguard.documents.providers_file import NAMES, is_providers_file
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.reporters._files import write_whole
 
@@ -41,26 +42,44 @@ def of_file(path: Path, shown: str, reference: str | None = None) -> Source:
     """
     document = read(path, shown)
     data = document.data
+    if isinstance(data, dict) and "providers" in data:
+        _check_words(document)
     if not is_providers_file(data) or not isinstance(data["providers"], dict):
         raise InputError(
             f"{shown}:1: no list of providers: write 'reference: NAME' and 'providers:' with a "
             "provider, base_url and model for each name; docs/audit.md has an example"
         )
     names = [str(name) for name in data["providers"]]
-    wanted = reference or data.get("reference")
+    wanted = str(reference or data.get("reference") or "")
     if wanted not in names:
         place = document.where(("reference",) if "reference" in data else ())
         what = "no reference: name one with 'reference:' or --reference"
         if wanted:
-            hint = did_you_mean(str(wanted), names)
-            what = f"unknown reference {one_line(str(wanted), 80)!r}; {hint}"
+            what = f"unknown reference {one_line(wanted, 80)!r}; {did_you_mean(wanted, names)}"
         raise InputError(f"{place}: {what}")
     if len(names) < 2:
         place = document.where(("providers",))
         raise InputError(f"{place}: one provider alone cannot be compared with anything")
     others = tuple(name for name in names if name != wanted)
     golden = _golden(document, data.get(_GOLDEN), path.parent)
-    return Source(config=path.resolve(), reference=str(wanted), others=others, golden=golden)
+    return Source(config=path.resolve(), reference=wanted, others=others, golden=golden)
+
+
+def _check_words(document: Document) -> None:
+    """Find the file's own words misspelt: the gate, which reads the rest, has other ones.
+
+    Raises:
+        InputError: with file:line.
+    """
+    for key in map(str, document.data):
+        if key in NAMES.values():
+            own = next(word for word, other in NAMES.items() if other == key)
+            raise InputError(f"{document.where((key,))}: in a file of providers it is '{own}:'")
+        if key not in (*NAMES, _GOLDEN) and (
+            near := get_close_matches(key, (*NAMES, _GOLDEN), n=1, cutoff=0.75)
+        ):
+            what = f"unknown key {one_line(key, 80)!r}; did you mean '{near[0]}'?"
+            raise InputError(f"{document.where((key,))}: {what}")
 
 
 def _golden(document: Document, given: Any, folder: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from pytest_quantguard._comparability import counted_alike
 from pytest_quantguard._judging import compared, judged, pairwise, reads_timing
 from pytest_quantguard._measurement import Declines, measurement
-from pytest_quantguard._sanitize import one_line, scrub, scrub_cut
+from pytest_quantguard._sanitize import one_line, scrub, scrub_cut, without_keys
 from pytest_quantguard.canary.cohorts import calls_a_tool, case_of, cohort_of
 from pytest_quantguard.canary.patience import Patience
 from pytest_quantguard.canary.records import MirroredPair, Side, Step
@@ -101,7 +101,7 @@ class Checker:
 
     def _kept(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         if self._tags is None:
-            return tuple(one_line(tag, 80) for tag in dict.fromkeys(tags))
+            return tuple(one_line(without_keys(tag), 80) for tag in dict.fromkeys(tags))
         return tuple(tag for tag in dict.fromkeys(tags) if tag in self._tags)
 
     # --- outcomes -----------------------------------------------------------------------
@@ -126,8 +126,7 @@ class Checker:
                 self._patience.broke(check.key, _schema_of(check))
                 mishaps.append(self._broke(case, check.key, str(error)))
                 continue
-            if self._secrets:
-                held, found = self._safe(held), self._safe(found)
+            held, found = self._safe(held), self._safe(found)
             outcomes.append(
                 PairedOutcome(
                     variant=self._config.candidate,
@@ -171,10 +170,13 @@ class Checker:
         return held, judged((theirs,), case, check.key, check)
 
     def _safe(self, outcome: Outcome) -> Outcome:
-        """Return an outcome whose sentences hold no key that is known here."""
+        """Return an outcome whose sentences hold no key."""
         if not outcome.violations:
             return outcome
-        told = tuple(scrub_cut(text, self._secrets) for text in outcome.violations)
+        told = tuple(
+            without_keys(scrub_cut(text, self._secrets) if self._secrets else text)
+            for text in outcome.violations
+        )
         return replace(outcome, violations=told)
 
     def _broke(self, case: GoldenCase, check: str, why: str) -> Mishap:
@@ -189,7 +191,7 @@ class Checker:
             source=case.source,
             role=role,
             kind=kind,
-            message=one_line(scrub(message, self._secrets), 500),
+            message=one_line(without_keys(scrub(message, self._secrets)), 500),
         )
 
     # --- which checks apply -------------------------------------------------------------
@@ -227,7 +229,7 @@ class Checker:
         return bool(why)
 
     def _skip(self, text: str) -> None:
-        text = one_line(text, 150)
+        text = one_line(without_keys(text), 150)
         if text in self.skipped or len(self.skipped) < SCHEMAS:
             self.skipped[text] += 1
 
@@ -314,10 +316,14 @@ def _measurement(side: Side, declines: Declines, price: Price | None) -> Measure
         return Measurement(answered=False, timed_out=side.timed_out)
     found = measurement((side.completion,), declines, live=True, price=price)
     said = side.completion
-    prints = (one_line(said.fingerprint, _FINGERPRINT),) if said.fingerprint else ()
-    signed = (one_line(said.served_as, _FINGERPRINT),) if said.served_as else ()
+    prints = (_name(said.fingerprint),) if said.fingerprint else ()
+    signed = (_name(said.served_as),) if said.served_as else ()
     cost = found.cost if side.cost is None else side.cost
     return replace(found, fingerprints=prints, signed=signed, cost=cost)
+
+
+def _name(text: str) -> str:
+    return one_line(without_keys(text[: 2 * _FINGERPRINT]), _FINGERPRINT)
 
 
 def _schema_of(check: Check) -> str:

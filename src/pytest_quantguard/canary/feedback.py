@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar
 
 from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
 from pytest_quantguard.canary.counting import Count
 from pytest_quantguard.canary.records import Feedback
+from pytest_quantguard.canary.windows import Windows
 from pytest_quantguard.metrics._paired import (
     ALPHA,
     LEAST_SHARE,
@@ -130,15 +132,17 @@ def feedback_metrics() -> dict[str, FromFeedback]:
 class FeedbackSums:
     """One metric of feedback, counted: pairs, and requests of one arm alone."""
 
-    __slots__ = ("_metric", "_n", "_paired", "_split", "_sums")
+    __slots__ = ("_metric", "_n", "_paired", "_split", "_windows")
 
     def __init__(self, metric: FromFeedback) -> None:
         self._metric = metric
         self._paired = Count()
         self._split = stats.SplitEvidence()
-        self._n, self._sums = [0, 0], [0.0, 0.0]
+        self._n = [0, 0]
+        self._windows: dict[str, Windows] = {}
+        """By cohort."""
 
-    def add(self, ours: Feedback | None, theirs: Feedback | None) -> None:
+    def add(self, ours: Feedback | None, theirs: Feedback | None, cohort: str = "") -> None:
         """Take in what is known of one request in the baseline and in the candidate."""
         before = None if ours is None else self._metric.value(ours)
         after = None if theirs is None else self._metric.value(theirs)
@@ -148,8 +152,8 @@ class FeedbackSums:
         for arm, value in enumerate((before, after)):
             if value is not None:
                 self._n[arm] += 1
-                self._sums[arm] += value
-                self._split.add(value, candidate=arm == 1)
+                self._windows.setdefault(cohort, Windows()).add(value, arm)
+                self._split.add(value, candidate=arm == 1, stratum=cohort)
 
     @property
     def paired(self) -> bool:
@@ -163,22 +167,31 @@ class FeedbackSums:
         """Return what users thought; ``alpha``: of each bound."""
         if self.paired:
             return self._read_paired(group, alpha)
-        (n_b, n_c), (sum_b, sum_c) = self._n, self._sums
-        low, high = stats.split_interval(sum_b, n_b, sum_c, n_c, 1 - 2 * alpha)
-        value = sum_c / n_c - sum_b / n_b
+        n_b, n_c = self._n
         pairs = counted(self._paired.size, "pair")
+        table = self._table
+        if table is None:
+            note = "at no time both arms had requests with feedback"
+            return Reading(group=group, unit=self._metric.unit, note=note, cases=n_b + n_c)
+        before, after = table.count_b / table.n_b, table.count_c / table.n_c
+        low, high = stats.split_interval(*table, 1 - 2 * alpha)
         return Reading(
             group=group,
             unit=self._metric.unit,
-            delta=Delta(value=value, low=low, high=high, n=n_b + n_c),
-            baseline=sum_b / n_b,
-            candidate=sum_c / n_c,
+            delta=Delta(value=after - before, low=low, high=high, n=n_b + n_c),
+            baseline=before,
+            candidate=after,
             cases=n_b + n_c,
             note=sentences(
                 f"{n_b:,} requests of the baseline, {n_c:,} others of the candidate",
                 f"{pairs} left out" if self._paired.size else "",
             ),
         )
+
+    @property
+    def _table(self) -> stats.SplitTable | None:
+        """Both arms, weighed as if they had had the same part of each window's traffic."""
+        return stats.split_standard(chain.from_iterable(self._windows.values()))
 
     def _read_paired(self, group: Group, alpha: float) -> Reading:
         n, alone = self._paired.size, sum(self._n)
@@ -212,4 +225,5 @@ class FeedbackSums:
             return stats.loss_p(self._paired.table, limit) if self._paired.size else 1.0
         if limit == 0:
             return self._split.p
-        return stats.split_p(self._sums[0], self._n[0], self._sums[1], self._n[1], limit)
+        table = self._table
+        return 1.0 if table is None else stats.split_p(*table, limit)

@@ -35,8 +35,9 @@ from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard.canary.counting import Count
 from pytest_quantguard.canary.feedback import FeedbackSums, feedback_metrics
 from pytest_quantguard.canary.looking import Schedule, Trigger, Weights, error_of
-from pytest_quantguard.canary.measured import Plan
+from pytest_quantguard.canary.measured import Plan, Sums
 from pytest_quantguard.canary.records import Step
+from pytest_quantguard.canary.repeats import note_of, outweighed
 from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, withheld
 from pytest_quantguard.canary.telling import cut_off, group_of, rollbacks, told
 from pytest_quantguard.canary.traffic import Traffic
@@ -216,6 +217,8 @@ class CanaryJudge:
         grounds = [self._evidence_row(interrupted), *unlike, *missing.judge_rows()]
         rows = [*unmatched, *self._rates(budgets, cases, family, error)]
         rows += self._measures(budgets, error)
+        traffic = self._traffic
+        rows = outweighed(rows, budgets, self._plan, traffic.places, traffic.again)
         rows = withheld(noisy(rows, self._noise), missing)
         here = Trigger(self.pairs, self._source, family.log_evidence)
         rows = [told(cut_off(row) if self._cut else row, self._triggers, here) for row in rows]
@@ -243,6 +246,8 @@ class CanaryJudge:
 
     def _notes(self, suite: Count, rows: Sequence[BudgetVerdict]) -> list[str]:
         notes = [differences_of(suite.checks, suite.lost, suite.gained, suite)]
+        repeated, places = self._traffic.repeated, self._traffic.places.of
+        notes += note_of(repeated, self.pairs, {cohort for _, cohort in places})
         if self._noise:
             notes.append(self._noise.sentence())
         notes += rollbacks(rows, self._triggers)
@@ -338,20 +343,26 @@ class CanaryJudge:
         if key in self._feedback_metrics:
             empty = {key: FeedbackSums(self._feedback_metrics[key])}
             return Summed.of_feedback(group, self._traffic.feedback.get(group.cohort, empty)[key])
-        sums = self._traffic.places.sums(group)
+        sums = self._sums(group, key)
         return Summed(
             lambda alpha: sums.read(group, alpha),
             lambda limit: sums.p_over(key, limit),
             reads=key in self._plan.place,
         )
 
+    def _sums(self, group: Group, key: str) -> Sums:
+        """Return the sums of a metric: how requests were served is told of repeated ones, too."""
+        sums = self._traffic.places.sums(group)
+        return sums.merge(self._traffic.again.sums(group)) if key in self._plan.serving else sums
+
     def _readings(self) -> tuple[Reading, ...]:
         """Return what every metric shows over all pairs, then in each cohort where several are."""
         names = sorted({cohort for tag, cohort in self._traffic.places.of if tag is None})
         found: list[Reading] = []
         for cohort in (None, *names) if len(names) > 1 else (None,):
-            sums = self._traffic.places.sums(Group(cohort))
-            found += [sums.read(Group(cohort, metric=key), ALPHA) for key in self._plan.place]
+            for key in self._plan.place:
+                group = Group(cohort, metric=key)
+                found.append(self._sums(group, key).read(group, ALPHA))
             for key, one in self._traffic.feedback.get(cohort, {}).items():
                 found.append(one.read(Group(cohort, metric=key), ALPHA))
         return tuple(r for r in found if r.delta or (r.note and r.cases))

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from pytest_quantguard._comparability import Likeness, Told, likeness
-from pytest_quantguard._sanitize import scrub
+from pytest_quantguard._plural import counted
+from pytest_quantguard._sanitize import scrub, without_keys
 from pytest_quantguard.canary.records import MirroredPair, Step
 from pytest_quantguard.pairs import PairedMeasurement
 from pytest_quantguard.reporters._texts import Texts
-from pytest_quantguard.types import Completion, Source
+from pytest_quantguard.types import Completion, Role, Source
 from pytest_quantguard.variants import Variant
 
 MAX_TEXTS = 64 * 2**20
@@ -25,7 +29,7 @@ _NAMES = 50
 
 
 class KeptTexts:
-    """The texts of the pairs that a report shows, without the keys that are known here."""
+    """The texts of the pairs that a report shows, without keys."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._secrets = secrets
@@ -47,21 +51,30 @@ class KeptTexts:
                 continue
             self._room -= size
             self._said[key] = self._safe(side.completion)
-        asked = scrub(json.dumps(pair.request.body(), separators=(",", ":")), self._secrets)
+        asked = self._clean(json.dumps(pair.request.body(), separators=(",", ":")))
         if len(asked) <= self._room:
             self._room -= len(asked)
             self._asked[keys[0]] = asked
 
     def _safe(self, completion: Completion) -> Completion:
         """Return an answer without keys."""
-        if not self._secrets:
-            return completion
         calls = tuple(
-            replace(call, arguments_text=scrub(call.arguments_text, self._secrets))
+            replace(
+                call, name=self._clean(call.name), arguments_text=self._clean(call.arguments_text)
+            )
             for call in completion.tool_calls
         )
-        text = scrub(completion.text, self._secrets)
-        return replace(completion, text=text, tool_calls=calls, reasoning="")
+        names: dict[str, Any] = {
+            key: self._clean(text)
+            for key in ("refusal", "finish_reason", "served_as", "fingerprint")
+            if (text := getattr(completion, key))
+        }
+        text = self._clean(completion.text)
+        return replace(completion, text=text, tool_calls=calls, reasoning="", **names)
+
+    def _clean(self, text: str) -> str:
+        """Return a text without the keys that are known here, and what looks like one."""
+        return without_keys(scrub(text, self._secrets))
 
     def texts(self) -> Texts:
         """Return them as reports take them."""
@@ -76,11 +89,24 @@ def _size(said: Completion) -> int:
 class Arms:
     """Tells from the first pairs whether both arms can be compared at all."""
 
-    def __init__(self, baseline: Variant, candidate: Variant) -> None:
+    def __init__(
+        self,
+        baseline: Variant,
+        candidate: Variant,
+        names: Mapping[Role, frozenset[str]] = MappingProxyType({}),
+        max_errors: float = 0.01,
+    ) -> None:
+        """``names``: what a log calls either arm; ``max_errors``: share in [0, 1] of the pairs
+        that may have an answer of the wrong arm."""
         self._baseline, self._candidate = baseline, candidate
+        self._names, self._max_errors = names, max_errors
+        self._crossed = 0
+        """Pairs of which an answer is signed by the other arm's model."""
+        self._first_crossed = ""
         self._sample: list[PairedMeasurement] = []
         self._sources: dict[str, Source] = {}
-        self._signed: Counter[tuple[str, str]] = Counter()
+        self._one: Counter[str] = Counter()
+        """Pairs of which both answers are signed alike, by that name."""
         self._answered = 0
 
     def add(self, step: Step) -> None:
@@ -89,9 +115,12 @@ class Arms:
         if found is None or not (found.baseline.answered and found.candidate.answered):
             return
         self._answered += 1
-        signed = ("".join(found.baseline.signed), "".join(found.candidate.signed))
-        if signed in self._signed or len(self._signed) < _NAMES:
-            self._signed[signed] += 1
+        ours, theirs = "".join(found.baseline.signed), "".join(found.candidate.signed)
+        if ours == theirs and ours and (ours in self._one or len(self._one) < _NAMES):
+            self._one[ours] += 1
+        if theirs in self._names.get("baseline", ()) or ours in self._names.get("candidate", ()):
+            self._crossed += 1
+            self._first_crossed = self._first_crossed or str(step.source)
         if len(self._sample) < SAMPLE:
             self._sample.append(found)
             self._sources[found.case] = step.source
@@ -101,17 +130,28 @@ class Arms:
         found = likeness(
             self._baseline, self._candidate, self._sample, Told(), sources=self._sources
         )
-        return replace(found, reasons=(*found.reasons, *self._one_model()))
+        reasons, remarks = list(found.reasons), list(found.remarks)
+        if one := self._one_model():
+            reasons.append(one)
+        elif self._crossed:
+            told = (
+                f"{self._crossed} of {counted(self._answered, 'pair')} have an answer that is "
+                f"signed by the other arm's model, first {self._first_crossed}: did a router fall "
+                "back to it, or are the arms swapped?"
+            )
+            over = self._crossed > self._max_errors * self._answered
+            (reasons if over else remarks).append(told)
+        return replace(found, reasons=tuple(reasons), remarks=tuple(remarks))
 
-    def _one_model(self) -> tuple[str, ...]:
-        """Say so where one model gave all answers, though the arms are declared as two."""
-        names = {ours for (ours, theirs), n in self._signed.items() if ours and ours == theirs}
-        same = sum(n for (ours, theirs), n in self._signed.items() if ours and ours == theirs)
-        if not names or same < self._answered or self._baseline.model == self._candidate.model:
-            return ()
+    def _one_model(self) -> str:
+        """Say so where one model gave most answers, though the arms are declared as two."""
+        same = sum(self._one.values())
+        if 2 * same <= self._answered or self._baseline.model == self._candidate.model:
+            return ""
+        shown = "all" if same == self._answered else f"{same} of"
         return (
-            f"both answers of all {same} pairs are signed by one model, {min(names)}: was it "
-            "mirrored to itself?",
+            f"both answers of {shown} {self._answered} pairs are signed by one model, "
+            f"{min(self._one)}: was it mirrored to itself?"
         )
 
     def fingerprints(self) -> dict[str, dict[str, int]]:

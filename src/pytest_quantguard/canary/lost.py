@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_quantguard._plural import counted
-from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sanitize import one_line, without_keys
 from pytest_quantguard.types import Role
 
 _SHOWN = 3
@@ -54,12 +54,13 @@ class Lost:
         self.counts[kind] += 1
         kept = self.places.setdefault(kind, [])
         if len(kept) < _SHOWN:
-            kept.append(f"{one_line(place)}: {one_line(why)}" if why else one_line(place))
+            said = one_line(without_keys(why))
+            kept.append(f"{one_line(place)}: {said}" if why else one_line(place))
 
     def stranger(self, model: str, place: str) -> None:
         """Count an exchange with a model that is neither arm."""
         self.add("stranger", place)
-        name = one_line(model, 80) or "no name"
+        name = one_line(without_keys(model), 80) or "no name"
         if name in self.models or len(self.models) < _MODELS:
             self.models[name] += 1
 

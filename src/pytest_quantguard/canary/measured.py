@@ -12,7 +12,9 @@ from pytest_quantguard.metrics._points import Share
 from pytest_quantguard.metrics._timing import Timing
 from pytest_quantguard.metrics._totals import Totals
 from pytest_quantguard.metrics.cost_per_success import CostPerSuccess
+from pytest_quantguard.metrics.errors import Errors
 from pytest_quantguard.metrics.length import Length
+from pytest_quantguard.metrics.timeouts import Timeouts
 from pytest_quantguard.pairs import PairedMeasurement, PairedOutcome
 from pytest_quantguard.verdicts import Group, Metric, Reading
 
@@ -40,6 +42,11 @@ class Plan:
             elif isinstance(metric, Timing) and metric.quantile == 0.5:
                 self.makers[times[kind]] = made  # it alone needs to know its limits
             self.place[key] = times[kind]
+        self.serving = frozenset(
+            key for key in self.place if isinstance(metrics[key], Timing | Errors | Timeouts)
+        )
+        """Those that are about how a request was served: each is served anew, asked before or
+        not."""
 
     def empty(self) -> Sums:
         """Return sums of nothing."""

@@ -59,8 +59,11 @@ def pair_of(data: Json, source: Source, labels: frozenset[str]) -> MirroredPair:
 
 
 def identity(given: Any, source: Source) -> str:
-    """Return a pair's name in reports: what the log says, clean, else its place."""
-    return one_line(given, 80) if isinstance(given, str) and given.strip() else str(source)
+    """Return a pair's name in reports: what the log says, clean and without keys, else its
+    place."""
+    if isinstance(given, str) and given.strip():
+        return one_line(without_keys(given[:_FAILURE]), 80)
+    return str(source)
 
 
 def request_of(asked: Json) -> CompletionRequest:

@@ -79,4 +79,6 @@ class Step:
     """Baseline's and candidate's; None where the arm is missing."""
     mishaps: tuple[Mishap, ...] = ()
     """What is no evidence, and why: as the gate has it, one for each check."""
+    again: bool = False
+    """True where the same was asked before, so that it is no evidence of its own."""
     source: Source

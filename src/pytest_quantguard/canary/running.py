@@ -13,6 +13,7 @@ from pytest_quantguard.canary.judging import CanaryJudge
 from pytest_quantguard.canary.kept import Arms, KeptTexts
 from pytest_quantguard.canary.progress import ReadingLine
 from pytest_quantguard.canary.reading import Reader
+from pytest_quantguard.canary.repeats import Repeats
 from pytest_quantguard.canary.settings import CanaryConfig, wanted_tags
 from pytest_quantguard.providers._access import secrets_of
 from pytest_quantguard.types import Json
@@ -47,7 +48,8 @@ class CanaryRun:
         """Checks that were judged on both arms."""
         self.remarks: list[str] = []
         self.texts = KeptTexts(secrets)
-        self.arms = Arms(settings.baseline, variant)
+        self.arms = Arms(settings.baseline, variant, canary.names, settings.max_errors)
+        self._repeats = Repeats(canary.unit)
         self._canary = canary
         self._max_errors = settings.max_errors
         self._judge = CanaryJudge(
@@ -81,7 +83,7 @@ class CanaryRun:
         self.reader.tell = line.passed
         try:
             for pair in self.reader.pairs():
-                step = self._checker.step(pair)
+                step = self._repeats.marked(pair, self._checker.step(pair))
                 self.outcomes += len(step.outcomes)
                 self.arms.add(step)
                 if self._judge.take(step):

@@ -36,6 +36,8 @@ class CanaryConfig:
     join: str = "request"
     """How both answers of a log are found: ``request``, ``trace`` or ``label:NAME``."""
     window: int = WINDOW
+    unit: str = "request"
+    """What is one piece of evidence: ``request``, ``pair`` or ``label:NAME``."""
     feedback: Mapping[str, str] = field(default_factory=dict)
     """Which label of a log holds which field of `Feedback`."""
     checks: frozenset[str] = frozenset(SELF)
@@ -94,6 +96,7 @@ class _Reader:
                 self.problem(("expect",), text)
         feedback = self.data.get("feedback", {})
         join = self.data.get("join", "request")
+        unit = self.data.get("unit", "request")
         if self.problems:
             raise ConfigError(self.problems)
         return CanaryConfig(
@@ -103,12 +106,13 @@ class _Reader:
             traffic=self.data.get("traffic", "mirrored"),
             join=join,
             window=self.data.get("window", WINDOW),
+            unit=unit,
             feedback=feedback,
             checks=frozenset(self.data.get("checks", SELF)),
             expect=expect,
             rules=rules,
             expected=expected,
-            labels=frozenset(self.labels(names, feedback, join)),
+            labels=frozenset(self.labels(names, feedback, (join, unit))),
         )
 
     # --- the arms -----------------------------------------------------------------------
@@ -158,12 +162,11 @@ class _Reader:
         return {"baseline": ours - theirs, "candidate": theirs - ours}
 
     def labels(
-        self, names: Mapping[Role, frozenset[str]], feedback: Mapping[str, str], join: str
+        self, names: Mapping[Role, frozenset[str]], feedback: Mapping[str, str], by: Sequence[str]
     ) -> set[str]:
         found = {name.partition("=")[0] for both in names.values() for name in both if "=" in name}
         found |= set(feedback.values())
-        if join.startswith("label:"):
-            found.add(join.removeprefix("label:"))
+        found |= {one.removeprefix("label:") for one in by if one.startswith("label:")}
         for rule in self.data.get("cohorts", ()):
             found |= labels_of(rule)
         return found

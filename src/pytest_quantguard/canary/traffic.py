@@ -26,6 +26,10 @@ class Traffic:
         """``budgets``: which tags to tell apart, and whose silence has a budget of its own."""
         tags = {b.tag for b in budgets if b.tag is not None}
         self.places = Places(plan, tags - {"*"}, every_tag="*" in tags)
+        self.again = Places(plan, tags - {"*"}, every_tag="*" in tags)
+        """What asks the same again; see `repeats`."""
+        self.repeated = 0
+        """Pairs of that kind."""
         self.missing = Missing([b.group for b in budgets if b.metric == "errors"])
         self.feedback: dict[str | None, dict[str, FeedbackSums]] = {}
         """By cohort, None for all, and metric."""
@@ -45,14 +49,16 @@ class Traffic:
             silent = {m.check for m in unanswered if m.role == "candidate"}
             if alone := {m.check for m in unanswered} - {o.check for o in outcomes}:
                 self.places.alone(step.cohort, alone)
+        places = self.again if step.again else self.places
+        self.repeated += step.again
         if outcomes:
-            self.places.add(step.cohort, outcomes, silent)
+            places.add(step.cohort, outcomes, silent)
         if step.measurement is not None:
-            self.places.measure(step.measurement, outcomes)
+            places.measure(step.measurement, outcomes)
         ours, theirs = step.feedback
         if (ours is not None and ours.known) or (theirs is not None and theirs.known):
             self._take_feedback(step.cohort, ours, theirs)
-        return self._keep(outcomes)
+        return not step.again and self._keep(outcomes)
 
     def _take_feedback(self, cohort: str, ours: Feedback | None, theirs: Feedback | None) -> None:
         for place in (None, cohort):
@@ -64,7 +70,7 @@ class Traffic:
                 sums = {k: FeedbackSums(m) for k, m in self._feedback_metrics.items()}
                 self.feedback[place] = sums
             for one in sums.values():
-                one.add(ours, theirs)
+                one.add(ours, theirs, cohort)
 
     def _keep(self, outcomes: Sequence[PairedOutcome]) -> bool:
         kept = False

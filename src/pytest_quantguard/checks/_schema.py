@@ -25,10 +25,20 @@ from pytest_quantguard.errors import CheckError
 _DEFAULT = Draft202012Validator
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _DATA = ("const", "default", "enum", "examples")
-_ENDLESS = (*_REFERENCES, "pattern", "patternProperties", "uniqueItems")
+_ENDLESS = (
+    *_REFERENCES,
+    "pattern",
+    "patternProperties",
+    "uniqueItems",
+    # What is inside is judged again at each level: twice as long for each one more.
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
 _MOST_FAILINGS = 100
 _STEPS = 1_000_000
 """Characters of a schema times parts of a value: fewer are judged in far less than the limit."""
+_PART = 100
+"""Characters of a text that are one part: jsonschema writes a value into each of its complaints."""
 
 
 def canonical(field: str, schema: Any) -> str:
@@ -118,6 +128,8 @@ def _complaint(text: str) -> str | None:
         draft.check_schema(schema)
     except SchemaError as error:
         return f"is no JSON Schema: {_sentence(error)}"
+    except (RecursionError, OverflowError):  # of a pattern with thousands of brackets
+        return "is no JSON Schema that can be read: it is nested too deeply"
     for reference in _references(schema):
         if reference.startswith("#/") and not _leads_somewhere(schema, reference):
             return f"refers to {reference!r:.80}, which it does not have"
@@ -134,15 +146,17 @@ def _bounded(text: str) -> bool:
 def _small(value: Any, most: int) -> bool:
     """Tell whether a value has at most so many parts; a larger one is not looked at to its end."""
     left = [value]
-    for _ in range(most):
-        if not left:
-            return True
+    while left and most > 0:
         part = left.pop()
+        most -= 1
         if isinstance(part, dict):
             left += part.values()
+            most -= sum(map(len, part)) // _PART
         elif isinstance(part, list):
             left += part
-    return not left
+        elif isinstance(part, str):
+            most -= len(part) // _PART
+    return not left and most >= 0
 
 
 def _draft(schema: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ Nothing is asked of any server.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
@@ -65,6 +66,32 @@ def collect(
     return Collected(collector.looked)
 
 
+_RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)
+_LINE = re.compile(r"^([^\n/\\<][^\n]*?:\d+): in ", re.MULTILINE)
+"""A line of a traceback, in a file below the current folder."""
+_UNREADABLE = re.compile(r'^E +File "(.+)", line (\d+)$', re.MULTILINE)
+"""Where Python cannot read a file at all."""
+
+
+def told(report: pytest.CollectReport) -> str:
+    """Say in one sentence why a file could not be collected.
+
+    What is wrong with a golden file is said in sentences already. A test module that ends with an
+    exception brings a traceback: its place and the exception are what there is to mend.
+    """
+    text = report.longreprtext
+    raised = _RAISED.findall(text)
+    if not raised:
+        return text
+    unreadable, line = _UNREADABLE.search(text), _LINE.search(text)
+    if unreadable:
+        file = report.nodeid if unreadable[1].endswith(report.nodeid) else unreadable[1]
+        place, what = f"{file}:{unreadable[2]}", raised[-1]
+    else:
+        place, what = line[1] if line else report.nodeid, raised[0]
+    return f"{place}: {what}; 'pytest --collect-only' shows how it came to that"
+
+
 def refuse(sentences: Iterable[str]) -> int:
     """Write each sentence once to stderr; return the exit code of a usage error."""
     for sentence in dict.fromkeys(sentences):
@@ -84,7 +111,7 @@ class _Collector(Generic[T]):
         self.look = look
         self.looked: T | None = None
         self.failed: list[str] = []
-        """What could not be collected, in pytest's own words."""
+        """What could not be collected, and why."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -97,7 +124,7 @@ class _Collector(Generic[T]):
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what is wrong with a file."""
         if report.failed:
-            self.failed.append(report.longreprtext)
+            self.failed.append(told(report))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

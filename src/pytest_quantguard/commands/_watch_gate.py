@@ -22,10 +22,11 @@ from pytest_quantguard._evidence import further_jobs
 from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._judging import reads_timing
 from pytest_quantguard._plural import counted
-from pytest_quantguard.commands._collecting import OFF
+from pytest_quantguard.commands._collecting import OFF, told
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.pairs import Measurement
+from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import Metric
 from pytest_quantguard.watch.answers import Pinned, TwoDays
 from pytest_quantguard.watch.records import Behaviour
@@ -58,6 +59,8 @@ class Plan:
     limits: Limits
     arguments: tuple[str, ...] = ()
     """For pytest: which cases."""
+    content: Json = field(default_factory=dict)
+    """What of the pinned look's identity was found, not configured."""
 
     @property
     def alone(self) -> bool:
@@ -209,7 +212,7 @@ class _Plugin:
         spare = self.gate.run.folder / "answers"
         cache = TwoDays(plan.answers, plan.pinned_answers, spare=spare)
         name = self.gate.settings.baseline.name
-        pinned = Pinned(asking.providers[name], plan.pinned)
+        pinned = Pinned(asking.providers[name], plan.pinned, plan.content)
         asking.lay(cache, {} if plan.alone else {name: pinned})
 
     @pytest.hookimpl(trylast=True)
@@ -231,7 +234,7 @@ class _Plugin:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what is wrong with a file."""
         if report.failed:
-            self.failed.append(report.longreprtext)
+            self.failed.append(told(report))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -302,11 +305,17 @@ class _Plugin:
 
 
 def behaviour(candidate: CandidateReport, golden: str) -> Behaviour:
-    """Return in numbers what one arm showed; ``golden`` is the hash of what was asked."""
+    """Return in numbers what one arm showed; ``golden`` is the hash of what was asked.
+
+    A case without an answer has no value: an outage says nothing about quality, and a week that
+    holds one would look like a loss.
+    """
+    arms = {m.case: m.candidate for m in candidate.measurements}
+    silent = {case for case, arm in arms.items() if not arm.answered}
     values: dict[str, dict[str, float]] = {}
     for outcome in candidate.outcomes:
-        values.setdefault(outcome.case, {})[outcome.check] = outcome.candidate.value
-    arms = {m.case: m.candidate for m in candidate.measurements}
+        if outcome.case not in silent:
+            values.setdefault(outcome.case, {})[outcome.check] = outcome.candidate.value
     speeds = {case: _speed(arm) for case, arm in arms.items() if arm.live}
     return Behaviour(
         values=values,

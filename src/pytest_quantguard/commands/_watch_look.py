@@ -2,62 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pytest_quantguard._ci import ci
 from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.commands._watch_gate import Asks, GoldenRun, Plan, run
+from pytest_quantguard.commands._watch_made import Made, Wanted, provenance
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import InputError, ProviderError, QuantGuardError
 from pytest_quantguard.types import Json
-from pytest_quantguard.verdicts import Verdict
+from pytest_quantguard.verdicts import CandidateReport
 from pytest_quantguard.watch import probes
 from pytest_quantguard.watch.asking import FEW, Asked, Cost, Prober, cost, told_failures
+from pytest_quantguard.watch.behaviour import unsound
 from pytest_quantguard.watch.decision import decide
 from pytest_quantguard.watch.endpoint import Endpoint
 from pytest_quantguard.watch.findings import findings
-from pytest_quantguard.watch.pinning import mode_of_past
+from pytest_quantguard.watch.limits import pace
+from pytest_quantguard.watch.pinning import blind, mode_of_past
 from pytest_quantguard.watch.records import Answer, Look, WatchReport
+from pytest_quantguard.watch.series import content, same_endpoint
 from pytest_quantguard.watch.store import Kept, Store, behind, new_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the user asked for."""
-
-    golden: bool = True
-    """False: the fingerprint alone."""
-    paths: tuple[str, ...] = ()
-    """Arguments for pytest, which say which golden cases; empty = all there are."""
-    limits: Limits = field(default_factory=Limits)
-    say: Callable[[str], None] = print
-    """Takes lines that are shown while a look is made."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A look that was made, with what it takes to judge it."""
-
-    look: Look
-    asked: Asked
-    golden: GoldenRun
-    cost: float | None
-    notes: tuple[str, ...] = ()
-    """What a reader should know."""
-    problems: tuple[str, ...] = ()
-    """Why it cannot say that nothing has changed; empty where it can."""
-
-    @property
-    def enough(self) -> bool:
-        """Whether it is a look at all, and worth keeping."""
-        return self.asked.enough
 
 
 class RefusedGateError(QuantGuardError):
@@ -200,6 +170,7 @@ class Watcher:
             reports=self._reports(alone=first is None),
             limits=self._left(each),
             arguments=self.wanted.paths,
+            content=content(first.identity) if first is not None else {},
         )
         done = run(plan, lambda asks: self._announce(each, asks))
         if done.usage:
@@ -232,7 +203,7 @@ class Watcher:
 
     def _unpinned(self, look: Look, first: Look | None) -> list[str] | None:
         """Say why there is nothing to compare golden answers with; None where there is."""
-        if first is None or first.identity != look.identity:
+        if first is None or not same_endpoint(first, look):
             return []  # the decision says so itself, or the damaged pin was named
         if first.behaviour is None:
             explicit = "the pin has no golden answers: bless again, with the golden set"
@@ -304,7 +275,7 @@ class Watcher:
             parts.append(f"{counted(asks.cases, 'golden case')} ({again}{asks.requests} requests)")
             money = None if money is None or asks.money is None else money + often * asks.money
             self._refuse_over(requests, money)
-        bound = f"at most {requests} requests and {tokens} tokens"
+        bound = f"at most {requests} requests and {tokens} tokens, retries not counted"
         bound += f", cost at most {money:.4g}" if money is not None else ""
         self.wanted.say(f"Asking {self.endpoint.name}: {', '.join(parts)}: {bound}")
 
@@ -326,11 +297,13 @@ class Watcher:
 
     def judged(self, made: Made, kept: Kept) -> WatchReport:
         """Compare a look with the past; problems never let it end as unchanged."""
-        candidate = made.golden.candidate
+        # Without a pin both arms of the gate are today's answers: its PASS compares nothing.
+        candidate = made.golden.candidate if kept.pin is not None else None
         # A look that is no look is not compared: what is missing would look like a change.
         now = made.look if made.enough else replace(made.look, answers=(), failures=())
         looks = kept.since_pin()
-        found = findings(looks, now, kept.pin, candidate)
+        often = pace(kept.times, made.look.at, self.wanted.looks_a_year)
+        found = findings(looks, now, kept.pin, candidate, looks_a_year=often)
         answer, reasons, signature = decide(
             found, now=now, looks=looks, pin=kept.pin, gate=candidate
         )
@@ -355,8 +328,16 @@ class Watcher:
             previous=previous.id if previous is not None else "",
             gate=made.golden.report if kept.pin is not None else None,
             signature=signature,
-            provenance=_provenance(made),
+            provenance=provenance(made) | self._where(candidate),
         )
+
+    def _where(self, candidate: CandidateReport | None) -> Json:
+        """Name the folder with the gate's report; empty where it compared nothing."""
+        if candidate is None:
+            return {}
+        folder = self._reports(alone=False)
+        here = Path.cwd()
+        return {"report": str(folder.relative_to(here) if folder.is_relative_to(here) else folder)}
 
     # --- pinning ------------------------------------------------------------------------
 
@@ -366,22 +347,7 @@ class Watcher:
             return "; ".join(made.problems)
         if late := behind(made.look.at, kept):
             return late
-        report = made.golden.report
-        if report is not None and report.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
-            rows = [r for c in report.candidates for r in c.budgets if r.verdict is Verdict.ERROR]
-            why = rows[0].reason if rows else report.verdict.value
+        candidate = made.golden.candidate
+        if candidate is not None and (why := unsound(candidate)):
             return f"the golden set has no sound answers: {why}"
-        return ""
-
-
-def _provenance(made: Made) -> Json:
-    from importlib.metadata import version
-
-    job = ci(os.environ)
-    return {
-        "pytest_quantguard": version("pytest-quantguard"),
-        "mode": made.asked.mode,
-        "cost": made.cost,
-        "notes": list(made.notes),
-        **({"ci": job} if job else {}),
-    }
+        return blind(made.look)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.types import Json
+from pytest_quantguard.watch.behaviour import mean_value
 from pytest_quantguard.watch.findings import findings
 from pytest_quantguard.watch.plain import pin_to
 from pytest_quantguard.watch.records import Finding, Look
@@ -90,7 +91,4 @@ def _told(look: Look, found: tuple[Finding, ...]) -> str:
 
 def _held(look: Look) -> float | None:
     """Return the mean value of all checks, in [0, 1]; None without golden answers."""
-    if look.behaviour is None:
-        return None
-    values = [value for checks in look.behaviour.values.values() for value in checks.values()]
-    return sum(values) / len(values) if values else None
+    return mean_value(look.behaviour) if look.behaviour and look.behaviour.values else None

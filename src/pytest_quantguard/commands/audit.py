@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_quantguard._hooked import FAULT
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.auditing.ranking import Ranking, ranking
@@ -23,7 +24,7 @@ from pytest_quantguard.auditing.shown import markdown, text, to_dict
 from pytest_quantguard.auditing.sources import Source, of_file, of_gguf
 from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import NOTHING, OFF, refuse
+from pytest_quantguard.commands._collecting import NOTHING, OFF, refuse, told
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.errors import InputError, ProviderError, QuantGuardError
 from pytest_quantguard.reporters._files import write_whole
@@ -35,6 +36,15 @@ if TYPE_CHECKING:
 
 FOLDER = "quant-audit"
 """Where reports are written, unless the file says otherwise."""
+
+
+_OWN = (
+    *("--quant-candidate", "--quant-baseline", "--quant-config", "--quant-pairs"),
+    *("--quant-shard", "--collect-only", "--co"),
+)
+"""Options of pytest that would make it another run."""
+_SHOWN = 3
+"""Failures beside the verdicts that are told one by one."""
 
 
 def audit(arguments: Sequence[str]) -> int:
@@ -50,7 +60,9 @@ def audit(arguments: Sequence[str]) -> int:
         found = ranking(ran.report, ran.sizes)
         if options.markdown:
             write_whole(Path(options.markdown), markdown(found).encode("utf-8"))
-        put({**to_dict(found), "exit_code": ran.code, "report": ran.folder}, options.json)
+        beside = [one_line(line, 400) for line in ran.beside]
+        ended = {"exit_code": ran.code, "report": ran.folder, "beside": beside}
+        put({**to_dict(found), **ended}, options.json)
     except InputError as error:
         return refuse(f"quantguard audit: {problem}" for problem in error.problems)
     except QuantGuardError as error:
@@ -120,6 +132,8 @@ def _options(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
         parser.error("--golden goes with --gguf; a file of providers has 'golden:'")
     if options.gguf and options.reference:
         parser.error("with --gguf the first file is the reference")
+    if taken := [one for one in rest if one.startswith(_OWN)]:
+        parser.error(f"{one_line(taken[0])}: who is asked, and what, the audit itself decides")
     return options, rest
 
 
@@ -142,6 +156,8 @@ class _Ran:
     """Why there is no report."""
     sizes: dict[str, int] = field(default_factory=dict)
     folder: str = ""
+    beside: list[str] = field(default_factory=list)
+    """What else has failed, so that the exit code is no verdict's."""
 
 
 def _run(source: Source, options: Namespace, rest: Sequence[str], fresh: Path | None) -> _Ran:
@@ -155,7 +171,9 @@ def _run(source: Source, options: Namespace, rest: Sequence[str], fresh: Path | 
         code = int(pytest.main(given, plugins=[plugin]))
     asked = plugin.report.provenance.get("cases", 0) if plugin.report is not None else 0
     if plugin.report is not None and asked:
-        return _Ran(code, plugin.report, sizes=plugin.sizes(), folder=plugin.folder())
+        ran = _Ran(code, plugin.report, sizes=plugin.sizes(), folder=plugin.folder())
+        ran.beside = plugin.beside
+        return ran
     if plugin.failed:
         return _Ran(USAGE_ERROR, said=plugin.failed)
     if code == NOTHING or plugin.report is not None:
@@ -172,6 +190,8 @@ class _Plugin:
     def __init__(self, source: Source, fresh: Path | None) -> None:
         self.report: GateReport | None = None
         self.failed: list[str] = []
+        self.beside: list[str] = []
+        """Tests that failed and are no golden cases, and faults of hooks."""
         self._source = source
         self._fresh = fresh
         self._settings: GateConfig | None = None
@@ -185,8 +205,13 @@ class _Plugin:
         option.quant_candidate = list(source.others)
         option.quant_baseline = source.reference
         option.quant_config = str(source.config)
+        option.quant_pairs = []  # of addopts
         option.quant_underpowered = option.quant_underpowered or "allow"
         option.quant_adapt = self._adapted
+        if own := config.args[: -len(source.golden)]:
+            config.args = own  # paths that were given select, as in pytest
+        else:  # what the file names is the whole golden set
+            config.args_source = pytest.Config.ArgsSource.TESTPATHS
 
     def _adapted(self, settings: GateConfig, metrics: Mapping[str, Metric]) -> GateConfig:
         """Keep the configuration; a fresh run has a cache of its own."""
@@ -198,7 +223,14 @@ class _Plugin:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what is wrong with a file."""
         if report.failed:
-            self.failed.append(report.longreprtext)
+            self.failed.append(told(report))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what fails beside the verdicts."""
+        if report.failed and not hasattr(report, "quantguard_verdict"):
+            self.beside.append(f"{report.nodeid} failed")
+        elif report.failed and report.nodeid == FAULT:
+            self.beside.append(report.longreprtext)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_quantguard_report(self, report: GateReport) -> None:
@@ -231,4 +263,8 @@ def _size(variant: Variant) -> int | None:
 
 def _tell(found: Ranking, ran: _Ran) -> None:
     tell("\n".join(text(found, Screen.of())))
+    for line in ran.beside[:_SHOWN]:
+        tell(f"Beside the verdicts: {one_line(line, 400)}")
+    if (more := len(ran.beside) - _SHOWN) > 0:
+        tell(f"Beside the verdicts: {more} more; -v shows the run itself")
     tell(f"Case by case: {one_line(os.path.relpath(ran.folder), 500)}/index.html")

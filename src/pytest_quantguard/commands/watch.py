@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 import time
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -17,46 +17,30 @@ from pytest_quantguard import _screen
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
-from pytest_quantguard.cli import Parser, tell
-from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
+from pytest_quantguard.cli import tell
+from pytest_quantguard.commands._as_json import alone, put
 from pytest_quantguard.commands._collecting import refuse
-from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._watch_gate import selected
-from pytest_quantguard.commands._watch_look import Made, RefusedGateError, Wanted, Watcher
+from pytest_quantguard.commands._watch_look import RefusedGateError, Watcher
+from pytest_quantguard.commands._watch_made import Made, Wanted
+from pytest_quantguard.commands._watch_options import options_of
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.reporters._files import special, write_whole
+from pytest_quantguard.reporters._words import folded
 from pytest_quantguard.watch import probes
 from pytest_quantguard.watch.endpoint import Endpoint, configured, is_address, typed
-from pytest_quantguard.watch.pinning import pin_of
-from pytest_quantguard.watch.plain import report_to
+from pytest_quantguard.watch.pinning import blind, lost, pin_of
+from pytest_quantguard.watch.plain import pin_to, report_to
 from pytest_quantguard.watch.records import Answer, Look, WatchReport
 from pytest_quantguard.watch.store import Kept, Store
 
 _UNCLEAR = Answer.UNCLEAR.exit_code
-_REASON = 2000
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
-_EPILOG = manual(
-    codes={
-        0: "unchanged; or what was asked for was blessed or shown",
-        1: "changed for the worse: the golden set's gate fails against the pin",
-        4: "a mistake in options, configuration or golden files; nothing was asked",
-        10: "could not tell: no pin, too little evidence, a silent endpoint",
-        11: "changed, and not shown to be worse",
-    },
-    examples={
-        'quantguard watch awq-int4 --bless "go-live"': "record eight looks, and pin them",
-        "quantguard watch awq-int4": "each night, from cron or a scheduled workflow",
-        "quantguard watch awq-int4 --no-golden": "the fingerprint alone, at little cost",
-        "quantguard watch awq-int4 --show": "every look that is kept, and its drift",
-    },
-    more="docs/watch.md tells more.",
-)
 
 
 def watch(arguments: Sequence[str]) -> int:
     """Look, bless or show; return 0, 1, 10 or 11 as `Answer.exit_code` has it, 4 for mistakes."""
-    options = _options(arguments)
+    options = options_of(arguments)
     scratch = tempfile.TemporaryDirectory(prefix="quantguard-endpoint-")
     try:
         _clear(options)
@@ -75,129 +59,6 @@ def watch(arguments: Sequence[str]) -> int:
         return _UNCLEAR
     finally:
         scratch.cleanup()
-
-
-# --- options ------------------------------------------------------------------------------
-
-
-def _options(arguments: Sequence[str]) -> Namespace:
-    parser = Parser(
-        prog="quantguard watch",
-        usage="quantguard watch ENDPOINT [--golden PATH ... | --no-golden] [-k EXPR] [-m EXPR]\n"
-        "                        [--bless REASON [--looks N] [--every TIME] [--newest N]]\n"
-        "                        [--show] [--max-requests N] [--max-cost X]\n"
-        "                        [--json[=FILE]] [--markdown FILE] [--junit FILE]",
-        description="Say whether an endpoint has changed since its reference day, by a few\n"
-        "short probes, and whether it is worse, by the golden cases. A reference day is\n"
-        "blessed first.",
-        epilog=_EPILOG,
-    )
-    parser.add_argument(
-        "endpoint",
-        metavar="ENDPOINT",
-        help="a variant of the configuration, or an address such as https://host/v1 with --model",
-    ).complete = "variant"  # type: ignore[attr-defined]
-    _add_endpoint(parser)
-    _add_golden(parser)
-    _add_bless(parser)
-    parser.add_argument("--show", action="store_true", help="show the looks; asks nothing")
-    parser.add_argument(
-        "--max-requests", type=_above(int), metavar="N", help="requests that a call may make"
-    )
-    parser.add_argument(
-        "--max-cost", type=_above(float), metavar="X", help="what a call may cost, as prices say"
-    )
-    add_json(parser, "the answer")
-    parser.add_argument("--markdown", metavar="FILE", help="write the answer as Markdown, too")
-    parser.add_argument("--junit", metavar="FILE", help="write the answer as JUnit XML, too")
-    options = parser.parse_args(arguments_of(arguments))
-    _check(parser, options)
-    return options
-
-
-def _add_endpoint(parser: Parser) -> None:
-    parser.add_argument("--quant-config", metavar="PATH", help="configuration file")
-    parser.add_argument("--model", metavar="TEXT", help="of an address: what the server calls it")
-    parser.add_argument(
-        "--api-key-env", metavar="VARIABLE", help="of an address: the variable that holds the key"
-    )
-
-
-def _add_golden(parser: Parser) -> None:
-    parser.add_argument(
-        "--golden",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="golden files or folders; default: what a bare pytest collects",
-    )
-    parser.add_argument(
-        "--no-golden", action="store_true", help="ask no golden case: did it change, and no more"
-    )
-    parser.add_argument("-k", dest="keyword", metavar="EXPR", help="which cases, as pytest's -k")
-    parser.add_argument("-m", dest="mark", metavar="EXPR", help="which cases, as pytest's -m")
-
-
-def _add_bless(parser: Parser) -> None:
-    parser.add_argument(
-        "--bless", metavar="REASON", help="record looks, and pin them as good, for this reason"
-    )
-    parser.add_argument(
-        "--looks",
-        type=_above(int),
-        metavar="N",
-        help=f"with --bless: how many looks to record ({probes.PIN_LOOKS})",
-    )
-    parser.add_argument(
-        "--every",
-        type=_time,
-        metavar="TIME",
-        help="with --bless: from one look to the next, as 30s, 10m or 2h; default: at once",
-    )
-    parser.add_argument(
-        "--newest",
-        type=_above(int),
-        metavar="N",
-        help="with --bless: record nothing, and pin the N newest looks there are",
-    )
-
-
-def _check(parser: Parser, options: Namespace) -> None:
-    if options.bless is None and (options.looks or options.every or options.newest):
-        parser.error("--looks, --every and --newest need --bless REASON")
-    if options.bless is not None and not 0 < len(options.bless.strip()) <= _REASON:
-        parser.error(f"--bless needs a reason in words, in at most {_REASON} characters")
-    if options.newest and (options.looks or options.every):
-        parser.error("--newest pins looks that are there: it takes no --looks and no --every")
-    if options.no_golden and (options.golden or options.keyword or options.mark):
-        parser.error("--no-golden asks no golden case: take --golden, -k and -m away")
-    if options.show and options.bless is not None:
-        parser.error("give --show or --bless, not both")
-    if is_address(options.endpoint):
-        if options.quant_config:
-            parser.error("an address needs no --quant-config: give a variant's name with it")
-    elif options.model or options.api_key_env:
-        parser.error("--model and --api-key-env are for an address; a variant has its own")
-
-
-def _above(kind: type[float]) -> type[float]:
-    def number(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = 0
-        if not 0 < value < 1e9:
-            raise ArgumentTypeError(f"{text!r:.40} is no number above 0")
-        return value
-
-    return number  # type: ignore[return-value]
-
-
-def _time(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,6})([smh]?)", text)
-    if match is None:
-        raise ArgumentTypeError(f"{text!r:.40} is no time, such as 30s, 10m or 2h")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def _clear(options: Namespace) -> None:
@@ -230,6 +91,7 @@ def _act(options: Namespace, endpoint: Endpoint, store: Store) -> int:
         golden=not options.no_golden,
         paths=selected(options.golden, options.keyword, options.mark),
         limits=Limits(requests=options.max_requests, cost=options.max_cost),
+        looks_a_year=options.looks_a_year,
         # Bound now: while pytest runs in this process, its own output is kept away from people.
         say=partial(_say, sys.stderr if alone(options.json) else sys.stdout),
     )
@@ -238,16 +100,32 @@ def _act(options: Namespace, endpoint: Endpoint, store: Store) -> int:
 
 
 def _say(stream: TextIO, text: str) -> None:
-    stream.write(f"{_screen.shown(text, _screen.encoding(stream))}\n")
+    lines = folded(_screen.shown(text, _screen.encoding(stream)), Screen.of(stream).width, "", "  ")
+    stream.write("".join(f"{line}\n" for line in lines))
     stream.flush()
 
 
 def _look(options: Namespace, watcher: Watcher, kept: Kept) -> int:
     made = watcher.look(kept, anew=False)
     report = watcher.judged(made, kept)
-    _keep(watcher, kept, [made])
+    trouble = None
+    try:
+        _keep(watcher, kept, [made])
+    except QuantGuardError as error:  # a full disk takes nothing from what was found
+        trouble = error
+        report = _unkept(report, error)
     _report(options, report, _notes(kept, made))
+    if trouble is not None:
+        refuse([f"quantguard watch: {trouble}"])
     return report.answer.exit_code
+
+
+def _unkept(report: WatchReport, error: QuantGuardError) -> WatchReport:
+    """Say that a look could not be kept: a quiet one then is not taken for a night that was."""
+    said = f"this look is not kept: {one_line(str(error), 400)}"
+    if report.answer is Answer.UNCHANGED:
+        return replace(report, answer=Answer.UNCLEAR, reasons=(said, *report.reasons))
+    return replace(report, reasons=(*report.reasons, said))
 
 
 def _keep(watcher: Watcher, kept: Kept, made: Sequence[Made]) -> None:
@@ -309,7 +187,7 @@ def _bless(options: Namespace, watcher: Watcher, kept: Kept) -> int:
     for look in looks:
         watcher.store.add(look)
     notes = list(dict.fromkeys(note for one in made for note in one.notes))
-    return _pin(options, watcher.store, looks, notes)
+    return _pin(options, watcher.store, looks, notes, kept)
 
 
 def _bless_newest(options: Namespace, store: Store, kept: Kept) -> int:
@@ -328,10 +206,14 @@ def _bless_newest(options: Namespace, store: Store, kept: Kept) -> int:
             f"the look {strange[0]} asked other probes, or another endpoint, than the newest: pin "
             "fewer, or record looks now (without --newest)"
         )
-    return _pin(options, store, looks, [])
+    if why := next(filter(None, map(blind, looks)), ""):
+        raise InputError(f"nothing was pinned: {one_line(why, 600)}")
+    return _pin(options, store, looks, [], kept)
 
 
-def _pin(options: Namespace, store: Store, looks: Sequence[Look], notes: list[str]) -> int:
+def _pin(
+    options: Namespace, store: Store, looks: Sequence[Look], notes: list[str], before: Kept
+) -> int:
     pin = pin_of(looks, options.bless.strip())
     first = next(look for look in looks if look.id == pin.looks[0])
     if first.behaviour is not None and not store.answers(first.id).is_dir():
@@ -339,6 +221,8 @@ def _pin(options: Namespace, store: Store, looks: Sequence[Look], notes: list[st
             f"the golden answers of {first.id} are not here any more: record looks now "
             "(without --newest)"
         )
+    if worse := lost(before.first(), first):
+        notes.insert(0, worse)
     store.bless(pin)
     kept = store.kept()
     store.forget_answers(_needed(kept.looks, kept))
@@ -353,8 +237,7 @@ def _pin(options: Namespace, store: Store, looks: Sequence[Look], notes: list[st
     where = f"Kept in {one_line(str(store.folder), 300)}"
     if not alone(options.json):
         tell("\n".join([text, where, *(f"Note: {one_line(note, 400)}" for note in notes)]))
-    document = {"kind": "pin", "version": 1, "looks": list(pin.looks), "reason": pin.reason}
-    put({**document, "at": pin.at, "of": pin.of}, options.json)
+    put({**pin_to(pin), "notes": notes}, options.json)
     return 0
 
 

@@ -36,8 +36,16 @@ def compare(then: Side, now: Side) -> Comparison:
     """Compare two candidates.
 
     Raises:
-        InputError: the two runs share no case that surely asks the same.
+        InputError: the two runs share no case that surely asks the same, or are of mirrored
+            traffic.
     """
+    for side in (then, now):
+        if "canary" in side.report.provenance:
+            raise InputError(
+                f"{label(side.name)} is of mirrored traffic, and a report keeps only the losses of "
+                "it: they are no cases to compare by; see quantguard history, or judge the logs "
+                "again"
+            )
     shared, left_out = _shared(then, now)
     if not shared:
         raise InputError(_nothing_shared(then, now, left_out))

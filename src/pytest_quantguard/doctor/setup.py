@@ -93,7 +93,8 @@ def collected(path: Path, settings: GateConfig) -> Golden:
         found = collect([*option, *([] if names else ["--quant-null"])], names, _look)
     if found.looked is not None:
         return found.looked
-    text = "\n".join((*found.said, said.getvalue()))
+    # What is wrong with files is in `said`: beside it, stderr has other people's warnings.
+    text = "\n".join(found.said) or said.getvalue()
     lines = [line for line in text.splitlines() if line.strip()]
     return Golden(problems=tuple(lines[-12:]) or (f"pytest ended with {found.code}",))
 

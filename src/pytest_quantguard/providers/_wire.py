@@ -27,6 +27,8 @@ MAX_NAME = 4096
 REASONING = ("reasoning_content", "reasoning")
 """Where servers put what a model thought; of several, the first one that holds something."""
 
+_MOST_TOKENS = 2**53
+"""A count of tokens above it is none: nothing could add it up, or write it into a report."""
 _CONSTANTS = frozenset({"fp_ollama"})  # fingerprints that are the same on every machine
 
 Decode = Callable[[Json], Json | None]
@@ -296,7 +298,7 @@ def _merged(before: Usage, told: Json) -> Usage:
 
 def _count(value: Any, key: str, otherwise: int | None) -> int | None:
     number = value.get(key) if isinstance(value, dict) else None
-    return number if type(number) is int and number >= 0 else otherwise
+    return number if type(number) is int and 0 <= number <= _MOST_TOKENS else otherwise
 
 
 def _text_or_none(value: Any) -> str | None:

@@ -70,6 +70,11 @@ def _disagreements(parts: Sequence[OneReport]) -> Iterator[str]:
             yield f"{part.name}: of another commit than {first.name}"
     places: dict[str, str] = {}
     for part in parts:
+        if "canary" in part.report.provenance:
+            yield (
+                f"{part.name}: is of mirrored traffic, which is counted and not kept; give all "
+                "files to one run of pytest --quant-pairs"
+            )
         if part.report.provenance.get("sequential"):
             yield f"{part.name}: a sequential run stops where its own candidates are decided"
         for candidate in part.report.candidates:

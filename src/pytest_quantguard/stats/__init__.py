@@ -82,7 +82,7 @@ from .scores import (
     wasserstein_swap_p,
 )
 from .sequential import looks_alpha, looks_alpha_open
-from .split import SplitEvidence, split_interval, split_p
+from .split import SplitEvidence, SplitTable, split_interval, split_p, split_standard
 
 __all__ = [
     "EValue",
@@ -92,6 +92,7 @@ __all__ = [
     "PairedCounts",
     "Side",
     "SplitEvidence",
+    "SplitTable",
     "agresti_min_interval",
     "bonett_price_interval",
     "bootstrap_median_ratio",
@@ -141,6 +142,7 @@ __all__ = [
     "sign_evidence_of",
     "split_interval",
     "split_p",
+    "split_standard",
     "stretch_to_evidence",
     "success_cost_ratio",
     "success_cost_ratio_p",

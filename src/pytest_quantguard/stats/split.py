@@ -5,12 +5,16 @@ Statistics in Medicine 17 (1998), method 10. A. Waudby-Smith and A. Ramdas, Esti
 bounded random variables by betting, Journal of the Royal Statistical Society B 86 (2024).
 R. Turner, A. Ly and P. Gruenwald, Generic E-variables for exact sequential k-sample tests that
 allow for optional stopping, Journal of Statistical Planning and Inference 230 (2024). J. Ville,
-Etude critique de la notion de collectif (1939).
+Etude critique de la notion de collectif (1939). N. Mantel and W. Haenszel, Statistical aspects of
+the analysis of data from retrospective studies of disease, JNCI 22 (1959); S. Greenland and J.
+Robins, Estimation of a common effect parameter from sparse follow-up data, Biometrics 41 (1985).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from ._domain import between
 from ._special import first_true
@@ -19,8 +23,51 @@ from .agreement import wilson_interval
 _BETS = tuple(tenth / 10 for tenth in range(1, 10))
 
 
+class SplitTable(NamedTuple):
+    """Two groups of requests: how many, and in how many of them (or what part) it is so."""
+
+    count_b: float
+    n_b: float
+    count_c: float
+    n_c: float
+
+
+def split_standard(strata: Iterable[tuple[float, float, float, float]]) -> SplitTable | None:
+    """Two groups as they would be, had both the same part of every stratum; None = no such part.
+
+    Each stratum is (count_b, n_b, count_c, n_c). Its weight is w = n_b n_c / (n_b + n_c), that of
+    Mantel and Haenszel (1959) for a difference (Greenland and Robins 1985), so that p_c - p_b is
+    their estimate. Sizes are those whose difference has the variance 1 / sum w that the weights
+    give where all shares are alike: of one stratum they are its own. Raises ValueError unless
+    0 <= count <= n.
+
+    >>> split_standard([(48, 80, 56, 70)])
+    SplitTable(count_b=48.0, n_b=80.0, count_c=56.0, n_c=70.0)
+    >>> found = split_standard([(25, 100, 3, 10), (1, 20, 10, 100)])  # 5 points worse in either
+    >>> round(found.count_c / found.n_c - found.count_b / found.n_b, 12)
+    0.05
+    """
+    weight = share_b = share_c = size_b = size_c = 0.0
+    for count_b, n_b, count_c, n_c in strata:
+        if not (0 <= count_b <= n_b and 0 <= count_c <= n_c):
+            raise ValueError(f"counts are {count_b} of {n_b} and {count_c} of {n_c}")
+        if not (n_b and n_c):
+            continue
+        w = n_b * n_c / (n_b + n_c)
+        weight += w
+        share_b += w * count_b / n_b
+        share_c += w * count_c / n_c
+        size_b += n_b
+        size_c += n_c
+    if not weight:
+        return None
+    both = weight * (size_b + size_c)
+    n_b_, n_c_ = both / size_c, both / size_b
+    return SplitTable(share_b / weight * n_b_, n_b_, share_c / weight * n_c_, n_c_)
+
+
 def split_interval(
-    count_b: float, n_b: int, count_c: float, n_c: int, confidence: float = 0.9
+    count_b: float, n_b: float, count_c: float, n_c: float, confidence: float = 0.9
 ) -> tuple[float, float]:
     """Newcombe's (1998) interval of the rise p_c - p_b of a share, from two separate groups.
 
@@ -42,7 +89,7 @@ def split_interval(
     )
 
 
-def split_p(count_b: float, n_b: int, count_c: float, n_c: int, limit: float) -> float:
+def split_p(count_b: float, n_b: float, count_c: float, n_c: float, limit: float) -> float:
     """One-sided p-value of "the share rose by no more than the limit": `split_interval` inverted.
 
     For evidence of a fixed size; `SplitEvidence` holds at every look. Raises ValueError as that
@@ -67,30 +114,32 @@ class SplitEvidence:
     whatever came before, and e = mean over lambda in .1, .2 ... .9 of prod (1 + lambda D) is an
     e-process (Waudby-Smith and Ramdas 2024; of yes and no in equal blocks it is one of those of
     Turner, Ly and Gruenwald 2024). It may be read at any time. Blocks of the same few minutes are
-    compared, so that a share that drifts in both arms alike is no evidence.
+    compared, so that a share that drifts in both arms alike is no evidence. Each stratum has blocks
+    of its own: what one arm got more of is no evidence either.
     """
 
-    __slots__ = ("_logs", "_n", "_sums", "blocks", "highest")
+    __slots__ = ("_logs", "_open", "blocks", "highest")
 
     def __init__(self) -> None:
-        self._sums, self._n = [0.0, 0.0], [0, 0]
+        self._open: dict[str, tuple[list[float], list[int]]] = {}
+        """Sums and numbers of requests in each stratum's block, of the baseline first."""
         self._logs = [0.0] * len(_BETS)
         self.blocks = 0
         self.highest = 0.0
         """Natural logarithm of the largest e-value so far."""
 
-    def add(self, value: float, *, candidate: bool) -> None:
+    def add(self, value: float, *, candidate: bool, stratum: str = "") -> None:
         """Take in one request; ValueError unless the value lies in [0, 1]."""
         if not 0 <= value <= 1:
             raise ValueError(f"value is {value}; it must lie between 0 and 1")
-        self._sums[candidate] += value
-        self._n[candidate] += 1
-        if self._n[not candidate]:
-            self._close()
+        sums, n = self._open.setdefault(stratum, ([0.0, 0.0], [0, 0]))
+        sums[candidate] += value
+        n[candidate] += 1
+        if n[not candidate]:
+            del self._open[stratum]
+            self._close(sums[1] / n[1] - sums[0] / n[0])
 
-    def _close(self) -> None:
-        rise = self._sums[1] / self._n[1] - self._sums[0] / self._n[0]
-        self._sums, self._n = [0.0, 0.0], [0, 0]
+    def _close(self, rise: float) -> None:
         self.blocks += 1
         if rise:
             self._logs = [

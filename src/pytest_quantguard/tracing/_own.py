@@ -48,11 +48,13 @@ class Counting(SpanExporter):
         return True
 
 
-def own_provider(exporter: SpanExporter, *, queue: int, events: int, name: str) -> TracerProvider:
+def own_provider(
+    exporter: SpanExporter, *, queue: int, batch: int, events: int, name: str
+) -> TracerProvider:
     """Return a provider that is no global one; what the environment says goes before.
 
-    ``queue`` is how many spans may wait, ``events`` how many one span may have, ``name`` that of
-    the service.
+    ``queue`` is how many spans may wait, ``batch`` how many are sent at once, ``events`` how many
+    one span may have, ``name`` that of the service.
     """
     # What could not be sent is said once, at the end of the run, and not beside a test.
     logging.getLogger(_LOGGER).addHandler(logging.NullHandler())
@@ -64,5 +66,8 @@ def own_provider(exporter: SpanExporter, *, queue: int, events: int, name: str) 
         resource=Resource.create(named), span_limits=limits, shutdown_on_exit=False
     )
     waiting = None if os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") else queue
-    provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=waiting))
+    given = waiting is None or os.environ.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")
+    at_once = None if given else batch
+    processor = BatchSpanProcessor(exporter, max_queue_size=waiting, max_export_batch_size=at_once)
+    provider.add_span_processor(processor)
     return provider

@@ -7,7 +7,6 @@ what they have no name for begins with ``quantguard.``.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,10 +28,13 @@ NAME_LIMIT = 200
 """Longest name that is sent, in characters."""
 TEXT_LIMIT = 4000
 """Longest prompt or answer that is sent where content is asked for, in characters."""
+_READ = 2 * TEXT_LIMIT
+"""Characters of a longer text that are looked at: a key that begins in what is sent ends there."""
 _MESSAGES = 50
 """Messages of one request that are sent at most; those in the middle are left out."""
 _LARGEST = 2**63 - 1
 """Of the integers that the wire format has."""
+_HUGE = 1e300
 _NUMBERS: Mapping[str, tuple[str, type[float]]] = {
     "temperature": ("temperature", float),
     "top_p": ("top_p", float),
@@ -53,11 +55,11 @@ def name(text: str, scrub: Scrub) -> str:
 
 def number(value: Any, kind: type[float] = float) -> int | float | None:
     """Return a number that the wire format can hold, else None: one of them loses a batch."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if kind is int:
         return int(value) if abs(value) <= _LARGEST and value == int(value) else None
-    return float(value) if abs(value) < 1e300 else None
+    return float(value) if abs(value) < _HUGE else None
 
 
 def present(pairs: Mapping[str, Value | None]) -> Attributes:
@@ -139,7 +141,9 @@ def error_type(error: BaseException) -> str:
 
 def text(value: str, scrub: Scrub) -> str:
     """Return model text fit to be sent: no secret, nothing invisible, no command, cut."""
-    return neutral(clean(scrub(value), TEXT_LIMIT))
+    shown = clean(scrub(value[:_READ])[:TEXT_LIMIT])
+    more = len(value) - TEXT_LIMIT
+    return neutral(f"{shown}... [{more} more characters]" if more > 0 else shown)
 
 
 def input_messages(request: CompletionRequest, scrub: Scrub) -> str:

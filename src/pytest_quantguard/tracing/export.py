@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 FLUSH_S = 5.0
 """Longest wait at the end of a run until all spans are sent, in seconds."""
-_QUEUE = 65_536
-"""Spans that wait to be sent at most, unless the environment says otherwise."""
+_QUEUE, _BATCH = 65_536, 512
+"""Spans that wait to be sent, and that are sent at once, at most; the environment goes before."""
+_QUEUE_CONTENT, _BATCH_CONTENT = 4096, 64
+"""The same where content goes along, of which a span may hold 200 KB: what waits fits into memory,
+and what is sent at once into a request that collectors accept (20 MiB)."""
 _EVENTS = 4096
 """Events of one span at most: a run has one for each budget."""
 _NAME = "pytest-quantguard"
@@ -33,13 +36,13 @@ class Sent(NamedTuple):
 
 
 class Way:
-    """The way out: a tracer, and what became of its spans.
+    """The way out: a tracer, and what became of its spans; ``content``: they are large.
 
     Raises:
         ConfigError: OpenTelemetry is not installed, or cannot be set up; says what to do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, content: bool = False) -> None:
         try:
             from opentelemetry import trace
         except ImportError:
@@ -47,19 +50,22 @@ class Way:
         self._counting: Any = None
         current = trace.get_tracer_provider()
         self._ours = isinstance(current, trace.ProxyTracerProvider)
-        self._provider: Any = self._made() if self._ours else current
+        self._provider: Any = self._made(content) if self._ours else current
         self.tracer: Tracer = self._provider.get_tracer(_NAME)
         self._count = 0
         self._lock = threading.Lock()
 
-    def _made(self) -> Any:
+    def _made(self, content: bool) -> Any:
         try:
             from pytest_quantguard.tracing._own import Counting, own_provider
         except ImportError:
             raise _missing() from None
         try:
             self._counting = Counting()
-            return own_provider(self._counting, queue=_QUEUE, events=_EVENTS, name=_NAME)
+            queue, batch = (_QUEUE_CONTENT, _BATCH_CONTENT) if content else (_QUEUE, _BATCH)
+            return own_provider(
+                self._counting, queue=queue, batch=batch, events=_EVENTS, name=_NAME
+            )
         except Exception as error:  # whatever stands in the OTEL_ variables
             why = one_line(f"{type(error).__name__}: {error}")
             raise ConfigError(

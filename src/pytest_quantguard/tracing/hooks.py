@@ -31,7 +31,7 @@ class Tracing:
     """
 
     def __init__(self, session: GateSession, wanted: frozenset[str]) -> None:
-        self._way = Way()  # before anything of OpenTelemetry is imported
+        self._way = Way(content="content" in wanted)  # before anything of OpenTelemetry is imported
         from pytest_quantguard.tracing.spans import Spans, Subject
 
         settings, asking = session.settings, session.asking

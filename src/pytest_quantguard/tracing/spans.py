@@ -26,7 +26,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from pytest_quantguard._carried import HEADERS
 from pytest_quantguard._evidence import Evidence
-from pytest_quantguard._sanitize import one_line, scrub
+from pytest_quantguard._sanitize import one_line, scrub_cut
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.tracing import attributes
 from pytest_quantguard.tracing.attributes import Attributes, Scrub
@@ -61,7 +61,7 @@ class Subject:
     def scrub(self) -> Scrub:
         """What takes the secrets that are known now out of a text."""
         secrets = self.secrets()
-        return lambda text: scrub(text, secrets)
+        return lambda text: scrub_cut(text, secrets)
 
     def role(self, variant: str) -> str:
         """Return what a variant is in this run."""

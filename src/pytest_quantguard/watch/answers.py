@@ -11,7 +11,7 @@ from pytest_quantguard.contracts import Connection, Provider
 from pytest_quantguard.errors import ProviderError
 
 if TYPE_CHECKING:
-    from pytest_quantguard.types import Completion
+    from pytest_quantguard.types import Completion, Json
 
 
 class TwoDays(CompletionCache):
@@ -43,9 +43,15 @@ class TwoDays(CompletionCache):
 class Pinned(Unasked):
     """The endpoint as it was when it was pinned: its answers are there, or there are none."""
 
-    def __init__(self, inner: Provider, look: str) -> None:
+    def __init__(self, inner: Provider, look: str, content: Json) -> None:
+        """``content`` is what of its identity was found, not configured (`series.content`)."""
         super().__init__(inner)
         self._look = look
+        self._content = content
+
+    def identity(self) -> Json:
+        """Return what told that day's answers from others, whatever file is there today."""
+        return {**super().identity(), **self._content}
 
     def connect(self) -> Connection:
         """Refuse to connect.

@@ -10,7 +10,7 @@ from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
 from pytest_quantguard.verdicts import CandidateReport, Verdict
 from pytest_quantguard.watch.limits import Evidence
-from pytest_quantguard.watch.records import Finding, Look
+from pytest_quantguard.watch.records import Behaviour, Finding, Look
 from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
 
 
@@ -26,6 +26,21 @@ def behaviour(
     return (*_of_gate(gate, limits), *_of_week(series, limits))
 
 
+def mean_value(behaviour: Behaviour) -> float:
+    """Return the mean value of all checks, in [0, 1]; 0 where there is none."""
+    values = [value for checks in behaviour.values.values() for value in checks.values()]
+    return math.fsum(values) / len(values) if values else 0.0
+
+
+def unsound(gate: CandidateReport) -> str:
+    """Say why a gate could not judge, in words that may hold a server's; empty where it could."""
+    if gate.verdict not in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
+        return ""
+    said = [row.reason for row in gate.budgets if row.verdict is Verdict.ERROR and row.reason]
+    said += [mishap.message for mishap in gate.mishaps]
+    return said[0] if said else gate.verdict.word
+
+
 def _of_gate(gate: CandidateReport | None, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
     if gate is None:
         return ()
@@ -33,7 +48,7 @@ def _of_gate(gate: CandidateReport | None, limits: Mapping[Evidence, float]) -> 
     blank = Finding(kind="behaviour", limit=limit)
     cases = counted(len({pair.case for pair in gate.outcomes}), "case")
     said = f"the gate says {gate.verdict.word} over {cases}"
-    if gate.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE) or not gate.outcomes:
+    if unsound(gate) or not gate.outcomes:
         return (replace(blank, able=False, sentence=said),)
     p = p_of(gate.log_evidence)
     value = math.fsum(p.baseline.value - p.candidate.value for p in gate.outcomes)

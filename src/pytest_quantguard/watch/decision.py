@@ -9,13 +9,18 @@ from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.verdicts import CandidateReport, Verdict
-from pytest_quantguard.watch.levels import TOKENS_PER_SECOND, TTFT
+from pytest_quantguard.watch.behaviour import unsound
+from pytest_quantguard.watch.facts import GONE, LISTED
+from pytest_quantguard.watch.levels import TOKENS_PER_SECOND
 from pytest_quantguard.watch.probes import FEWEST_LOOKS, mode_of
-from pytest_quantguard.watch.records import Answer, Finding, Look, Pin
+from pytest_quantguard.watch.records import Answer, Finding, Kind, Look, Pin
+from pytest_quantguard.watch.series import same_endpoint
 
 CHEAPER = "quality down and speed up: what a cheaper precision looks like"
 _DRIFTS = ("logprobs", "sampled")
-_NAMED = 0.01  # p at which a speed counts as moved where something else changed
+_NAMED = 0.05
+"""p at which a speed counts as moved where something else changed: it gives that a name, and the
+name says how sure it is."""
 
 
 def decide(
@@ -42,12 +47,13 @@ def decide(
     changed = tuple(dict.fromkeys(one.sentence for one in found if _decisive(one)))
     if worse := _worse(found, gate):
         return Answer.WORSE, (worse, *changed, *_when(found)), signature
-    open_questions = (*_obstacles(found, now, looks, pin), *_gate_obstacles(found, gate))
+    obstacles, gate_says = _obstacles(found, now, looks, pin), _gate_obstacles(found, gate)
     if changed:
-        harm = _harm(gate)
-        return Answer.CHANGED, (*changed, *_when(found), *open_questions, *harm), signature
-    if open_questions:
-        return Answer.UNCLEAR, open_questions, signature
+        first, last = (gate_says, ()) if gate is not None and unsound(gate) else ((), gate_says)
+        said = (*first, *changed, *_when(found), *obstacles, *last, *_harm(gate))
+        return Answer.CHANGED, said, signature
+    if obstacles or gate_says:
+        return Answer.UNCLEAR, (*obstacles, *gate_says), signature
     quiet = next(one for one in found if _drift(one) and one.able and one.against == "pin")
     return Answer.UNCHANGED, (quiet.sentence, *_quality(gate, now)), signature
 
@@ -120,7 +126,7 @@ def _other_questions(now: Look, pinned: Sequence[Look]) -> list[str]:
             said.append(
                 "the pin was asked other probes, by another version of quantguard: bless again"
             )
-    if any(look.identity != now.identity for look in pinned):
+    if not all(same_endpoint(look, now) for look in pinned):
         said.append(
             "the endpoint is configured otherwise than when it was pinned (address, model or "
             "parameters): bless again, or put it back"
@@ -135,9 +141,8 @@ def _gate_obstacles(found: Sequence[Finding], gate: CandidateReport | None) -> t
     """A gate that could not judge, or fails on evidence that a year of looks makes by chance."""
     if gate is None:
         return ()
-    if gate.verdict in (Verdict.ERROR, Verdict.NOT_COMPARABLE):
-        why = f": {one_line(gate.mishaps[0].message)}" if gate.mishaps else ""
-        return (f"the golden set's gate says {gate.verdict.word}{why}",)
+    if why := unsound(gate):
+        return (f"the golden set's gate says {gate.verdict.word}: {one_line(why)}",)
     if gate.verdict is not Verdict.FAIL:
         return ()
     limit = next(
@@ -201,25 +206,34 @@ def _quality(gate: CandidateReport | None, now: Look) -> tuple[str, ...]:
 
 def _signature(found: Sequence[Finding], gate: CandidateReport | None) -> str:
     """What the findings together look like; empty where they look like nothing known."""
-    faster = _moved(found, TOKENS_PER_SECOND, faster=True)
-    changed = {one.kind for one in found if _decisive(one)}
+    faster = _faster(found)
+    # What is no longer told is a change, and says nothing about the model.
+    changed = {one.kind for one in found if _decisive(one) and one.quantity not in (GONE, LISTED)}
     worse = gate is not None and gate.verdict is Verdict.FAIL
     down = worse or "behaviour" in changed
-    if down and faster:
-        return CHEAPER
+    drift = changed & set(_DRIFTS)
+    if down and faster is not None:
+        return f"{CHEAPER} (x{faster.value:.2f} as fast, p {faster.p:.2g})"
     if "tokenizer" in changed:
         return (
             "another tokenizer, chat template or hidden system prompt: the same prompts take "
             "another number of tokens"
         )
-    drift = changed & set(_DRIFTS)
-    if drift and faster:
+    if drift and faster is not None:
         return "other numbers and faster: another precision, engine or machine"
     if drift and not down:
         return (
             "the tokenizer is the same and the numbers are not: other weights, another "
             "precision, engine or machine"
         )
+    return _lone(changed, found, gate)
+
+
+def _lone(changed: set[Kind], found: Sequence[Finding], gate: CandidateReport | None) -> str:
+    """What a change of one kind looks like, where all else could be seen and is as before."""
+    seen = any(_drift(one) and one.able and one.against == "pin" for one in found)
+    if not seen or (gate is not None and unsound(gate)):
+        return ""
     if changed == {"lengths"}:
         return (
             "answers of another length and else the same: other sampling, a hidden prompt or "
@@ -230,14 +244,13 @@ def _signature(found: Sequence[Finding], gate: CandidateReport | None) -> str:
     return ""
 
 
-def _moved(found: Sequence[Finding], quantity: str, *, faster: bool) -> bool:
-    """Whether a speed moved in this direction.
+def _faster(found: Sequence[Finding]) -> Finding | None:
+    """The finding that answers are written faster; None where they are not.
 
     It gives a change its name and is no alarm: so it need not hold over a year of looks.
     """
-    up = (quantity != TTFT) == faster
-    return any(
-        one.kind == "speed" and one.quantity == quantity and one.able and one.p <= _NAMED
-        for one in found
-        if one.value is not None and one.p is not None and (one.value > 1) == up
+    speeds = (one for one in found if one.kind == "speed" and one.quantity == TOKENS_PER_SECOND)
+    return next(
+        (one for one in speeds if one.able and (one.value or 0) > 1 and (one.p or 0) <= _NAMED),
+        None,
     )

@@ -14,6 +14,8 @@ from pytest_quantguard.watch.probes import GREEDY
 from pytest_quantguard.watch.records import Look, ProbeAnswer
 
 _FEWEST_SHARED = 0.5  # of the probes: with fewer answered nothing is compared
+_PADDING = -100.0
+"""Nats; what is listed below is no probability but what a server fills its list up with: -9999."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,8 @@ def _tops(looks: Sequence[Look]) -> dict[str, Tops]:
     lists: dict[str, list[dict[str, float]]] = {}
     for look in looks:
         for answer in look.answers:
-            if answer.top:
-                lists.setdefault(answer.probe, []).append(dict(answer.top))
+            if real := {token: p for token, p in answer.top if p > _PADDING}:
+                lists.setdefault(answer.probe, []).append(real)
     return {probe: _joined(found) for probe, found in lists.items()}
 
 

@@ -16,8 +16,10 @@ from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.watch.distances import has_tops
 from pytest_quantguard.watch.records import Finding, Kind, Look
-from pytest_quantguard.watch.series import Series
+from pytest_quantguard.watch.series import Series, content
 
+LISTED = "log-probs"
+GONE = "no counts"
 _SHOWN = 3
 
 Values = Callable[[Look], frozenset[str]]
@@ -46,11 +48,12 @@ def facts(series: Series) -> tuple[Finding, ...]:
             values=_fingerprints,
         ),
         *(_served(key) for key in _keys((*series.pin, series.now))),
+        *(_of_file(key) for key in content(series.now.identity)),
     ]
     found = [_compared(fact, series) for fact in known]
     return (
         *(finding for finding in found if finding is not None),
-        *_log_probs_gone(series),
+        *_log_probs(series),
         *_tokenizer(series),
     )
 
@@ -83,6 +86,16 @@ def _served(key: str) -> _Fact:
         values=values,
         asked=lambda look: bool(look.served),
     )
+
+
+def _of_file(key: str) -> _Fact:
+    """What was found of a model file of one's own: its content's hash, its engine's version."""
+
+    def values(look: Look) -> frozenset[str]:
+        return frozenset([str(look.identity[key])] if key in look.identity else [])
+
+    words = {"model": "content of the model file", "server": "version of the engine"}
+    return _Fact(kind="identity", quantity=f"file {key}", words=words[key], values=values)
 
 
 def _compared(fact: _Fact, series: Series) -> Finding | None:
@@ -123,11 +136,23 @@ def _listed(values: Sequence[str]) -> str:
     return f"{shown} and {counted(more, 'other')}" if more > 0 else shown
 
 
-def _log_probs_gone(series: Series) -> tuple[Finding, ...]:
-    if not (all(map(has_tops, series.pin)) and series.now.answers) or has_tops(series.now):
+def _log_probs(series: Series) -> tuple[Finding, ...]:
+    """Whether there are any, and how many: in a shorter list less of a change can be seen."""
+    if not (all(map(has_tops, series.pin)) and series.now.answers):
         return ()
+    if has_tops(series.now):
+        listed = _Fact(
+            kind="identity", quantity=LISTED, words="log-probs in a list", values=_listed_tops
+        )
+        found = _compared(listed, series)
+        return () if found is None else (found,)
     sentence = "the API no longer gives log-probs; in the pin it did"
-    return (Finding(kind="identity", quantity="log-probs", changed=True, sentence=sentence),)
+    return (Finding(kind="identity", quantity=LISTED, changed=True, sentence=sentence),)
+
+
+def _listed_tops(look: Look) -> frozenset[str]:
+    """Length of the longest list of a look's first tokens."""
+    return frozenset([str(max(len(answer.top) for answer in look.answers))])
 
 
 def _tokenizer(series: Series) -> tuple[Finding, ...]:
@@ -136,7 +161,11 @@ def _tokenizer(series: Series) -> tuple[Finding, ...]:
     now = _counts([series.now])
     shared = [probe for probe in pinned if probe in now]
     if not shared:
-        return ()
+        always = all(_counts([look]) for look in series.pin)
+        if not (pinned and always and series.now.answers):
+            return ()
+        sentence = "the server no longer counts prompt tokens; in the pin it did"
+        return (Finding(kind="tokenizer", quantity=GONE, changed=True, sentence=sentence),)
     other = [probe for probe in shared if now[probe] - pinned[probe]]
     total = counted(len(shared), "probe")
     sentence = f"prompt-token counts of {total} are as in the pin"

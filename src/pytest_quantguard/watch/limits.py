@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from pytest_quantguard.watch.records import Kind, Window
+
+_DAYS = 6.5
+"""Days over which it is counted how often somebody looks: of daily looks it holds six intervals,
+whatever minute they are made in."""
 
 RATE = 0.01
 """Chance of any false alarm in a year, at most."""
@@ -42,6 +46,19 @@ SHARES: Mapping[Evidence, float] = MappingProxyType(
     }
 )
 """What each test may use up of the year's rate; they were fixed before anything was seen."""
+
+
+def pace(times: Sequence[float], now: float, given: int = LOOKS_A_YEAR) -> int:
+    """Return how many looks a year's rate is spent over: as ``given``, or more if more are made.
+
+    ``times`` are those of earlier looks, and ``now`` of the one that is judged, in seconds since
+    the epoch. Who looks each hour looks 8,760 times a year, whether or not he said so.
+
+    >>> pace([now * 3600.0 for now in range(200)], 200 * 3600.0)
+    8760
+    """
+    earlier = sum(now - _DAYS * 86_400 <= time < now for time in times)
+    return max(given, round(earlier * LOOKS_A_YEAR / _DAYS))
 
 
 def limits(rate: float = RATE, looks_a_year: int = LOOKS_A_YEAR) -> Mapping[Evidence, float]:

@@ -16,6 +16,7 @@ from pytest_quantguard.watch.shown import (
     served,
     spent,
     state,
+    where,
     word,
 )
 
@@ -49,6 +50,8 @@ def text(report: WatchReport, notes: Sequence[str] = ()) -> str:
         lines += [""]
     for candidate in report.gate.candidates if report.gate is not None else ():
         lines += [f"Golden set: {prose(gate_line(report))}", "", *_budgets(candidate), ""]
+    if folder := where(report):
+        lines += [f"Case by case: {prose(folder)}", ""]
     if said := served(report.look):
         lines += [f"The server says: {prose(said)}", ""]
     lines += [f"Note: {prose(note)}  " for note in notes]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_quantguard.types import Json
 from pytest_quantguard.watch.records import Look, Pin
 
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 WEEK_LOOKS = 7
-"""Most looks of one window: somebody may look more often than once a day."""
+"""Most looks of one window."""
 FEWEST_OF_A_WEEK = 3
 
 
@@ -22,7 +23,7 @@ class Series:
     """The reference's looks, oldest first."""
     now: Look
     week: tuple[Look, ...]
-    """Looks of the last seven days that are not the pin's, oldest first, today's the last."""
+    """The last look of each of the last seven days, but none of the pin's; today's the last."""
     before: tuple[Look, ...]
     """Looks before today's, the pin's among them, oldest first: at most `WEEK_LOOKS`."""
 
@@ -44,14 +45,35 @@ def series(looks: Sequence[Look], now: Look, pin: Pin | None) -> Series:
     pinned = frozenset(pin.looks) if pin else frozenset()
     earlier = [look for look in ordered if look.at <= now.at and look.answers]
     recent = [look for look in earlier if look.id not in pinned and look.at > now.at - WEEK_S]
+    # One look a day, each day's last: looks of one day share its weather, whatever their number.
+    days = {int(look.at // DAY_S): look for look in (*recent, now)}
     return Series(
         pin=tuple(look for look in ordered if look.id in pinned and look.answers),
         now=now,
-        week=(*recent[-(WEEK_LOOKS - 1) :], now),
+        week=tuple(days[day] for day in sorted(days)[-WEEK_LOOKS:]),
         before=tuple(earlier[-WEEK_LOOKS:]),
     )
 
 
 def comparable(one: Look, other: Look) -> bool:
     """Tell whether two looks asked the same probes of the same endpoint, as it was configured."""
-    return one.probes == other.probes and one.identity == other.identity
+    return one.probes == other.probes and same_endpoint(one, other)
+
+
+def same_endpoint(one: Look, other: Look) -> bool:
+    """Tell whether two looks were at the same endpoint, whatever was found to be behind it."""
+
+    def asked(look: Look) -> Json:
+        found = content(look.identity)
+        return {key: value for key, value in look.identity.items() if key not in found}
+
+    return asked(one) == asked(other)
+
+
+def content(identity: Json) -> Json:
+    """Return what of an identity nobody configured: it is that of the file and of the engine.
+
+    A model file of one's own that became another is a change, and no other question.
+    """
+    keys = ("model", "server") if identity.get("provider") == "llamacpp" else ()
+    return {key: identity[key] for key in keys if key in identity}

@@ -34,7 +34,7 @@ _NAMES = {
     "lengths": "answer lengths",
     "behaviour": "golden set",
 }
-FAILURES_SHOWN = 5
+_ODD = 0.01
 
 
 def word(answer: Answer) -> str:
@@ -46,7 +46,9 @@ def state(finding: Finding) -> str:
     """Say in two or three words what a finding comes to."""
     if not finding.able:
         return "could not see"
-    said = "CHANGED" if finding.changed else "no change"
+    # What a single look would call a difference, and a year of looks shows by chance.
+    quiet = "not certain" if finding.p is not None and finding.p <= _ODD else "no change"
+    said = "CHANGED" if finding.changed else quiet
     return said if finding.decides else f"{said} (only told)"
 
 
@@ -102,6 +104,12 @@ def spent(report: WatchReport) -> str:
     return f"{requests}, {counted(report.look.tokens, 'token')}{money}"
 
 
+def where(report: WatchReport) -> str:
+    """Name the folder in which lost cases stand side by side; empty where there is none."""
+    folder = report.provenance.get("report")
+    return one_line(folder, 300) if isinstance(folder, str) else ""
+
+
 def gate_line(report: WatchReport) -> str:
     """Say what the golden set's gate found, in one line; empty where it did not run."""
     if report.gate is None:
@@ -118,29 +126,43 @@ def render(report: WatchReport, screen: Screen, *, notes: Sequence[str] = ()) ->
     """Return the lines of a look, without line ends; ``notes`` come last."""
     title = f" quantguard: watch of {label(report.endpoint)} "
     head = title.center(screen.width, "=") if len(title) <= screen.width else title.strip()
-    lines = [_paint(head, report.answer, screen)]
+    lines = [_paint(head, report.answer, screen), *_verdict(report, screen), ""]
     lines += _hang(f"look {report.look.id} against {pinned(report.pin)}", screen)
     if said := served(report.look):
         lines += _hang(said, screen)
-    lines += [""]
-    quiet = [one for one in report.findings if _is_quiet_fact(one)]
-    told = [one for one in report.findings if one not in quiet]
-    lines += [line for finding in told for line in _finding(finding, screen)]
-    if quiet:
-        names = ", ".join(label(one.quantity or _NAMES[one.kind]) for one in quiet)
-        lines += _hang(f"no change  as in the pin: {names}", screen, 2)
-    if gate := gate_line(report):
-        lines += _hang(f"golden set  {gate}", screen, 2)
-    lines += [""] if report.findings or report.gate else []
-    verdict = f"{word(report.answer)}  {label(report.endpoint)}"
-    lines.append(_paint(verdict, report.answer, screen))
-    for reason in report.reasons:
-        lines += _hang(sentence(reason, 500), screen, 2)
-    if report.signature:
-        lines += _hang(f"Signature: {sentence(report.signature, 300)}", screen)
+    lines += _evidence(report, screen)
+    if folder := where(report):
+        lines += _hang(f"Case by case: {folder}", screen)
     lines += [line for note in notes for line in _hang(f"Note: {sentence(note, 500)}", screen)]
     lines += _hang(f"Asked: {spent(report)}", screen)
     return [_screen.shown(neutral(line).rstrip(), screen.encoding) for line in lines]
+
+
+def _verdict(report: WatchReport, screen: Screen) -> list[str]:
+    """What somebody who was woken up reads first: the answer, what it looks like, and why."""
+    verdict = f"{word(report.answer)}  {label(report.endpoint)}"
+    lines = [_paint(verdict, report.answer, screen)]
+    if report.signature:
+        lines += _hang(f"looks like: {sentence(report.signature, 300)}", screen, 2)
+    for reason in report.reasons:
+        lines += _hang(sentence(reason, 500), screen, 2)
+    return lines
+
+
+def _evidence(report: WatchReport, screen: Screen) -> list[str]:
+    quiet = [one for one in report.findings if _is_quiet_fact(one)]
+    silent = [one for one in report.findings if one.kind == "identity" and not one.able]
+    told = [one for one in report.findings if one not in (*quiet, *silent)]
+    lines = [line for finding in told for line in _finding(finding, screen)]
+    if quiet:
+        names = ", ".join(label(one.quantity or _NAMES[one.kind]) for one in quiet)
+        lines += _hang(f"no change  as in the pin: {names}", screen, 2)
+    if silent:
+        names = ", ".join(label(one.quantity) for one in silent)
+        lines += _hang(f"could not see  what the server says: it did not say {names}", screen, 2)
+    if gate := gate_line(report):
+        lines += _hang(f"golden set  {gate}", screen, 2)
+    return ["", *lines, ""] if lines else [""]
 
 
 def _is_quiet_fact(finding: Finding) -> bool:

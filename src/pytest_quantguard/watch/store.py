@@ -10,6 +10,7 @@ import hashlib
 import re
 import shutil
 import time
+from calendar import timegm
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ NEWEST = 100
 """Looks that are read, beside the pin's: those of the last weeks are compared."""
 IDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(?:\.\d{1,3})?")
 """What an id of a look is like; it becomes the name of a file."""
+_ID = "%Y-%m-%dT%H-%M-%SZ"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -46,6 +48,10 @@ class Kept:
     """Sentences: files that are damaged, and so left out."""
     pin_damaged: bool = False
     """True where there is a pin, and nobody can read it."""
+
+    times: tuple[float, ...] = ()
+    """When looks were made that are not the pin's, in seconds since the epoch: also those that are
+    not read."""
 
     @property
     def newest(self) -> Look | None:
@@ -124,7 +130,13 @@ class Store:
                 where = "" if path.name in error.problems[0] else f"{path.name}: "
                 problems.append(f"a look is left out: {where}{one_line(error.problems[0], 300)}")
         looks.sort(key=lambda look: (look.at, look.id))
-        return Kept(looks=tuple(looks), pin=pin, problems=tuple(problems), pin_damaged=damaged)
+        return Kept(
+            looks=tuple(looks),
+            pin=pin,
+            problems=tuple(problems),
+            pin_damaged=damaged,
+            times=tuple(_time_of(p.stem) for p in paths if p.stem not in pinned and _is_id(p.stem)),
+        )
 
     def _look(self, path: Path) -> Look:
         look = look_from(read(path, "look"))
@@ -158,7 +170,7 @@ class Store:
         """
         path = self.folder / "pin.json"
         if path.exists():
-            name = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime(path.stat().st_mtime))
+            name = time.strftime(_ID, time.gmtime(path.stat().st_mtime))
             old = path.read_bytes()
             digest = hashlib.sha256(old).hexdigest()[:8]
             self._write(self.folder / "pins" / f"until-{name}-{digest}.json", old)
@@ -193,9 +205,21 @@ def folder_name(endpoint: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]', '-', endpoint[:40]).lower()}-{digest}"
 
 
+def _is_id(name: str) -> bool:
+    try:
+        _time_of(name)
+    except ValueError:
+        return False
+    return IDS.fullmatch(name) is not None
+
+
+def _time_of(name: str) -> float:
+    return float(timegm(time.strptime(name.partition(".")[0], _ID)))
+
+
 def new_id(at: float, taken: Sequence[str]) -> str:
     """Return the id of a look that begins at ``at``, in seconds since the epoch."""
-    base = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime(at))
+    base = time.strftime(_ID, time.gmtime(at))
     ids = [base, *(f"{base}.{number}" for number in range(1, 1000))]
     return next(one for one in ids if one not in taken)
 
