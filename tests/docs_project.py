@@ -293,8 +293,10 @@ def judging(folder: Path, url: str) -> None:
 
 
 def two_runs(folder: Path, url: str) -> None:
-    """The report of an earlier run."""
-    (folder / "tuesday.json").write_bytes((folder / "quant-report/report.json").read_bytes())
+    """The report of an earlier run, which found the same."""
+    text = (folder / "quant-report/report.json").read_text("ascii")
+    run = json.loads(text)["results"]["extra"]["quantguard"]["provenance"]["run"]
+    (folder / "tuesday.json").write_text(text.replace(run, run[::-1]), "ascii")
 
 
 PREPARED: dict[str, Callable[[Path, str], None]] = {

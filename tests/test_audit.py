@@ -234,6 +234,7 @@ def test_a_ranking_is_shown_alike_everywhere_and_hostile_text_does_nothing():
     assert "      cases hold    100.0% [94.0, 100.0]" in narrow
     assert "| 1-2 | `cheap` | PASS | 100.0% " in table
     assert "3.0 MiB" in table
+    assert max(map(len, narrow)) <= 60
     for shown in ("\n".join(wide), table, json.dumps(to_dict(found))):
         assert "\x1b" not in shown
         assert "\n::" not in shown
@@ -322,6 +323,7 @@ def house(tmp_path):
 
 def test_the_articles_table_made_honest(house):
     """A quantized, a slow, a busy and a dead endpoint, each with its verdict and its ranks."""
+    GateProject.golden(house, 24)
     good = speaks(says_right)
     busy = house.serve("busy", good)
     house.servers["busy"].replies.extend([answers(429, retry_after="0")] * 3)
@@ -351,21 +353,21 @@ def test_the_articles_table_made_honest(house):
     assert speed["slow"] > speed["twin"]
     assert speed["dead"] is None
     assert {"official"} <= set(found["cheap"]["beaten_by"])
-    run.has("5 endpoints against official, 40 cases")
+    run.has("5 endpoints against official, 24 cases")
     assert (house.folder / "quant-audit" / "index.html").is_file()
     assert "| 6 | `dead` | ERROR |" in (house.folder / "audit.md").read_text()
 
 
 def test_endpoints_that_hold_exit_with_0_and_what_is_cached_is_not_asked_again(house):
     """The second audit asks nobody; with --fresh it asks everybody."""
-    GateProject.golden(house, 120)
+    GateProject.golden(house, 60)
     good = speaks(says_right)
     house.providers(official=house.serve("official", good), twin=house.serve("twin", good))
 
     runs = [house.run("providers.yaml", *more) for more in ((), (), ("--fresh",))]
 
     assert [OK, OK, OK] == [run.code for run in runs], runs[0].output
-    assert 240 == house.servers["twin"].requests
+    assert 120 == house.servers["twin"].requests
     runs[1].has("Times are not known")
     runs[0].has("twin: PASS", "quant-audit/index.html")
     assert not (house.folder / ".quantguard" / "history.sqlite").exists()

@@ -54,6 +54,7 @@ def test_help_lists_the_commands_and_imports_next_to_nothing(tmp_path):
 
     assert OK == done.returncode
     assert "plan say which budgets your golden cases can decide" in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.partition("MODULES ")[0].splitlines())) <= 80
     assert set() == modules & HEAVY
 
 

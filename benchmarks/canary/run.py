@@ -1,7 +1,8 @@
 """Mirrored pairs by the million: how fast, in how much memory, and how often the verdict is wrong.
 
     python benchmarks/canary/run.py                # everything; writes results.md
-    python benchmarks/canary/run.py --pairs 20000 --streams 20    # a quick look, written nowhere
+    # a quick look, written nowhere:
+    python benchmarks/canary/run.py --pairs 20000 --streams 20 --whole 5000
 
 Figures of time are those of the machine at hand: CPU seconds, so that a busy one tells much the
 same. Rates come from fixed seeds.
@@ -14,6 +15,7 @@ import json
 import math
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +36,7 @@ from pytest_quantguard.verdicts import Budget, Verdict
 HERE = Path(__file__).parent
 PAIRS = 200_000
 STREAMS = 200
+WHOLE = 1_000_000
 LONGEST = 16_000
 CONFIG = """
 baseline: bf16
@@ -41,6 +44,18 @@ variants:
   bf16: {provider: openai, model: help-desk-bf16}
   awq-int4: {provider: openai, model: help-desk-awq}
 budgets: [{max_drop: 5 pt}]
+"""
+COHORTS = """
+history: false
+canary:
+  cohorts: [{cohort: tools, route: tools}, {cohort: chat, route: chat}, {cohort: rest}]
+  budgets:
+    - {max_drop: 30 pt}
+    - {cohort: "*", max_drop: 30 pt}
+    - {metric: latency_p50, max_ratio: 1.1}
+    - {metric: latency_p99, max_ratio: 1.5}
+    - {metric: errors, max_rise: 1 pt}
+    - {metric: length, max_ratio: 1.2}
 """
 BUDGETS = (
     Budget(cohort="*", max_drop=0.05),
@@ -57,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--streams", type=int, default=STREAMS)
+    parser.add_argument("--whole", type=int, default=WHOLE)
     options = parser.parse_args()
     lines = [
         "# Mirrored pairs by the million",
@@ -67,13 +83,17 @@ def main() -> None:
         "",
         *speeds(options.pairs),
         "",
+        "## One run of pytest",
+        "",
+        *whole(options.whole),
+        "",
         "## How often the verdict is wrong, and how soon it comes",
         "",
         *rates(options.streams),
     ]
     text = "\n".join(lines) + "\n"
     print(text)
-    if (options.pairs, options.streams) == (PAIRS, STREAMS):
+    if (options.pairs, options.streams, options.whole) == (PAIRS, STREAMS, WHOLE):
         (HERE / "results.md").write_text(text, encoding="utf-8")
 
 
@@ -108,6 +128,28 @@ def speeds(pairs: int) -> Iterator[str]:
             spent = time.process_time() - before
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             yield f"| {name} | {count:,} | {spent:.1f} | {count / spent:,.0f} | {peak:.0f} |"
+
+
+def whole(pairs: int) -> Iterator[str]:
+    """Yield what one whole run takes, reports and all, as a user starts it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mirror.jsonl")
+        _write(path, pairs)
+        Path(folder, "quantguard.yaml").write_text(CONFIG + COHORTS, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "--quant-pairs=mirror.jsonl"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        written = sum(p.stat().st_size for p in Path(folder, "quant-report").rglob("*"))
+        yield "`pytest --quant-pairs=mirror.jsonl`: three cohorts, eight budgets, all reports."
+        yield ""
+        yield "| pairs | log, MB | CPU s | pairs per CPU s | peak memory, MB | reports, MB | exit |"
+        yield "|---|---|---|---|---|---|---|"
+        yield (
+            f"| {pairs:,} | {path.stat().st_size / 1e6:,.0f} | {spent:.1f} | {pairs / spent:,.0f} "
+            f"| {after.ru_maxrss / 1024:.0f} | {written / 1e6:.1f} | {ended.returncode} |"
+        )
 
 
 def _write(path: Path, pairs: int) -> None:

@@ -19,10 +19,11 @@ from statistics import mean, median
 import nights
 import numpy as np
 import servers
+import years
 
 from pytest_quantguard.watch import probes
 from pytest_quantguard.watch.findings import findings
-from pytest_quantguard.watch.records import Finding, Look, Pin
+from pytest_quantguard.watch.records import Answer, Finding, Look, Pin
 
 SEED = 20_261_122
 PIN = nights.PIN
@@ -39,10 +40,11 @@ def main() -> None:
     parser.add_argument("--recorded", type=Path, help="folder of recorded looks")
     parser.add_argument("--out", type=Path, help="default: results.md; with --quick nothing")
     given = parser.parse_args()
-    years, unchanged = (20, 30) if given.quick else (500, given.nights)
+    simulated, unchanged = (20, 30) if given.quick else (500, given.nights)
     lines = [
         *_intro(),
-        *_years(years),
+        *_years(simulated),
+        *_whole(1 if given.quick else 30),
         *_tail(2_000 if given.quick else 100_000),
         *_power(60 if not given.quick else 10),
     ]
@@ -76,25 +78,71 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 # --- simulated --------------------------------------------------------------------------
 
 
-def _years(years: int) -> list[str]:
+def _years(count: int) -> list[str]:
     rows = []
     for place, world in enumerate(nights.WORLDS):
         row: list[object] = [world.name, world.what]
         for one_day in (False, True):
             rng = np.random.default_rng([SEED, place, one_day])
-            found = [nights.alarms(world, rng, one_day=one_day) for _ in range(years)]
-            row.append(_share(sum(map(any, found)), years))
+            found = [nights.alarms(world, rng, one_day=one_day) for _ in range(count)]
+            row.append(_share(sum(map(any, found)), count))
         rows.append(row)
     return [
         "## Simulated years in which nothing changes (log-probs)",
         "",
-        f"Share of {years:,} simulated years with any alarm, of a night or of a week.",
+        f"Share of {count:,} simulated years with any alarm, of a night or of a week.",
         "",
         *_table(
             ["world", "what differs from night to night", "pin of 8 nights", "pin of 1 day"], rows
         ),
         "Bursts of ten times the noise are more than the limits are made for: such a night is",
         "called a change, and it is one, though not of the weights.",
+        "",
+    ]
+
+
+def _whole(count: int) -> list[str]:
+    found = [
+        [years.year(endpoint, rng) for _ in range(count)]
+        for endpoint, rng in (
+            (one, np.random.default_rng([SEED, 11, place]))
+            for place, one in enumerate(years.ENDPOINTS)
+        )
+    ]
+    return whole_table(found)
+
+
+def whole_table(found: Sequence[Sequence[years.Year]]) -> list[str]:
+    """Return what the simulated years of each endpoint came to."""
+    rows = []
+    for endpoint, seen in zip(years.ENDPOINTS, found, strict=True):
+        looks = sum(one.answers.total() for one in seen)
+        unclear = sum(one.answers[Answer.UNCLEAR] for one in seen)
+        row = [endpoint.name, endpoint.what, _share(sum(one.alarm for one in seen), len(seen))]
+        near = [sum(one.closest <= times for one in seen) for times in (10, 100)]
+        row += [_share(one, len(seen)) for one in near]
+        rows.append([*row, f"{unclear} of {looks:,}"])
+    every = sum(map(len, found))
+    alarms = sum(one.alarm for seen in found for one in seen)
+    return [
+        "## Simulated years of the whole answer",
+        "",
+        f"{len(found[0]):,} years of 365 looks each, through everything that decides: log-probs of "
+        "'own nights' or texts,",
+        f"{years.CASES} golden cases whose answers flip (nine in ten are right, the gate's budget "
+        "is 5 pt), their lengths,",
+        "and a weather that all answers of a night share. Alarm: any look that says CHANGED or "
+        "WORSE. How near: any p",
+        "within ten or a hundred times its limit; valid p-values are that near in at most 10 % of "
+        "years, and in any.",
+        "Unclear: nights on which the gate fails short of the year's evidence, so that nobody "
+        "can tell.",
+        "",
+        *_table(
+            ["endpoint", "what differs", "alarm", "p within x10", "within x100", "unclear looks"],
+            rows,
+        ),
+        f"All together: {alarms} of {every:,} years had an alarm.",
         "",
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import fill
 from typing import Any, ClassVar, NoReturn
 
 USAGE_ERROR = 4
@@ -145,7 +146,11 @@ def _parser() -> Parser:
     from pytest_quantguard.commands import COMMANDS
 
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {what}" for name, (_, what) in COMMANDS.items()]
+    indent = " " * (width + 4)
+    lines = [
+        fill(what, WIDTH, initial_indent=f"  {name:<{width}}  ", subsequent_indent=indent)
+        for name, (_, what) in COMMANDS.items()
+    ]
     parser = Parser(
         prog="quantguard",
         usage="quantguard [-h] [--version] command ...",

@@ -33,7 +33,8 @@ def pytest_quantguard_request(
     The first request that is returned is taken; None leaves it as it is. The cache, the plan and
     the golden set's hash know the changed one alone. Of a test that asks for itself, turn by turn,
     it is shown what each turn begins with: parameters and tools, no messages. With pytest-xdist
-    each process calls it, so it has to give the same every time.
+    each process calls it, so it has to give the same every time: where it does not, the run is an
+    ERROR, as its processes asked different things.
     """
 
 

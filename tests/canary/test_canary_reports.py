@@ -15,6 +15,7 @@ from pytest_quantguard.canary.judging import CanaryJudge
 from pytest_quantguard.commands.check_report import check_report
 from pytest_quantguard.reporters import json as report_json
 from pytest_quantguard.reporters import junit, markdown, terminal
+from pytest_quantguard.reporters._closing import reading_sentences
 from pytest_quantguard.reporters._routing import routes
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters.html import index
@@ -82,6 +83,20 @@ def test_the_page_counts_all_cases(report):
             f"{one.improved} improved in {one.cohort} {one.both_wrong} wrong in both in "
             f"{one.cohort} {held:,}"
         ) in words
+
+
+def test_readers_are_told_that_they_see_the_first_losses(report):
+    """What stands side by side is a part of what was lost, and both numbers are given."""
+    kept = len({(o.cohort, o.case) for o in report.candidates[0].outcomes})
+    lost = sum(one.regressed for one in report.candidates[0].counted)
+    said = f"the first {kept} of {lost} regressed cases side by side"
+    words = " ".join(re.sub(r"<[^>]+>", " ", index.index_page(report)).split())
+
+    assert kept < lost
+    assert f"Read {said}" in words
+    assert any(
+        said in line for line in reading_sentences(report, {"html": "quant-report/index.html"})
+    )
 
 
 def test_the_json_goes_back_and_forth(report, tmp_path):

@@ -15,6 +15,7 @@ from pytest_quantguard.canary.histogram import RESOLUTION, Histogram
 from pytest_quantguard.canary.judging import CanaryJudge
 from pytest_quantguard.canary.measured import Plan
 from pytest_quantguard.canary.records import Feedback, Step
+from pytest_quantguard.canary.windows import MOST, Windows
 from pytest_quantguard.types import Source
 from pytest_quantguard.verdicts import Budget, Group, Verdict
 
@@ -133,6 +134,53 @@ def test_equal_feedback_passes():
     assert Verdict.PASS is judge.report().verdict
 
 
+@pytest.mark.parametrize("by", ["hour", "cohort"])
+def test_a_share_of_the_traffic_that_changes_hides_no_loss(by):
+    """The candidate gets most of the easy traffic, and is worse there and elsewhere."""
+    draw = random.Random(5)
+    judge = CanaryJudge([Budget(metric="thumbs_down", max_drop=0.02)])
+    for number in range(6000):
+        easy = number >= 3000 if by == "hour" else draw.random() < 0.5
+        candidate = draw.random() < (0.8 if easy else 0.1)
+        down = draw.random() < (0.05 if easy else 0.3) + 0.08 * candidate
+        found = Feedback(thumbs=float(not down))
+        arms = (None, found) if candidate else (found, None)
+        cohort = "easy" if easy and by == "cohort" else "any"
+        judge.take(Step(cohort=cohort, feedback=arms, source=Source(file="s.jsonl", line=1)))
+    (row,) = [row for row in judge.report().budgets if row.metric]
+
+    assert Verdict.FAIL is row.verdict
+    assert 0.05 < row.delta.value < 0.11  # pooled it would look 12 points better
+
+
+def test_windows_are_few_and_lose_nothing():
+    """Beyond a number of them neighbours become one; sums stay what they were."""
+    windows, draw = Windows(), random.Random(1)
+    told = [(draw.random(), draw.randrange(2)) for _ in range(50_000)]
+    for value, arm in told:
+        windows.add(value, arm)
+    found = list(windows)
+
+    assert len(found) <= MOST
+    assert sum(sum(part[1::2]) for part in found) == 50_000
+    for arm in (0, 1):
+        given = math.fsum(value for value, other in told if other == arm)
+        assert given == pytest.approx(math.fsum(part[2 * arm] for part in found))
+
+
+def test_arms_that_never_ran_at_one_time_are_not_compared():
+    """Baseline last week, candidate this week: that is two weeks, and the budget stays open."""
+    judge = CanaryJudge([Budget(metric="retries", max_drop=0.05)])
+    for number in range(400):
+        found = Feedback(retried=False)
+        arms = (found, None) if number < 200 else (None, found)
+        judge.take(Step(cohort="c", feedback=arms, source=Source(file="s.jsonl", line=1)))
+    (row,) = [row for row in judge.report().budgets if row.metric]
+
+    assert Verdict.INCONCLUSIVE is row.verdict
+    assert "at no time both arms had requests" in row.reason
+
+
 def test_feedback_on_one_arm_alone_is_no_evidence():
     """Mirrored answers that no user saw have no thumbs: the budget stays open."""
     judge = CanaryJudge([Budget(metric="retries", max_drop=0.03)])
@@ -192,3 +240,18 @@ def test_split_requests_count_as_traffic_and_not_as_pairs():
 
     assert Verdict.ERROR is report.verdict
     assert {Verdict.PASS, Verdict.ERROR} == {row.verdict for row in report.budgets}
+
+
+def test_an_improvement_is_no_loss():
+    """Where early blocks showed a rise, and all requests together a fall, nobody failed."""
+    judge = CanaryJudge([Budget(metric="thumbs_down", max_drop=0.02)])
+    for number in range(2000):
+        candidate = number % 2 == 1
+        down = candidate if number < 60 else number % 4 == 0
+        found = Feedback(thumbs=float(not down))
+        arms = (None, found) if candidate else (found, None)
+        judge.take(Step(cohort="c", feedback=arms, source=Source(file="s.jsonl", line=1)))
+    (row,) = [row for row in judge.report().budgets if row.metric]
+
+    assert row.delta.value < -0.02
+    assert Verdict.PASS is row.verdict

@@ -18,11 +18,11 @@ from pytest_quantguard.verdicts import Budget, Group, Verdict
 
 
 def test_a_run_and_itself_show_nothing():
-    """Nothing got worse; the evidence is one to one in both directions."""
+    """The evidence is one to one in both directions, and a mistaken name is not green for ever."""
     same = side(outcomes(lost={1, 2}))
     found = compare(same, same)
 
-    assert "not shown to be worse" == found.answer
+    assert "cannot be said" == found.answer
     assert ((), ()) == (found.regressed, found.recovered)
     assert (200, 200, 0, 0) == (
         found.direct.cases,
@@ -31,7 +31,7 @@ def test_a_run_and_itself_show_nothing():
         found.direct.better,
     )
     assert 0 == pytest.approx(found.direct.log_evidence)
-    assert "both files are of one run" in found.notes
+    assert "both files are of one run: it is no evidence about itself" in found.notes
 
 
 def test_a_lost_candidate_is_worse_and_its_cases_are_named():

@@ -164,6 +164,14 @@ def test_whole_message_is_read_like_a_stream() -> None:
     assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (None, 3)
 
 
+def test_counts_that_nobody_can_count_are_not_known() -> None:
+    """A number of tokens with 400 digits would break every sum and table that it gets into."""
+    told = {"prompt_tokens": 10**400, "completion_tokens": 2**53}
+    found = draft({"choices": [{"message": {"content": "x"}}], "usage": told})
+
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (None, 2**53)
+
+
 # --- log-probs --------------------------------------------------------------------------
 
 A = {"token": "A", "logprob": -0.5, "bytes": [65], "top_logprobs": []}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from gate_project import GateProject, quantized, speaks
 from otlp_receiver import receiver, told
+from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.tracing.export import Way
 from scripted_server import ScriptedServer
 
 CLOSED = "http://user:hidden-password@127.0.0.1:9"
@@ -68,7 +72,10 @@ def test_workers_send_their_spans_under_the_same_trace(project):
 
 
 def test_answers_from_the_cache_make_no_request_span(project):
-    """A second run asks nobody: its cases and verdicts are told, and how much was cached."""
+    """A second run asks nobody: its cases and verdicts are told, and how much was cached.
+
+    A third one, whose receiver is down, has the same verdict, a warning, and shows no password.
+    """
     first = verdicts(project.run())
     with receiver() as received:
         second = project.run("--quant-otel", OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
@@ -79,15 +86,11 @@ def test_answers_from_the_cache_make_no_request_span(project):
     assert all(told(event)["quantguard.cached"] for event in received.named("evaluate ")[0].events)
     assert first == verdicts(second)
 
-
-def test_a_receiver_that_is_down_costs_a_warning(project):
-    """The verdict and the exit code are as without, and no password is shown."""
-    quiet = verdicts(project.run())
     run = project.run(
         "--quant-otel", OTEL_EXPORTER_OTLP_ENDPOINT=CLOSED, OTEL_EXPORTER_OTLP_TIMEOUT="1"
     )
 
-    assert quiet == verdicts(run)
+    assert first == verdicts(run)
     run.has("WARNING: OpenTelemetry: 13 of 13 spans could not be sent: http://127.0.0.1:9:")
     run.has("no verdict depends on it")
     assert "hidden-password" not in run.output
@@ -142,21 +145,41 @@ def test_an_applications_own_provider_is_used_as_it_is(project):
     assert [] == received.raw
 
 
-def test_without_opentelemetry_the_option_is_a_usage_error(project):
-    """It says what to install; a run that was to be traced does not go on untraced."""
-    project.write("nothing/opentelemetry/__init__.py", "raise ImportError('not here')")
-    run = project.run(
-        "--quant-otel", "-p", "no:asyncio", PYTHONPATH=str(project.folder / "nothing")
+WITHOUT = """
+import sys
+sys.modules["opentelemetry"] = None
+from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.tracing import hooks
+try:
+    hooks.Tracing(None, frozenset())
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_without_opentelemetry_it_is_said_what_to_install():
+    """A usage error, as any other of the configuration: no run goes on untraced."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert 4 == run.code
-    run.has("pip install 'pytest-quantguard[otel]'")
-    assert 0 == project.server.requests
+    assert "pip install 'pytest-quantguard[otel]'" in done.stdout
 
 
 def test_a_wrong_environment_is_a_usage_error(project):
-    """What the SDK cannot read is said with the name of what it is about."""
+    """What the SDK cannot read is said with the name of what it is about; nothing is asked."""
     run = project.run("--quant-otel", OTEL_BSP_MAX_QUEUE_SIZE="-1")
 
-    assert 4 == run.code
+    assert (4, 0) == (run.code, project.server.requests)
     run.has("otel: OpenTelemetry cannot be set up with the OTEL_ environment variables")
+
+
+def test_an_address_that_is_none_is_a_usage_error(monkeypatch):
+    """The variable is named, and its value, which may hold a password, is not shown."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:hidden-password@4318")
+
+    with pytest.raises(ConfigError) as caught:
+        Way()
+
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT is no address" in str(caught.value)
+    assert "hidden" not in str(caught.value)

@@ -154,7 +154,10 @@ def test_an_address_needs_no_configuration(watched, capsys):
     os.environ["WATCH_KEY"] = KEY
     try:
         words = ["watch", watched.server.url, "--model", "m", "--api-key-env", "WATCH_KEY"]
-        codes = [main([*words, *PRINT, "--bless", "go", "--looks", "4"]), main([*words, *PRINT])]
+        codes = [
+            main([*words, *PRINT, "--bless", f"go {KEY}", "--looks", "4"]),
+            main([*words, *PRINT]),
+        ]
     finally:
         del os.environ["WATCH_KEY"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_quantguard.watch.distances import logprob_distance
-from pytest_quantguard.watch.records import Look, ProbeAnswer
+from pytest_quantguard.watch.records import Answer, Look, ProbeAnswer
 from watched_looks import look
 
 np = pytest.importorskip("numpy")
@@ -18,14 +18,31 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "watch"
 
 
 @pytest.fixture(scope="module")
-def nights() -> Any:
-    """Return the benchmark's module of simulated worlds."""
+def benchmark_modules() -> Any:
+    """Return the benchmark's modules of simulated nights and years."""
     sys.path.insert(0, str(FOLDER))
     try:
-        import nights as module
+        import nights
+        import years
     finally:
         sys.path.remove(str(FOLDER))
-    return module
+    return nights, years
+
+
+@pytest.fixture(scope="module")
+def nights(benchmark_modules: Any) -> Any:
+    """Return the simulated worlds of log-probs."""
+    return benchmark_modules[0]
+
+
+@pytest.mark.parametrize("place", [2, 3], ids=["drawn, plain bless", "hourly"])
+def test_a_season_of_the_whole_answer_has_no_alarm(benchmark_modules: Any, place: int) -> None:
+    """Golden answers that flip, lengths, log-probs and the gate together: two months of looks."""
+    years = benchmark_modules[1]
+    season = years.year(years.ENDPOINTS[place], np.random.default_rng(5), 60)
+
+    assert season.answers == {Answer.UNCHANGED: 60}
+    assert season.closest > 10
 
 
 def test_the_benchmark_measures_distances_as_the_code_does(nights: Any) -> None:
@@ -80,7 +97,7 @@ def test_a_change_of_a_server_that_repeats_itself_is_seen(
 @pytest.mark.parametrize("evenness", [0.01, 0.5])
 def test_draws_of_an_unchanged_model_have_an_honest_p(nights: Any, evenness: float) -> None:
     """No more than a share p of looks has a p-value of p or less, for sure and unsure models."""
-    share = nights.drawn_tail(np.random.default_rng(4), 20_000, evenness=evenness)
+    share = nights.drawn_tail(np.random.default_rng(4), 10_000, evenness=evenness)
 
     assert share[1e-2] <= 0.0105
     assert share[1e-3] <= 0.0015

@@ -10,7 +10,7 @@ from pytest_quantguard._screen import Screen, plain
 from pytest_quantguard.auditing.measures import MEASURES, Level, Measure
 from pytest_quantguard.auditing.ranking import Rank, Ranking, Standing
 from pytest_quantguard.reporters._markdown_text import code, prose
-from pytest_quantguard.reporters._words import digits, label
+from pytest_quantguard.reporters._words import digits, folded, label
 from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import Verdict
 
@@ -138,7 +138,7 @@ def text(found: Ranking, screen: Screen) -> list[str]:
     """Return the lines of the terminal: a table, or one paragraph each where it is too narrow."""
     columns = _columns(found)
     widths = [max(len(title), *map(len, cells)) for title, cells in columns]
-    lines = [f"quantguard audit: {headline(found)}", ""]
+    lines = [*folded(f"quantguard audit: {headline(found)}", screen.width), ""]
     if sum(widths) + 2 * (len(widths) - 1) <= screen.width:
         titles = [title for title, _ in columns]
         body = zip(*(cells for _, cells in columns), strict=True)
@@ -151,8 +151,8 @@ def text(found: Ranking, screen: Screen) -> list[str]:
             lines += [
                 f"      {t:<14}{cells[index]}" for t, cells in columns[3:] if cells[index] != "-"
             ]
-    lines += ["", _HOW, *(one_line(line, 600) for line in sentences(found))]
-    lines += [one_line(remark, 400) for remark in found.remarks]
+    said = (_HOW, *(one_line(line, 600) for line in (*sentences(found), *found.remarks)))
+    lines += ["", *(part for line in said for part in folded(line, screen.width, rest="  "))]
     return [plain(line, screen.encoding) for line in lines]
 
 

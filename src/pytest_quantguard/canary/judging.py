@@ -38,7 +38,7 @@ from pytest_quantguard.canary.looking import Schedule, Trigger, Weights, error_o
 from pytest_quantguard.canary.measured import Plan, Sums
 from pytest_quantguard.canary.records import Step
 from pytest_quantguard.canary.repeats import note_of, outweighed
-from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, withheld
+from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, unmatched, withheld
 from pytest_quantguard.canary.telling import cut_off, group_of, rollbacks, told
 from pytest_quantguard.canary.traffic import Traffic
 from pytest_quantguard.errors import ConfigError
@@ -280,17 +280,7 @@ class CanaryJudge:
                     _budgets.expand([budget], census)
                 found.append(budget)
             except ConfigError:
-                row = BudgetVerdict(
-                    cohort=budget.cohort,
-                    check=budget.check,
-                    tag=budget.tag,
-                    metric=budget.metric,
-                    max_drop=budget.max_drop,
-                    max_ratio=budget.max_ratio,
-                    verdict=Verdict.ERROR,
-                    reason="no pair of this budget could be judged",
-                )
-                rows.append(row)
+                rows.append(unmatched(budget))
         return expanded(found, lambda: census), rows
 
     def _cases(self, budgets: Sequence[Budget]) -> dict[Group, Count]:

@@ -73,7 +73,7 @@ def rate_rows(
     for budget in budgets:
         group = budget.group
         if group not in decisions:
-            rows.append(_unmatched(budget))
+            rows.append(unmatched(budget))
             continue
         counts = Counts(
             checks=_checks(cases[group], group),
@@ -88,12 +88,15 @@ def rate_rows(
     return rows
 
 
-def _unmatched(budget: Budget) -> BudgetVerdict:
+def unmatched(budget: Budget) -> BudgetVerdict:
+    """Return the row of a budget that no pair belongs to: an ERROR."""
     return BudgetVerdict(
         cohort=budget.cohort,
         check=budget.check,
         tag=budget.tag,
+        metric=budget.metric,
         max_drop=budget.max_drop,
+        max_ratio=budget.max_ratio,
         verdict=Verdict.ERROR,
         reason="no pair of this budget could be judged",
     )

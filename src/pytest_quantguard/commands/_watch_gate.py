@@ -34,7 +34,7 @@ from pytest_quantguard.watch.records import Behaviour
 if TYPE_CHECKING:
     from pytest_quantguard._session import GateSession
     from pytest_quantguard.variants import Variant
-    from pytest_quantguard.verdicts import CandidateReport, GateReport
+    from pytest_quantguard.verdicts import Budget, CandidateReport, GateReport
 
 _USAGE = int(pytest.ExitCode.USAGE_ERROR)
 
@@ -169,23 +169,11 @@ class _Plugin:
         pinned, now = on(plan.pinned, names[0]), on(plan.look, names[1])
         if plan.alone:  # both ask the same: whoever comes first, and the other finds the answer
             pinned = replace(pinned, concurrency=1)
-        budgets = settings.budgets
-        if budgets is not None:
-            timed = [b for b in budgets if getattr(metrics.get(b.metric or ""), "timed", False)]
-            budgets = tuple(b for b in budgets if b not in timed)
-            if timed:
-                told = ", ".join(dict.fromkeys(str(b.metric) for b in timed))
-                self.remarks.append(f"no budget of {told}: times of two days are not compared")
-            if not budgets:
-                raise InputError(
-                    f"{settings.file}: all budgets are about times, and times of two days are not "
-                    "compared: give a budget on what the answers are, or use --no-golden"
-                )
         return replace(
             settings,
             baseline=pinned,
             candidates=(now,),
-            budgets=budgets,
+            budgets=self._untimed(settings, metrics),
             null=None,
             null_number=0,
             two_days=True,
@@ -198,6 +186,24 @@ class _Plugin:
                 seconds=settings.limits.seconds,
             ),
             places={**settings.places, **dict.fromkeys(names, settings.places[base.name])},
+        )
+
+    def _untimed(
+        self, settings: GateConfig, metrics: Mapping[str, Metric]
+    ) -> tuple[Budget, ...] | None:
+        if settings.budgets is None:
+            return None
+        timed = [
+            b for b in settings.budgets if getattr(metrics.get(b.metric or ""), "timed", False)
+        ]
+        if timed:
+            told = ", ".join(dict.fromkeys(str(b.metric) for b in timed))
+            self.remarks.append(f"no budget of {told}: times of two days are not compared")
+        if found := tuple(b for b in settings.budgets if b not in timed):
+            return found
+        raise InputError(
+            f"{settings.file}: all budgets are about times, and times of two days are not "
+            "compared: give a budget on what the answers are, or use --no-golden"
         )
 
     @pytest.hookimpl(trylast=True)

@@ -29,6 +29,11 @@ from pytest_quantguard.watch.records import Answer, Look, WatchReport
 from pytest_quantguard.watch.series import content, same_endpoint
 from pytest_quantguard.watch.store import Kept, Store, behind, new_id
 
+_NO_GOLDEN = (
+    "the pin has no golden answers, so none was asked: bless with the golden set to see whether a "
+    "change is for the worse"
+)
+
 
 class RefusedGateError(QuantGuardError):
     """The golden set's gate was refused before anything was asked; ``said`` may be empty."""
@@ -81,17 +86,9 @@ class Watcher:
             RefusedGateError: the golden set's gate was refused; nothing was asked.
             InputError: a limit is too low for a look.
         """
-        began = time.time()
-        identity = self._identity()
         mode = None if anew else mode_of_past(kept)
         each = cost(self.endpoint.variant, mode, 1 + further)
-        look = Look(
-            id=new_id(began, [one.id for one in kept.looks]),
-            at=began,
-            endpoint=self.endpoint.name,
-            identity=identity,
-            probes="",
-        )
+        look = self._begun(kept)
         done, problems = GoldenRun(none=True), list[str]()
         if golden and self.wanted.golden:
             self._times = 1 + further_golden
@@ -107,11 +104,19 @@ class Watcher:
         self._cost += asked.cost or 0.0
         return self._made(look, asked, done, problems)
 
-    def _identity(self) -> Json:
+    def _begun(self, kept: Kept) -> Look:
+        began = time.time()
         try:
-            return self.prober.identity()
+            identity = self.prober.identity()
         except ProviderError as error:
             raise InputError(f"{self.endpoint.place}: {error}") from None
+        return Look(
+            id=new_id(began, [one.id for one in kept.looks]),
+            at=began,
+            endpoint=self.endpoint.name,
+            identity=identity,
+            probes="",
+        )
 
     def _made(self, look: Look, asked: Asked, done: GoldenRun, problems: list[str]) -> Made:
         if not asked.enough:
@@ -156,7 +161,8 @@ class Watcher:
             if why is not None:
                 self._room(each)
                 self._announce(each, None)
-                return GoldenRun(none=True), why
+                silent = not why and first is not None and first.behaviour is None
+                return GoldenRun(none=True, remarks=(_NO_GOLDEN,) if silent else ()), why
         pinned = look.id if first is None else first.id
         behaviour = first.behaviour if first is not None else None
         plan = Plan(

@@ -55,6 +55,16 @@ def options_of(arguments: Sequence[str]) -> Namespace:
     _add_endpoint(parser)
     _add_golden(parser)
     _add_bless(parser)
+    _add_bounds(parser)
+    add_json(parser, "the answer")
+    parser.add_argument("--markdown", metavar="FILE", help="write the answer as Markdown, too")
+    parser.add_argument("--junit", metavar="FILE", help="write the answer as JUnit XML, too")
+    options = parser.parse_args(arguments_of(arguments))
+    _check(parser, options)
+    return options
+
+
+def _add_bounds(parser: Parser) -> None:
     parser.add_argument("--show", action="store_true", help="show the looks; asks nothing")
     parser.add_argument(
         "--looks-a-year",
@@ -70,12 +80,6 @@ def options_of(arguments: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--max-cost", type=_above(float), metavar="X", help="what a call may cost, as prices say"
     )
-    add_json(parser, "the answer")
-    parser.add_argument("--markdown", metavar="FILE", help="write the answer as Markdown, too")
-    parser.add_argument("--junit", metavar="FILE", help="write the answer as JUnit XML, too")
-    options = parser.parse_args(arguments_of(arguments))
-    _check(parser, options)
-    return options
 
 
 def _add_endpoint(parser: Parser) -> None:

@@ -72,7 +72,8 @@ def _options(arguments: Sequence[str]) -> Namespace:
                 1: "a verdict got worse (also by the budget of before, where it was loosened), or "
                 "the evidence is 100 : 1 or more that the later candidate is worse",
                 4: "wrong options, no such report or candidate, or no case in common",
-                10: "nothing can be said: the evidence of a run cannot be trusted",
+                10: "nothing can be said: the evidence of a run cannot be trusted, or both files "
+                "are of one run",
             },
             {
                 "quantguard compare tuesday.json quant-report/report.json": "the same candidates, "

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from pytest_quantguard import _screen
 from pytest_quantguard._plural import counted
-from pytest_quantguard._sanitize import one_line
+from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import tell
 from pytest_quantguard.commands._as_json import alone, put
@@ -26,6 +26,7 @@ from pytest_quantguard.commands._watch_made import Made, Wanted
 from pytest_quantguard.commands._watch_options import options_of
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import InputError, QuantGuardError
+from pytest_quantguard.providers._access import secrets_of
 from pytest_quantguard.reporters._files import special, write_whole
 from pytest_quantguard.reporters._words import folded
 from pytest_quantguard.watch import probes
@@ -84,6 +85,8 @@ def _act(options: Namespace, endpoint: Endpoint, store: Store) -> int:
     for path in options.golden:  # pytest would say so as well, but among other things
         if not (Path.cwd() / path.partition("::")[0]).exists():
             raise InputError(f"--golden {path}: there is no such file or folder")
+    if options.bless:  # somebody may have pasted more than a reason
+        options.bless = scrub(options.bless.strip(), secrets_of((endpoint.variant,)))
     kept = store.kept()
     if options.newest:
         return _bless_newest(options, store, kept)
@@ -214,7 +217,7 @@ def _bless_newest(options: Namespace, store: Store, kept: Kept) -> int:
 def _pin(
     options: Namespace, store: Store, looks: Sequence[Look], notes: list[str], before: Kept
 ) -> int:
-    pin = pin_of(looks, options.bless.strip())
+    pin = pin_of(looks, options.bless)
     first = next(look for look in looks if look.id == pin.looks[0])
     if first.behaviour is not None and not store.answers(first.id).is_dir():
         raise InputError(

@@ -45,10 +45,9 @@ def changes(then: Side, now: Side) -> Iterator[str]:
 def notes(shared: Shared, then: Side, now: Side) -> Iterator[str]:
     """Say what a reader has to know about this comparison itself."""
     old, new = then.report.provenance, now.report.provenance
-    if old.get("run") and old.get("run") == new.get("run"):
-        if then.candidate.variant.name == now.candidate.variant.name:
-            yield "both files are of one run"
-    elif _number(old.get("started")) > _number(new.get("started")):
+    if then.is_of_one_run_with(now):
+        yield "both files are of one run: it is no evidence about itself"
+    elif old.get("run") != new.get("run") and _number(old.get("started")) > _number(new.get("started")):
         yield "the first file is of the later run: what is called 'now' is the older one"
     for side in (then, now):
         if not side.sound:

@@ -43,6 +43,16 @@ class Side:
         """True when the run's evidence can be trusted."""
         return self.candidate.verdict not in _UNSOUND
 
+    def is_of_one_run_with(self, other: Side) -> bool:
+        """Tell whether both are one candidate of one run: such a comparison shows nothing."""
+        mine, its = (one.report.provenance.get("run") for one in (self, other))
+        return bool(mine) and mine == its and self.variant == other.variant
+
+    @property
+    def variant(self) -> str:
+        """The candidate's name."""
+        return self.candidate.variant.name
+
     def rows(self) -> dict[Group, BudgetVerdict]:
         """Return the budgets, and of the other rows those that did not pass."""
         return {
@@ -134,7 +144,7 @@ class Comparison:
         worse = rank(self.now.candidate.verdict) < rank(self.then.candidate.verdict)
         if worse or any(row.worse for row in self.rows):
             return "worse"
-        if self.direct is None:
+        if self.direct is None or self.then.is_of_one_run_with(self.now):
             return "cannot be said"
         if self.direct.log_evidence >= NEEDED:
             return "worse"

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.reporters._headline import headline
 from pytest_quantguard.reporters._routing import UNBUDGETED, CohortRoute, Rollout, rollout
-from pytest_quantguard.reporters._views import regressed_cases
+from pytest_quantguard.reporters._views import first_of, regressed_cases
 from pytest_quantguard.reporters._words import label
 from pytest_quantguard.verdicts import GateReport
 
@@ -78,7 +78,8 @@ def _to_read(report: GateReport, page: str) -> str:
     if not lost:
         return f"The report: {_shown(page)}"
     cases = "regressed case" if len(lost) == 1 else f"{len(lost)} regressed cases"
-    return f"Read the {cases} side by side: {_shown(page)}"
+    told = first_of(len(lost), report.candidates) or f"the {cases}"
+    return f"Read {told} side by side: {_shown(page)}"
 
 
 def _shown(path: str) -> str:

@@ -122,6 +122,12 @@ def regressed_cases(candidate: CandidateReport) -> set[tuple[str, str]]:
     return {(o.cohort, o.case) for o in candidate.outcomes if o.regressed and key_of(o) not in none}
 
 
+def first_of(shown: int, candidates: Iterable[CandidateReport]) -> str:
+    """Say of how many regressed cases the ``shown`` are the first; empty where these are all."""
+    total = sum(one.regressed for c in candidates for one in c.counted or ())
+    return f"the first {shown:,} of {total:,} regressed cases" if total > shown else ""
+
+
 def unanswered(row: BudgetVerdict, candidate: CandidateReport) -> int:
     """Count the requests of a row's group that got no answer; a case's checks share one."""
     if row.counts is not None:

@@ -60,6 +60,11 @@ class Way:
             from pytest_quantguard.tracing._own import Counting, own_provider
         except ImportError:
             raise _missing() from None
+        variable, address = _given()
+        if not address.lower().startswith(("http://", "https://")):
+            raise ConfigError(
+                f"otel: {variable} is no address that begins with http:// or https://"
+            )
         try:
             self._counting = Counting()
             queue, batch = (_QUEUE_CONTENT, _BATCH_CONTENT) if content else (_QUEUE, _BATCH)
@@ -105,12 +110,17 @@ def _missing() -> ConfigError:
     )
 
 
+def _given() -> tuple[str, str]:
+    """Return where spans are sent, after the name of the variable that says so."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    found = ((name, os.environ.get(name, "").strip()) for name in names)
+    return next(((name, one) for name, one in found if one), ("", "http://localhost:4318"))
+
+
 def endpoint() -> str:
     """Return where spans are sent, for people: no user, password or query."""
-    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    given = next(filter(None, map(os.environ.get, names)), "http://localhost:4318")
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(_given()[1])
         host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     except ValueError:
         return "an address that is none"

@@ -182,8 +182,8 @@ def _when(found: Sequence[Finding]) -> tuple[str, ...]:
     if any(one.changed for one in before):
         return ("it differs from the looks just before it as well: it changed since the last one",)
     return (
-        "from the looks just before it, it does not differ beyond chance: it changed earlier, or "
-        "bit by bit",
+        "it is not shown to differ from the looks just before it, too: it may have changed "
+        "earlier, or bit by bit",
     )
 
 

@@ -15,6 +15,7 @@ from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
 from pytest_quantguard.watch import predictive
 from pytest_quantguard.watch.limits import Evidence
+from pytest_quantguard.watch.probes import FEWEST_LOOKS
 from pytest_quantguard.watch.records import Finding, Look, Window
 from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
 
@@ -22,6 +23,8 @@ TTFT, TOKENS_PER_SECOND = "ttft", "tokens per second"
 
 _ASSUMED_SPEED = 0.1
 """Standard deviation of a level's logarithm from night to night, assumed beforehand."""
+_ASSUMED_ALONE = 0.2
+"""The same where few pinned looks have speeds: the first one may have met a cold server."""
 _ASSUMED_LENGTH = 0.01
 """The same of the mean logarithm of the answers' lengths."""
 
@@ -171,7 +174,8 @@ def _golden_speeds(series: Series, limits: Mapping[Evidence, float]) -> Finding 
     pin, now = (_having(looks, series, _speeds) for looks in (series.pin, [series.now]))
     if not pin or not now:
         return None
-    found = _paired(pin, now, _speeds, _ASSUMED_SPEED)
+    assumed = _ASSUMED_SPEED if len(pin) >= FEWEST_LOOKS else _ASSUMED_ALONE
+    found = _paired(pin, now, _speeds, assumed)
     if found.cases < stats.MEAN_FLOOR:
         return None
     sentence = (

@@ -35,8 +35,8 @@ def text(report: WatchReport, notes: Sequence[str] = ()) -> str:
     lines = [
         f"## {_MARKS[report.answer]} **{word(report.answer)}**: watch of {code(report.endpoint)}",
         "",
+        *([f"- looks like: {prose(report.signature)}"] if report.signature else []),
         *(f"- {prose(reason)}" for reason in report.reasons),
-        *([f"- signature: {prose(report.signature)}"] if report.signature else []),
         "",
         f"Look {prose(report.look.id)} against {prose(pinned(report.pin))}",
         "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pytest_quantguard.reporters._routing import STOPPED, CohortRoute, Rollout, Route, routes
-from pytest_quantguard.reporters._views import cohorts
+from pytest_quantguard.reporters._views import cohorts, first_of
 from pytest_quantguard.reporters._words import label, sentence
 from pytest_quantguard.reporters.html._entries import STATUSES, WORDS, Status, entries
 from pytest_quantguard.reporters.html._markup import Child, Markup, tag
@@ -79,7 +79,8 @@ def read_first(number: int, candidate: CandidateReport) -> Markup | None:
         links += [", " if links else ": ", tag("a", label(name), href=address), f" {-count:,}"]
     more = len(most_first) - READ_FIRST
     rest = f" and {counted(more, 'more cohort')} below" if more > 0 else ""
-    total = counted(sum(counts.values()), "regressed case")
+    shown = sum(counts.values())
+    total = first_of(shown, [candidate]) or counted(shown, "regressed case")
     return tag("p", f"Read {total} side by side", links, rest, class_="read")
 
 
