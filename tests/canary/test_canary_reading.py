@@ -395,3 +395,15 @@ def test_a_batch_that_both_models_answered(canary):
     ] == (reader.lost.sentences())
     with pytest.raises(InputError, match="the batch lacks the answers of the candidate awq-int4"):
         list(canary.reader(*names[:2]).pairs())
+
+
+def test_a_file_without_ids_that_was_copied_counts_once(canary):
+    """The same line of the same time is the same record; without a time nobody knows."""
+    timed = [pair(n, id="left out", at=1000.0 + n) for n in range(3)]
+    untimed = [pair(n, id="left out") for n in range(3)]
+    canary.write("a.jsonl", *timed, *untimed)
+    canary.write("b.jsonl", *timed, *untimed)
+    reader = canary.reader("a.jsonl", "b.jsonl")
+
+    assert 9 == len(list(reader.pairs()))
+    assert {"twice": 3} == dict(reader.lost.counts)

@@ -91,7 +91,7 @@ class Recent:
         self._new: set[int] = set()
         self._old: set[int] = set()
 
-    def seen(self, name: str) -> bool:
+    def seen(self, name: str | bytes) -> bool:
         """Tell whether a name was seen before, and remember it."""
         key = hash(name)
         if key in self._new or key in self._old:

@@ -139,8 +139,11 @@ class Reader:
             self.lost.add("record", str(source), f"{error}{cut}")
             return None
         given = data.get("id")
-        if given is not None and self._seen.seen(given):
-            self.lost.add("twice", str(source), f"its id is {given!r:.60}")
+        # Without an id, one line of one time is one record: two requests have two times.
+        known_by = line.data.strip() if given is None and "at" in data else given
+        if known_by is not None and self._seen.seen(known_by):
+            why = "it is the same line" if given is None else f"its id is {given!r:.60}"
+            self.lost.add("twice", str(source), why)
             return None
         return pair
 

@@ -48,8 +48,8 @@ def init(arguments: Sequence[str]) -> int:
 # --- options ------------------------------------------------------------------------------
 
 
-def _options(arguments: Sequence[str]) -> Namespace:
-    parser = Parser(
+def _parser() -> Parser:
+    return Parser(
         prog="quantguard init",
         usage="quantguard init [FOLDER] [--no-workflow] [--force] [--json[=FILE]]\n"
         "       quantguard init [FOLDER] --url URL --model NAME [--key-env NAME]\n"
@@ -73,6 +73,10 @@ def _options(arguments: Sequence[str]) -> Namespace:
             "docs/init.md shows every file.",
         ),
     )
+
+
+def _options(arguments: Sequence[str]) -> Namespace:
+    parser = _parser()
     add = parser.add_argument
     add("folder", nargs="?", default=".", metavar="FOLDER", help="where; default: here")
     add("--url", metavar="URL", help="the baseline's server, such as http://127.0.0.1:8000/v1")

@@ -47,7 +47,7 @@ def notes(shared: Shared, then: Side, now: Side) -> Iterator[str]:
     old, new = then.report.provenance, now.report.provenance
     if then.is_of_one_run_with(now):
         yield "both files are of one run: it is no evidence about itself"
-    elif old.get("run") != new.get("run") and _number(old.get("started")) > _number(new.get("started")):
+    elif _number(old.get("started")) > _number(new.get("started")):
         yield "the first file is of the later run: what is called 'now' is the older one"
     for side in (then, now):
         if not side.sound:

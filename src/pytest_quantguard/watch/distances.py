@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_quantguard.watch.probes import GREEDY
 from pytest_quantguard.watch.records import Look, ProbeAnswer
@@ -79,13 +80,17 @@ def _after_first_difference(one: str, other: str) -> float:
     return 1 - same / max(len(one), len(other))
 
 
-def _tops(looks: Sequence[Look]) -> dict[str, Tops]:
+def _tops(looks: Sequence[Look]) -> Mapping[str, Tops]:
     """Mean over all answers of the looks, probe by probe."""
+    return _tops_of(tuple(answer for look in looks for answer in look.answers))
+
+
+@lru_cache(maxsize=128)  # each of a pin's looks is compared with each other one
+def _tops_of(answers: tuple[ProbeAnswer, ...]) -> Mapping[str, Tops]:
     lists: dict[str, list[dict[str, float]]] = {}
-    for look in looks:
-        for answer in look.answers:
-            if real := {token: p for token, p in answer.top if p > _PADDING}:
-                lists.setdefault(answer.probe, []).append(real)
+    for answer in answers:
+        if real := {token: p for token, p in answer.top if p > _PADDING}:
+            lists.setdefault(answer.probe, []).append(real)
     return {probe: _joined(found) for probe, found in lists.items()}
 
 
