@@ -241,7 +241,7 @@ def test_small_values_are_judged_here_as_in_the_helper(value, monkeypatch):
     ],
 )
 def test_what_may_take_long_goes_to_the_helper(schema, value, monkeypatch):
-    """Large values, patterns, references, what doubles with each level: a clock can end them there."""
+    """Large values, patterns, references, what doubles with each level: there a clock ends them."""
     asked = []
 
     def call(function, *arguments):
