@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_quantguard import _config
+from pytest_quantguard import _config, _config_file
 from pytest_quantguard.errors import ConfigError
 
 GOOD = """\
@@ -24,7 +24,7 @@ budgets:
 
 def load(tmp_path, text, candidates=("awq-int4",), **options):
     (tmp_path / "quantguard.yaml").write_text(text)
-    path = _config.find(tmp_path, None)
+    path = _config_file.find(tmp_path, None)
     return _config.load(path, tmp_path, candidates=candidates, **options)
 
 
@@ -56,7 +56,7 @@ def test_pyproject_is_read_too(tmp_path):
         '[tool.quantguard.variants.a]\nprovider = "openai"\nmodel = "m"\n'
         '[tool.quantguard.variants.b]\nprovider = "openai"\nmodel = "n"\n'
     )
-    path = _config.find(tmp_path, None)
+    path = _config_file.find(tmp_path, None)
 
     assert "b" == _config.load(path, tmp_path, candidates=["b"]).candidates[0].name
 
@@ -118,7 +118,7 @@ def test_a_key_has_one_source(tmp_path):
 def test_no_configuration_at_all_says_where_it_was_looked_for(tmp_path):
     """A candidate without configuration is an error, not a run without budgets."""
     with pytest.raises(ConfigError, match=r"neither quantguard\.yaml nor \[tool\.quantguard\]"):
-        _config.find(tmp_path, None)
+        _config_file.find(tmp_path, None)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ FLOORS = {
     | {"_comparability", "_drive", "_noise", "_plural", "_prior", "_probe", "_run", "_screen"}
     | {"_served", "_whole"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
-    | {"launching", "_decide", "_items", "_judging", "hookspecs"},
+    | {"launching", "_config_file", "_decide", "_items", "_judging", "hookspecs"},
     3: {"engine", "history", "_registry", "_quant_case", "_cases", "_arm", "_variant_reader"}
     | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"}
     | {"_costs"},

@@ -426,7 +426,7 @@ def test_without_a_configuration(tmp_path):
     run = quantguard(tmp_path, "judge-check", "l.jsonl", *RUBRIC)
 
     assert USAGE == run.code
-    assert run.has("has no quantguard.yaml, nor has a folder above; use --quant-config")
+    assert run.has("has no quantguard.yaml, nor has a folder above", "--quant-config=PATH names")
 
 
 # --- sentences ----------------------------------------------------------------------------

@@ -9,24 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_quantguard._config_file import HISTORY, REPORT_FOLDER, document_of
 from pytest_quantguard._decide import EvidenceRule
 from pytest_quantguard._measures import LatencyRule
 from pytest_quantguard._noise import NULL, next_number
 from pytest_quantguard._registry import built_in_metrics
 from pytest_quantguard._variant_reader import VariantReader
-from pytest_quantguard.documents.document import Document, problems, read
-from pytest_quantguard.documents.providers_file import gate_document
+from pytest_quantguard.documents.document import Document
 from pytest_quantguard.engine.limits import Limits
-from pytest_quantguard.errors import ConfigError, InputError, did_you_mean
+from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.types import Json, Source
 from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Metric
 
-FILE = "quantguard.yaml"
-REPORT_FOLDER = "quant-report"
-"""Where reports are written, beside the configuration."""
-HISTORY = ".quantguard/history.sqlite"
-"""Where verdicts are remembered, beside the configuration."""
 _POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:pt|points?|pp)?\Z")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _LIMITS = ("max_drop", "max_rise", "max_shift", "max_ratio")
@@ -115,31 +110,6 @@ class GateConfig:
         """Everything that may be asked: the variants, then the judges that can be used."""
         judges = [judge.variant for judge in self.judges.values() if not judge.problems]
         return {**self.variants, **{judge.name: judge for judge in judges}}
-
-
-def find(root: Path, given: str | None, start: Path | None = None) -> Path:
-    """Return the configuration file: ``given``, else the one in pytest's root directory.
-
-    ``given`` is relative to ``start``, where pytest was called, or else to ``root``.
-
-    Raises:
-        ConfigError: when there is none.
-    """
-    if given:
-        places = dict.fromkeys((start or root, root))
-        for path in (place / given for place in places):
-            if path.is_file():
-                return path.resolve()
-        looked = " and ".join(map(str, places))
-        raise ConfigError(f"{given}: no such configuration file (looked in {looked})")
-    for path in (root / FILE, root / "pyproject.toml"):
-        if path.is_file() and (path.name == FILE or "[tool.quantguard" in path.read_text("utf-8")):
-            return path
-    raise ConfigError(
-        f"{root} has neither {FILE} nor [tool.quantguard] in pyproject.toml, where stands which "
-        "variants there are and what loss you allow; 'quantguard init' writes a working one, "
-        "--quant-config=PATH names another"
-    )
 
 
 def load(
@@ -242,23 +212,6 @@ def load_judges(path: Path, root: Path) -> tuple[dict[str, JudgeConfig], Path]:
     document = document_of(path, root)
     judges = _Reader(document, path.parent, {}).judges()
     return judges, path.parent / document.data.get("cache", ".quantguard/cache")
-
-
-def document_of(path: Path, root: Path) -> Document:
-    """Return the configuration as it is written, once its form is right; else a ConfigError."""
-    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-    try:
-        document = gate_document(read(path, name))
-    except InputError as error:
-        raise ConfigError(error.problems) from None
-    if path.suffix == ".toml":
-        tool = document.data.get("tool")
-        document = Document(name, tool.get("quantguard") if isinstance(tool, dict) else None)
-    if document.data is None:
-        raise ConfigError(f"{name}:1: the file is empty; it needs 'variants:' and 'budgets:'")
-    if found := problems(document, "config.schema.json"):
-        raise ConfigError(found)
-    return document
 
 
 def _again(baseline: Variant, number: int) -> Variant:

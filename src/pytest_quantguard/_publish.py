@@ -11,7 +11,7 @@ import pytest
 
 from pytest_quantguard import _tally
 from pytest_quantguard._auto import yaml_lines
-from pytest_quantguard._config import REPORT_FOLDER
+from pytest_quantguard._config_file import REPORT_FOLDER
 from pytest_quantguard._registry import Names
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _config, _github, _publish
+from pytest_quantguard import _config, _config_file, _github, _publish
 from pytest_quantguard._asking import Asking
 from pytest_quantguard._collect import QuantFile, golden_loader
 from pytest_quantguard._evidence import Evidence, Examiner
@@ -106,7 +106,7 @@ class GateSession:
             )
             metrics = metrics_of(registry.metrics)
             settings = _config.load(
-                _config.find(config.rootpath, given, config.invocation_params.dir),
+                _config_file.find(config.rootpath, given, config.invocation_params.dir),
                 config.rootpath,
                 candidates=option.quant_candidate,
                 baseline=option.quant_baseline,

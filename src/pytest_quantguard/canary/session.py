@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _config, _github, _publish, _rows
+from pytest_quantguard import _config, _config_file, _github, _publish, _rows
 from pytest_quantguard._judgement import provenance
 from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry, metrics_of
@@ -99,7 +99,7 @@ class CanarySession:
         metrics: dict[str, Metric] = {**metrics_of(registry.metrics), **feedback_metrics()}
         start = config.invocation_params.dir
         given = option.quant_config or config.getini("quant_config") or None
-        path = _config.find(config.rootpath, given, start)
+        path = _config_file.find(config.rootpath, given, start)
         canary = canary_settings.load(
             path,
             config.rootpath,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pytest_quantguard._config import document_of
+from pytest_quantguard._config_file import document_of
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.canary.cohorts import OTHER, Rule, labels_of, rule_of
 from pytest_quantguard.contracts import Bound, Check, Repeated, offers

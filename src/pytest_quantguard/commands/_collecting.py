@@ -138,14 +138,14 @@ class _Collector(Generic[T]):
 
 def _all_candidates(config: pytest.Config) -> list[str]:
     """Return every variant but the baseline."""
-    from pytest_quantguard import _config
+    from pytest_quantguard import _config_file
     from pytest_quantguard.documents.document import read
     from pytest_quantguard.errors import InputError
 
     option = config.option
     given = option.quant_config or config.getini("quant_config") or None
     try:
-        path = _config.find(config.rootpath, given, config.invocation_params.dir)
+        path = _config_file.find(config.rootpath, given, config.invocation_params.dir)
         data = read(path, path.name).data
     except InputError as error:
         raise pytest.UsageError(f"quantguard: {error}") from None

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_quantguard import _config
+from pytest_quantguard._config_file import nearest
 from pytest_quantguard.cli import Parser, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
 from pytest_quantguard.commands._collecting import refuse
@@ -15,7 +15,7 @@ from pytest_quantguard.commands._completion import script
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._parsers import described
 from pytest_quantguard.documents.document import read
-from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
+from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.types import Json
 
 SHELLS = ("bash", "zsh", "fish")
@@ -83,15 +83,10 @@ def _variants(start: Path) -> list[str]:
     Raises:
         InputError: there is none, or it cannot be read.
     """
-    for folder in (start, *start.parents):
-        try:
-            path = _config.find(folder, None)
-        except ConfigError:
-            continue
-        data = read(path, path.name).data
-        for key in ("tool", "quantguard") if path.suffix == ".toml" else ():
-            data = data.get(key) if isinstance(data, dict) else None
-        variants = data.get("variants") if isinstance(data, dict) else None
-        names = variants if isinstance(variants, dict) else {}
-        return [name for name in names if isinstance(name, str) and _NAME.fullmatch(name)]
-    raise ConfigError(f"{start} has no {_config.FILE}, nor has a folder above")
+    path = nearest(None, start)
+    data = read(path, path.name).data
+    for key in ("tool", "quantguard") if path.suffix == ".toml" else ():
+        data = data.get(key) if isinstance(data, dict) else None
+    variants = data.get("variants") if isinstance(data, dict) else None
+    names = variants if isinstance(variants, dict) else {}
+    return [name for name in names if isinstance(name, str) and _NAME.fullmatch(name)]

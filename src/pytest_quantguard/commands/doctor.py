@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_quantguard._config_file import nearest
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
@@ -46,7 +47,7 @@ def doctor(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     visiting = _Visit(options)
     try:
-        path = setup.find(options.quant_config, Path.cwd())
+        path = nearest(options.quant_config, Path.cwd())
         try:
             settings = setup.load(path, options.quant_baseline)
         except ConfigError as error:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pytest_quantguard import _config
+from pytest_quantguard._config_file import HISTORY, find
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, tell
@@ -146,14 +147,14 @@ def _file(options: Namespace) -> Path:
     here = Path.cwd()
     for folder in (here, *here.parents):
         try:
-            path = _config.find(folder, None)
+            path = find(folder, None)
         except (ConfigError, OSError, UnicodeError):
             continue
         found = _config.history_of(path, folder)
         if found is None:
             raise InputError(f"{path.name} has 'history: false'; name a file with --file")
         return found
-    return here / _config.HISTORY
+    return here / HISTORY
 
 
 # --- adding -------------------------------------------------------------------------------

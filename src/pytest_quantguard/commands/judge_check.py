@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_quantguard import _config
+from pytest_quantguard._config_file import nearest
 from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.checks.judge import AbsoluteJudge, Judge, PairwiseJudge
@@ -126,7 +127,7 @@ def _rules(options: Namespace) -> dict[str, Any]:
 
 def _judge(options: Namespace) -> tuple[str, _config.JudgeConfig, Path]:
     """Return the judge that was chosen, and the folder of the cache."""
-    path = _config_path(options.quant_config)
+    path = nearest(options.quant_config, Path.cwd())
     judges, cache = _config.load_judges(path, Path.cwd())
     if not judges:
         raise ConfigError(f"{path.name}: there is no judge in it; add 'judges:'")
@@ -139,18 +140,6 @@ def _judge(options: Namespace) -> tuple[str, _config.JudgeConfig, Path]:
     if judges[name].problems:
         raise ConfigError(judges[name].problems)
     return name, judges[name], cache
-
-
-def _config_path(given: str | None) -> Path:
-    here = Path.cwd()
-    if given:
-        return _config.find(here, given)
-    for folder in (here, *here.parents):
-        try:
-            return _config.find(folder, None)
-        except ConfigError:
-            continue
-    raise ConfigError(f"{here} has no {_config.FILE}, nor has a folder above; use --quant-config")
 
 
 # --- asking -------------------------------------------------------------------------------

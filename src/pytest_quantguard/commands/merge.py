@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import pytest
 
-from pytest_quantguard import _config, _github, _publish
+from pytest_quantguard import _config, _config_file, _github, _publish
 from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._screen import Screen
@@ -256,7 +256,7 @@ def _history(config: pytest.Config) -> Path | None:
     """Return the project's history, where there is a configuration: shards merge anywhere."""
     try:
         given = config.option.quant_config or config.getini("quant_config") or None
-        path = _config.find(config.rootpath, given, config.invocation_params.dir)
+        path = _config_file.find(config.rootpath, given, config.invocation_params.dir)
     except ConfigError:
         return None
     return _config.history_of(path, config.rootpath)

@@ -237,11 +237,16 @@ def _pin(
     cases = len(first.behaviour.values) if first.behaviour is not None else 0
     golden = f"with {counted(cases, 'golden case')}" if cases else "without golden cases"
     text = f"Pinned: {counted(len(looks), 'look')} at {one_line(store.endpoint)}, {golden}"
-    where = f"Kept in {one_line(str(store.folder), 300)}"
+    where = f"Kept in {one_line(str(_from_here(store.folder)), 300)}"
     if not alone(options.json):
         tell("\n".join([text, where, *(f"Note: {one_line(note, 400)}" for note in notes)]))
     put({**pin_to(pin), "notes": notes}, options.json)
     return 0
+
+
+def _from_here(folder: Path) -> Path:
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 # --- showing ------------------------------------------------------------------------------

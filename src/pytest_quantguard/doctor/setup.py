@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_quantguard import _config, _unfit
+from pytest_quantguard._config_file import document_of
 from pytest_quantguard._plural import counted
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.doctor.records import CONFIGURATION, Finding, Level
@@ -37,32 +38,13 @@ class Golden:
     """Where the project's own providers are; None = it could not be collected."""
 
 
-def find(given: str | None, here: Path) -> Path:
-    """Return the configuration: the given one, else the nearest here or further up.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if given:
-        return _config.find(here, given)
-    for folder in (here, *here.parents):
-        try:
-            return _config.find(folder, None)
-        except ConfigError:
-            continue
-    raise ConfigError(
-        f"{here} has no {_config.FILE}, nor has a folder above; 'quantguard init' writes one, "
-        f"{_FROM}=PATH names another"
-    )
-
-
 def load(path: Path, baseline: str | None) -> GateConfig:
     """Read the configuration, with every variant but the baseline as a candidate.
 
     Raises:
         ConfigError: with every problem found, each with file:line.
     """
-    data = _config.document_of(path, path.parent).data
+    data = document_of(path, path.parent).data
     first = baseline or data.get("baseline")
     others = [name for name in data["variants"] if name != first]
     return _config.load(path, path.parent, candidates=others, baseline=baseline)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pytest_quantguard import _config
+from pytest_quantguard._config_file import FILE, REPORT_FOLDER, document_of, nearest
 from pytest_quantguard._variant_reader import VariantReader
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import ConfigError, did_you_mean
@@ -50,8 +50,8 @@ def configured(name: str, config: str | None, here: Path) -> Endpoint:
     Raises:
         ConfigError: there is no such file or variant, or it is wrong; with file:line.
     """
-    path = _find(config, here)
-    document = _config.document_of(path, here)
+    path = nearest(config, here, ", or give an address with --model")
+    document = document_of(path, here)
     known: Json = document.data["variants"]
     if name not in known:
         place = document.where(("variants",))
@@ -67,7 +67,7 @@ def configured(name: str, config: str | None, here: Path) -> Endpoint:
         config=path,
         place=document.where(("variants", name)),
         folder=path.parent / FOLDER,
-        reports=path.parent / document.data.get("report", _config.REPORT_FOLDER),
+        reports=path.parent / document.data.get("report", REPORT_FOLDER),
         limits=Limits(**document.data.get("limits", {})),
     )
 
@@ -93,7 +93,7 @@ def typed(
     variant = {"provider": "openai", "base_url": url, "model": model}
     variant |= {"api_key_env": key} if key else {}
     data = {"baseline": name, "variants": {name: variant}, "budgets": "auto"}
-    path = Path(scratch.name) / _config.FILE
+    path = Path(scratch.name) / FILE
     path.write_text(json.dumps(data), encoding="ascii")
     try:
         found = configured(name, str(path), here)
@@ -105,7 +105,7 @@ def typed(
         config=path,
         place="the command line",
         folder=here / FOLDER,
-        reports=here / _config.REPORT_FOLDER,
+        reports=here / REPORT_FOLDER,
         limits=found.limits,
     )
 
@@ -117,22 +117,9 @@ def _shown(url: str) -> str:
 
 def _name(url: str, model: str) -> str:
     try:
-        host = urlsplit(url).hostname or "endpoint"
+        parts = urlsplit(url)
+        host = f"{parts.hostname or 'endpoint'}{f'-{parts.port}' if parts.port else ''}"
     except ValueError:
         host = "endpoint"
     text = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{host}-{model}").strip("-._")
     return text[:80] or "endpoint"
-
-
-def _find(given: str | None, here: Path) -> Path:
-    if given:
-        return _config.find(here, given)
-    for folder in (here, *here.parents):
-        try:
-            return _config.find(folder, None)
-        except ConfigError:
-            continue
-    raise ConfigError(
-        f"{here} has no {_config.FILE}, nor has a folder above; name one with --quant-config, or "
-        "give an address with --model"
-    )
