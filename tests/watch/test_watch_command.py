@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +18,7 @@ from hostile_texts import hostile
 from pytest_quantguard.cli import main
 from pytest_quantguard.commands import _watch_gate as gate_of_a_look
 from pytest_quantguard.documents.document import Document, problems
+from pytest_quantguard.watch import levels
 from pytest_quantguard.watch import store as stores
 from pytest_quantguard.watch.store import Store
 from scripted_server import answers, resets
@@ -185,7 +187,8 @@ def test_quality_down_and_speed_up_is_named_after_a_plain_bless(blessed, answer,
 
 def test_the_answer_comes_first(blessed, capsys, monkeypatch):
     """Who is woken up reads three lines: whose look it is, the answer, and why."""
-    monkeypatch.setattr(gate_of_a_look, "_speed", lambda arm: 0.0)
+    monkeypatch.setattr(gate_of_a_look, "_speed", lambda arm: 0.0)  # of this busy machine
+    monkeypatch.setattr(levels, "_WRITING", replace(levels._WRITING, values=lambda look: []))
     blessed.endpoint.wrong, blessed.endpoint.shift = 3, 1.0
     capsys.readouterr()
     blessed.watch()

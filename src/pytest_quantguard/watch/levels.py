@@ -24,7 +24,8 @@ TTFT, TOKENS_PER_SECOND = "ttft", "tokens per second"
 _ASSUMED_SPEED = 0.1
 """Standard deviation of a level's logarithm from night to night, assumed beforehand."""
 _ASSUMED_ALONE = 0.2
-"""The same where few pinned looks have speeds: the first one may have met a cold server."""
+"""The same where few pinned looks have speeds, or all are of one day: the first one may have met a
+cold server, and none of them another day's load."""
 _ASSUMED_LENGTH = 0.01
 """The same of the mean logarithm of the answers' lengths."""
 
@@ -170,12 +171,17 @@ def _told(quantity: str, limits: Mapping[Evidence, float]) -> Finding:
     return Finding(kind="speed", quantity=quantity, decides=False, limit=limit)
 
 
+def _assumed(known: Sequence[object], series: Series) -> float:
+    """Return what to assume of the spread, by how many pinned looks have speeds, and of what days."""
+    alone = len(known) < FEWEST_LOOKS or series.days_of_pin == 1
+    return _ASSUMED_ALONE if alone else _ASSUMED_SPEED
+
+
 def _golden_speeds(series: Series, limits: Mapping[Evidence, float]) -> Finding | None:
     pin, now = (_having(looks, series, _speeds) for looks in (series.pin, [series.now]))
     if not pin or not now:
         return None
-    assumed = _ASSUMED_SPEED if len(pin) >= FEWEST_LOOKS else _ASSUMED_ALONE
-    found = _paired(pin, now, _speeds, assumed)
+    found = _paired(pin, now, _speeds, _assumed(pin, series))
     if found.cases < stats.MEAN_FLOOR:
         return None
     sentence = (
@@ -195,7 +201,7 @@ def _levels(kind: _Speed, series: Series, limits: Mapping[Evidence, float]) -> F
     now = _log_median(kind, series.now)
     if now is None or not past:
         return None
-    usual = predictive.spread(past, assumed=_ASSUMED_SPEED)
+    usual = predictive.spread(past, assumed=_assumed(past, series))
     ratio = math.exp(now - usual.mean)
     sentence = (
         f"{kind.words} is {math.exp(now):.3g} {kind.unit} (median), "
