@@ -172,7 +172,7 @@ def _told(quantity: str, limits: Mapping[Evidence, float]) -> Finding:
 
 
 def _assumed(known: Sequence[object], series: Series) -> float:
-    """Return what to assume of the spread, by how many pinned looks have speeds, and of what days."""
+    """Return the spread to assume: by how many pinned looks have speeds, and of which days."""
     alone = len(known) < FEWEST_LOOKS or series.days_of_pin == 1
     return _ASSUMED_ALONE if alone else _ASSUMED_SPEED
 
