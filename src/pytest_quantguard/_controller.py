@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_quantguard.reporters._texts import Texts
     from pytest_quantguard.sharding.end import ShardEnd
     from pytest_quantguard.sharding.shards import Shard
-    from pytest_quantguard.verdicts import BudgetVerdict
 
 
 class GateController:
@@ -149,8 +148,9 @@ class GateController:
         self._write(self.report)
         rows = [(c, row) for c in self.report.candidates for row in c.budgets]
         session.testscollected += len(rows) - self._announced
+        warn = self.settings.inconclusive == "warn"
         for candidate, row in rows:
-            self._emit(session, candidate, row)
+            self._only_inconclusive += _rows.tell(session, candidate, row, self.texts, warn=warn)
         self.told = True
         return result
 
@@ -258,43 +258,15 @@ class GateController:
         )
         return {**found, **({"sequential": looks} if looks else {})}
 
-    def _emit(
-        self, session: pytest.Session, candidate: CandidateReport, row: BudgetVerdict
-    ) -> None:
-        from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
-
-        sentence = budget_sentence(row, candidate)
-        # The report below has more, with -v with both texts: the table should not be out of sight.
-        verbosity = self.config.getoption("verbose", 0)
-        full = row.verdict is Verdict.FAIL and verbosity >= 0
-        details = budget_details(row, self.texts, 3) if full else ""
-        tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
-        before = session.testsfailed
-        _rows.emit(
-            session,
-            candidate.variant.name,
-            row,
-            f"{sentence}\n{details}" if details else sentence,
-            tolerated=tolerated,
-            brief=verbosity < 0,
-        )
-        if row.verdict is Verdict.INCONCLUSIVE:
-            self._only_inconclusive += session.testsfailed - before
-
     # --- making it known ----------------------------------------------------------------
 
     def _targets(self) -> dict[str, Path]:
-        option, start = self.config.option, self.config.invocation_params.dir
-        folder = start / option.quant_report if option.quant_report else self.settings.report_folder
+        folder = self.settings.report_folder
         if self.session.cut is not None:
-            return {"shard": folder / self.session.cut.shard.file_name}
-        junit = start / option.quant_junit if option.quant_junit else None
-        try:
-            return _publish.targets(
-                folder, junit, self.session.registry.reporters, strict=option.quant_junit_strict
-            )
-        except QuantGuardError as error:
-            raise pytest.UsageError(f"quantguard: {error}") from None
+            return {
+                "shard": _publish.folder_of(self.config, folder) / self.session.cut.shard.file_name
+            }
+        return _publish.targets_of(self.config, folder, self.session.registry.reporters)
 
     def pytest_sessionstart(self) -> None:
         """Remove the last run's reports."""

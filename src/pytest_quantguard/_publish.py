@@ -34,6 +34,28 @@ FILES = {
 """What stands in the report folder after each run: the reporter, and the name of its file."""
 
 
+def folder_of(config: pytest.Config, folder: Path) -> Path:
+    """Return where a run writes its reports: as its options say, else ``folder``."""
+    given = config.option.quant_report
+    return config.invocation_params.dir / given if given else folder
+
+
+def targets_of(config: pytest.Config, folder: Path, reporters: Names) -> dict[str, Path]:
+    """Return `targets` as a run's options have them.
+
+    Raises:
+        pytest.UsageError: a project's reporter cannot be used; names it.
+    """
+    option = config.option
+    junit = config.invocation_params.dir / option.quant_junit if option.quant_junit else None
+    try:
+        return targets(
+            folder_of(config, folder), junit, reporters, strict=option.quant_junit_strict
+        )
+    except QuantGuardError as error:
+        raise pytest.UsageError(f"quantguard: {error}") from None
+
+
 def targets(
     folder: Path, junit: Path | None, reporters: Names, *, strict: bool = False
 ) -> dict[str, Path]:

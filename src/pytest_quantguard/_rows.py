@@ -7,19 +7,56 @@ ERROR, NOT COMPARABLE and INCONCLUSIVE.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_quantguard.verdicts import BudgetVerdict, Verdict
+from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Verdict
+
+if TYPE_CHECKING:
+    from pytest_quantguard.reporters._texts import Texts
 
 PREFIX = "quantguard::"
+_SHOWN = 3
+"""Regressed cases that stand in the text of a failure."""
 _Phases = dict[Literal["setup", "call", "teardown"], Any]
 
 
 def node_id(candidate: str, row: BudgetVerdict) -> str:
     """Return the synthetic test's name."""
     return PREFIX + "::".join((candidate, *row.group))
+
+
+def tell(
+    session: pytest.Session,
+    candidate: CandidateReport,
+    row: BudgetVerdict,
+    texts: Texts,
+    *,
+    warn: bool,
+) -> int:
+    """Report one verdict in the words of all reports; ``warn`` lets an inconclusive one pass.
+
+    Return how many failures it added to the session's for nothing but want of proof: 0 unless it
+    is INCONCLUSIVE.
+    """
+    from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
+
+    # The report below has more, with -v with both texts: the table should not be out of sight.
+    verbosity = session.config.getoption("verbose", 0)
+    full = row.verdict is Verdict.FAIL and verbosity >= 0
+    details = budget_details(row, texts, _SHOWN) if full else ""
+    sentence, before = budget_sentence(row, candidate), session.testsfailed
+    open_ended = row.verdict is Verdict.INCONCLUSIVE
+    emit(
+        session,
+        candidate.variant.name,
+        row,
+        f"{sentence}\n{details}" if details else sentence,
+        tolerated=open_ended and warn,
+        brief=verbosity < 0,
+    )
+    return session.testsfailed - before if open_ended else 0
 
 
 def emit(

@@ -27,11 +27,11 @@ from pytest_quantguard.canary.reading import Reader, named
 from pytest_quantguard.canary.running import CanaryRun
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
 from pytest_quantguard.types import Json
-from pytest_quantguard.verdicts import GateReport, Verdict
+from pytest_quantguard.verdicts import GateReport
 
 if TYPE_CHECKING:
     from pytest_quantguard.reporters._texts import Texts
-    from pytest_quantguard.verdicts import BudgetVerdict, CandidateReport, Metric
+    from pytest_quantguard.verdicts import Metric
 
 _SENSELESS = {
     "quant_null": "asks the baseline a second time",
@@ -153,8 +153,9 @@ class CanarySession:
         self._write(self.report)
         rows = [(c, row) for c in self.report.candidates for row in c.budgets]
         session.testscollected += len(rows)
+        warn = self.settings.inconclusive == "warn"
         for candidate, row in rows:
-            self._emit(session, candidate, row)
+            self._only_inconclusive += _rows.tell(session, candidate, row, self.texts, warn=warn)
         self.told = True
         return result
 
@@ -188,29 +189,6 @@ class CanarySession:
         )
         return {**found, "canary": self.run.told()}
 
-    def _emit(
-        self, session: pytest.Session, candidate: CandidateReport, row: BudgetVerdict
-    ) -> None:
-        from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
-
-        sentence = budget_sentence(row, candidate)
-        verbosity = self.config.getoption("verbose", 0)
-        full = row.verdict is Verdict.FAIL and verbosity >= 0
-        details = budget_details(row, self.texts, 3) if full else ""
-        tolerated = row.verdict is Verdict.INCONCLUSIVE and self.settings.inconclusive == "warn"
-        before = session.testsfailed
-        message = f"{sentence}\n{details}" if details else sentence
-        _rows.emit(
-            session,
-            candidate.variant.name,
-            row,
-            message,
-            tolerated=tolerated,
-            brief=verbosity < 0,
-        )
-        if row.verdict is Verdict.INCONCLUSIVE:
-            self._only_inconclusive += session.testsfailed - before
-
     # --- making it known ----------------------------------------------------------------
 
     @property
@@ -219,15 +197,8 @@ class CanarySession:
         return self.run.texts.texts()
 
     def _targets(self) -> Mapping[str, Path]:
-        option, start = self.config.option, self.config.invocation_params.dir
-        folder = start / option.quant_report if option.quant_report else self.settings.report_folder
-        junit = start / option.quant_junit if option.quant_junit else None
-        try:
-            return _publish.targets(
-                folder, junit, self.registry.reporters, strict=option.quant_junit_strict
-            )
-        except QuantGuardError as error:
-            raise pytest.UsageError(f"quantguard: {error}") from None
+        folder = self.settings.report_folder
+        return _publish.targets_of(self.config, folder, self.registry.reporters)
 
     def _write(self, report: GateReport) -> None:
         start, reporters = self.config.invocation_params.dir, self.registry.reporters
