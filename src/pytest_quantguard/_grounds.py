@@ -14,7 +14,7 @@ from pytest_quantguard._comparability import places
 from pytest_quantguard._plural import counted
 from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import EMPTY
-from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
+from pytest_quantguard.verdicts import Budget, BudgetVerdict, Group, Verdict
 
 SWAYED = 1 / 3
 """Share of its comparisons in which a judge may contradict itself when the answers change places:
@@ -139,6 +139,14 @@ def comparability_rows(
             f"in {len(cases)} of {counted(total, 'case')}, {places(list(cases), cases)}: "
             f"{found[0].message}"
         )
+    return incomparable_rows(said, len(cases))
+
+
+def incomparable_rows(said: Sequence[str], cases: int) -> list[BudgetVerdict]:
+    """Return the row of what was not the same question for both arms; none where nothing is said.
+
+    ``cases`` is how many are meant.
+    """
     if not said:
         return []
     return [
@@ -148,9 +156,23 @@ def comparability_rows(
             max_drop=None,
             verdict=Verdict.NOT_COMPARABLE,
             reason="; ".join(said),
-            cases=len(cases),
+            cases=cases,
         )
     ]
+
+
+def unmatched(budget: Budget, what: str = "case") -> BudgetVerdict:
+    """Return the row of a budget that nothing belongs to: an ERROR. ``what`` is judged: a case."""
+    return BudgetVerdict(
+        cohort=budget.cohort,
+        check=budget.check,
+        tag=budget.tag,
+        metric=budget.metric,
+        max_drop=budget.max_drop,
+        max_ratio=budget.max_ratio,
+        verdict=Verdict.ERROR,
+        reason=f"no {what} of this budget could be judged",
+    )
 
 
 def without_numbers(row: BudgetVerdict, verdict: Verdict, reason: str) -> BudgetVerdict:

@@ -35,6 +35,7 @@ from pytest_quantguard._grounds import (
     critical_rows,
     evidence_row,
     judge_rows,
+    unmatched,
     withheld,
     without_numbers,
 )
@@ -311,14 +312,7 @@ def _rate_rows(
     return [
         _rate_row(budget, decisions[budget.group], cases[budget.group], members, mishaps)
         if budget.group in decisions
-        else BudgetVerdict(
-            cohort=budget.cohort,
-            check=budget.check,
-            tag=budget.tag,
-            max_drop=budget.max_drop,
-            verdict=Verdict.ERROR,
-            reason="no case of this budget could be judged",
-        )
+        else unmatched(budget)
         for budget in mine
     ]
 

@@ -27,7 +27,7 @@ from dataclasses import replace
 
 from pytest_quantguard import _budgets
 from pytest_quantguard._decide import ALPHA_FAIL, EvidenceRule, Family, weigh
-from pytest_quantguard._grounds import without_numbers
+from pytest_quantguard._grounds import unmatched, without_numbers
 from pytest_quantguard._judge import expanded, noisy, worst_of
 from pytest_quantguard._noise import Noise
 from pytest_quantguard._noticed import differences_of
@@ -38,7 +38,7 @@ from pytest_quantguard.canary.looking import Schedule, Trigger, Weights, error_o
 from pytest_quantguard.canary.measured import Plan, Sums
 from pytest_quantguard.canary.records import Step
 from pytest_quantguard.canary.repeats import note_of, outweighed
-from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, unmatched, withheld
+from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, withheld
 from pytest_quantguard.canary.telling import cut_off, group_of, rollbacks, told
 from pytest_quantguard.canary.traffic import Traffic
 from pytest_quantguard.errors import ConfigError
@@ -280,7 +280,7 @@ class CanaryJudge:
                     _budgets.expand([budget], census)
                 found.append(budget)
             except ConfigError:
-                rows.append(unmatched(budget))
+                rows.append(unmatched(budget, "pair"))
         return expanded(found, lambda: census), rows
 
     def _cases(self, budgets: Sequence[Budget]) -> dict[Group, Count]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from pytest_quantguard._grounds import judge_row
+from pytest_quantguard._grounds import incomparable_rows, judge_row
 from pytest_quantguard._plural import counted
 from pytest_quantguard.pairs import Mishap, PairedOutcome
 from pytest_quantguard.types import EMPTY, Swaps
@@ -169,18 +169,7 @@ class Missing:
                 f"{counted(found, 'pair')} cannot be compared, first {first.case} "
                 f"({first.source}): {first.message}"
             )
-        if not said:
-            return []
-        return [
-            BudgetVerdict(
-                cohort=None,
-                check="comparability",
-                max_drop=None,
-                verdict=Verdict.NOT_COMPARABLE,
-                reason="; ".join(said),
-                cases=found,
-            )
-        ]
+        return incomparable_rows(said, found)
 
     def judge_rows(self) -> list[BudgetVerdict]:
         """Say of each judge how often the order of the answers decided."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pytest_quantguard import stats
 from pytest_quantguard._decide import ALPHA_FAIL, ALPHA_PASS, Decision, EvidenceRule, Family, decide
-from pytest_quantguard._grounds import without_numbers
+from pytest_quantguard._grounds import unmatched, without_numbers
 from pytest_quantguard._measures import bare_row, final_row, limit_of, row_of
 from pytest_quantguard._plural import counted
 from pytest_quantguard.canary.counting import Count
@@ -73,7 +73,7 @@ def rate_rows(
     for budget in budgets:
         group = budget.group
         if group not in decisions:
-            rows.append(unmatched(budget))
+            rows.append(unmatched(budget, "pair"))
             continue
         counts = Counts(
             checks=_checks(cases[group], group),
@@ -86,20 +86,6 @@ def rate_rows(
         mine = tuple(_members(group, examples))
         rows.append(replace(row, reason=reason, counts=counts, regressed=mine))
     return rows
-
-
-def unmatched(budget: Budget) -> BudgetVerdict:
-    """Return the row of a budget that no pair belongs to: an ERROR."""
-    return BudgetVerdict(
-        cohort=budget.cohort,
-        check=budget.check,
-        tag=budget.tag,
-        metric=budget.metric,
-        max_drop=budget.max_drop,
-        max_ratio=budget.max_ratio,
-        verdict=Verdict.ERROR,
-        reason="no pair of this budget could be judged",
-    )
 
 
 def _rate_row(budget: Budget, decision: Decision, count: Count) -> BudgetVerdict:
