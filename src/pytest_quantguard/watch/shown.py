@@ -79,7 +79,7 @@ def day(at: float) -> str:
 def pinned(pin: Pin | None) -> str:
     """Say what the pin is."""
     if pin is None:
-        return "nothing is pinned"
+        return "nothing: no look is pinned"
     who = f", {one_line(pin.of, 120)}" if pin.of else ""
     looks = counted(len(pin.looks), "look")
     return f"the pin of {day(pin.at)} ({looks}{who}): {sentence(pin.reason, 300)}"
