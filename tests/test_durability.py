@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -203,11 +204,10 @@ def told(process: subprocess.Popen[str]) -> Any:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
-def test_a_killed_runs_last_answers_are_found_in_a_read_only_folder(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_a_killed_runs_last_answers_are_found_in_a_read_only_folder() -> None:
     """They are still in SQLite's log; where that cannot be read, it is said. Claims work, too."""
-    top = tmp_path_factory.getbasetemp().parent / f"frozen-{os.getpid()}"
+    # Not in pytest's own folder: each pytest that begins meanwhile shuts that to other users.
+    top = Path(tempfile.mkdtemp(prefix="frozen-"))
     folder, spare = top / "cache", top / "spare"
     try:
         cache = CompletionCache(top / "live")
