@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,14 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(project):
 def test_a_closed_standard_output_is_nobody_reading(project, words):
     """As with `| head`: exit code 1 and no traceback."""
     assert (1, "", "") == redirected(project.folder, words, ">&-")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize("words", ["plan --json", "--version"])
+def test_a_full_disk_under_the_standard_output_is_said(project, words):
+    """What is wrong in one line, and no traceback."""
+    code, _, errors = redirected(project.folder, words, ">/dev/full")
+
+    assert code == 4
+    said = "the standard output cannot be written: No space left on device"
+    assert [line for line in errors.splitlines() if line][-1].endswith(said)

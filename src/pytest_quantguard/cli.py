@@ -13,6 +13,8 @@ from typing import Any, ClassVar, NoReturn
 
 USAGE_ERROR = 4
 """As pytest's: the user's mistake, which nothing was asked for."""
+NOTHING = 5
+"""As pytest's: there is nothing to run, or nothing came out of it."""
 WIDTH = 79
 """Columns of a usage; terminals have 80."""
 
@@ -113,8 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 2
     except BrokenPipeError:  # such as `| head`: nobody reads on
-        _hush()
+        hush()
         return 1
+    except Exception as error:
+        from pytest_quantguard.errors import QuantGuardError
+
+        if not isinstance(error, QuantGuardError):
+            raise
+        return refuse([f"quantguard: {error}"])  # such as a full disk under what is printed
 
 
 def tell(text: str) -> None:
@@ -122,12 +130,31 @@ def tell(text: str) -> None:
 
     Raises:
         BrokenPipeError: when nobody reads it.
+        QuantGuardError: it cannot be written, such as to a full disk.
     """
     if sys.stdout is None:  # closed before Python began
         raise BrokenPipeError
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from pytest_quantguard.errors import QuantGuardError
+
+        hush()
+        why = error.strerror or type(error).__name__
+        raise QuantGuardError(f"the standard output cannot be written: {why}") from None
+
+
+def refuse(sentences: Iterable[str]) -> int:
+    """Write each sentence once to stderr; return the exit code of a usage error."""
+    from pytest_quantguard._sanitize import clean
+
+    for sentence in dict.fromkeys(sentences):
+        sys.stderr.write(f"{clean(sentence)}\n")
+    return USAGE_ERROR
 
 
 def _run(parser: Parser, given: Sequence[str]) -> int:
@@ -182,9 +209,11 @@ def _command(parser: Parser, name: str) -> Any:
     return getattr(import_module(module), function)
 
 
-def _hush() -> None:
-    """Keep Python from complaining about the closed pipe once more when it ends."""
+def hush() -> None:
+    """Keep Python from complaining once more, when it ends, about what could not be written."""
     import os
+    from contextlib import suppress
 
     if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError, ValueError):  # one that is no file complains about nothing
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

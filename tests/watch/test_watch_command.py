@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -18,8 +19,10 @@ from hostile_texts import hostile
 from pytest_quantguard.cli import main
 from pytest_quantguard.commands import _watch_gate as gate_of_a_look
 from pytest_quantguard.documents.document import Document, problems
+from pytest_quantguard.errors import QuantGuardError
 from pytest_quantguard.watch import levels
 from pytest_quantguard.watch import store as stores
+from pytest_quantguard.watch.plain import look_to, to_text
 from pytest_quantguard.watch.store import Store
 from scripted_server import answers, resets
 
@@ -131,7 +134,8 @@ def test_an_api_without_logprobs_is_watched_by_what_it_answers(watched, answer):
 def test_looks_that_are_apart_ask_the_golden_cases_each_time(watched, capsys, monkeypatch):
     """--every: speed and quality of several times are known; announced, and within the limits."""
     waits = []
-    monkeypatch.setattr("pytest_quantguard.commands.watch.time.sleep", waits.append)
+    clock = SimpleNamespace(sleep=waits.append)  # of this command alone: servers sleep, too
+    monkeypatch.setattr("pytest_quantguard.commands.watch.time", clock)
     watched.golden(4)
 
     refused = watched.watch(
@@ -217,6 +221,60 @@ def test_more_looks_a_year_take_more_evidence_each(blessed, answer):
         limits.append(next(one["limit"] for one in found if one["kind"] == "logprobs"))
 
     assert limits[0] / limits[1] == pytest.approx(8760 / 365)
+
+
+def test_the_second_night_of_a_change_says_that_it_is_not_new(blessed, answer):
+    """What the first night said is in its file; the third adds a change of its own."""
+    blessed.endpoint.shift = 1.0
+    _, first, _ = answer(blessed, *PRINT)
+    _, second, _ = answer(blessed, *PRINT, "--markdown=o.md", "--junit=o.xml")
+    blessed.endpoint.fingerprint = "fp_two"
+    _, third, _ = answer(blessed, *PRINT)
+
+    began = first["look"]["id"]
+    assert [one["since"] for one in (first, second, third)] == [began] * 3
+    assert [one["new"] for one in (first, second, third)] == [True, False, True]
+    said = f"nothing new: as in the look before it, first seen in the look {began}"
+    assert second["reasons"][0].startswith(said)
+    assert third["reasons"][0].startswith("NEW in this look")
+    for name in ("o.md", "o.xml"):
+        text = (blessed.folder / name).read_text("utf-8").replace("\\", "")
+        assert "nothing new: as in the look before it" in text
+    assert problems(Document("watch.json", third), "watch.schema.json") == []
+
+
+def test_what_a_look_took_is_what_the_server_answered(watched, answer, monkeypatch):
+    """Tokens of answers that were asked again to confirm a loss count, too; blessing says it."""
+    watched.golden(4, critical=True)
+    watched.config(price={"input": 1.0, "output": 2.0})
+    seen = []
+    text = watched.endpoint._text
+    monkeypatch.setattr(watched.endpoint, "_text", lambda body: seen.append(body) or text(body))
+    _, pin, _ = answer(watched, "--bless", "x", "--looks", "2")
+    tokens = [5 + 1 + len(text(body).split()) for body in seen]
+
+    assert (pin["spent"]["requests"], pin["spent"]["tokens"]) == (len(tokens), sum(tokens))
+    seen.clear()
+    watched.endpoint.wrong = 2
+    _, found, _ = answer(watched)
+
+    written = [1 + len(text(body).split()) for body in seen]
+    assert len(seen) == 16 + 4 + 2 * 2 == found["look"]["requests"]
+    assert found["look"]["tokens"] == 5 * len(seen) + sum(written)
+    cost = (5 * len(seen) + 2 * sum(written)) / 1e6
+    assert found["provenance"]["cost"] == pytest.approx(cost)
+
+
+def test_texts_that_could_show_nothing_are_no_evidence(watched, answer):
+    """Four looks of one minute: not even other texts throughout would be beyond the limit."""
+    watched.endpoint.logprobs = False
+    watched.bless(*PRINT, "--looks", "4")
+
+    _, found, _ = answer(watched, *PRINT)
+
+    greedy = next(one for one in found["findings"] if one["quantity"] == "greedy")
+    assert (greedy["able"], greedy["changed"]) == (False, False)
+    assert "bless on several days" in greedy["sentence"]
 
 
 # --- nothing to go by ---------------------------------------------------------------------
@@ -427,6 +485,55 @@ def test_a_damaged_look_is_named_and_left_out(blessed, capsys):
     assert blessed.watch(*PRINT) == 10
 
 
+def test_ids_of_one_second_sort_as_they_were_made(blessed, monkeypatch):
+    """Eleven looks in one second; ids of older versions count as taken, and stay readable."""
+    now = time.time() + 5
+    monkeypatch.setattr("pytest_quantguard.commands._watch_look.time.time", lambda: now)
+    assert blessed.watch(*PRINT) == 0
+    base = Store(blessed.folder / ".quantguard/watch", "api").kept().looks[-1]
+    older = replace(base, id=f"{base.id}.2")
+    path = blessed.kept / "looks" / f"{older.id}.json"
+    path.write_bytes(to_text(look_to(older)))
+    (blessed.kept / "answers" / f"{base.id}.001").mkdir()  # of a look that was cut off
+
+    kept = Store(blessed.folder / ".quantguard/watch", "api").kept()
+    ids = [stores.new_id(now, kept.ids)]
+    for _ in range(1000):
+        ids.append(stores.new_id(now, {*kept.ids, *ids}))
+
+    assert kept.problems == ()
+    assert older.id in kept.ids
+    assert ids[0] == f"{base.id}.002"
+    assert ids == sorted(ids)
+    assert all(stores.IDS.fullmatch(one) for one in ids)
+
+
+def test_a_look_that_came_meanwhile_is_not_overwritten(blessed):
+    """Another machine may have put it there: said, and left as it is."""
+    store = Store(blessed.folder / ".quantguard/watch", "api")
+    look = store.kept().looks[-1]
+    path = blessed.kept / "looks" / f"{look.id}.json"
+    before = path.read_bytes()
+
+    with pytest.raises(QuantGuardError, match="is not overwritten"):
+        store.add(replace(look, requests=7))
+    assert path.read_bytes() == before
+
+
+def test_a_look_of_the_same_second_leaves_a_damaged_one_as_it_is(blessed, monkeypatch):
+    """Whoever wants to know what happened to a file still has it: ids are those of files, too."""
+    now = time.time() + 5
+    pinned = set((blessed.kept / "looks").iterdir())
+    monkeypatch.setattr("pytest_quantguard.commands._watch_look.time.time", lambda: now)
+    assert blessed.watch(*PRINT) == 0
+    (first,) = set((blessed.kept / "looks").iterdir()) - pinned
+    first.write_text("{}", encoding="ascii")
+
+    assert blessed.watch(*PRINT) == 0
+    (second,) = set((blessed.kept / "looks").iterdir()) - pinned - {first}
+    assert (first.read_text("ascii"), second.stem) == ("{}", f"{first.stem}.001")
+
+
 @pytest.mark.parametrize(("wrong", "code"), [(0, 10), (2, 1)])
 def test_a_full_disk_takes_nothing_from_the_answer(blessed, answer, monkeypatch, wrong, code):
     """What was found is said all the same; a quiet look that is not kept is no quiet night."""
@@ -441,6 +548,77 @@ def test_a_full_disk_takes_nothing_from_the_answer(blessed, answer, monkeypatch,
     assert got == found["exit_code"] == code
     assert any("this look is not kept" in reason for reason in found["reasons"])
     assert "No space left on device" in err
+
+
+class Output:
+    """A standard output that takes nothing, and is no file."""
+
+    encoding = "utf-8"
+
+    def __init__(self, number):
+        self.number = number
+
+    def write(self, text):
+        raise OSError(self.number, os.strerror(self.number))
+
+    def flush(self):
+        """Never reached with anything to write."""
+
+    def fileno(self):
+        raise OSError(errno.EBADF, "no file")
+
+    def isatty(self):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "wrong", "code"),
+    [
+        (errno.ENOSPC, 0, 10),
+        (errno.ENOSPC, 3, 1),
+        (errno.EPIPE, 0, 0),
+        (errno.EPIPE, 3, 1),
+    ],
+    ids=["full", "full, worse", "nobody reads", "nobody reads, worse"],
+)
+def test_what_cannot_be_printed_is_no_answer_of_another_kind(
+    blessed, capsys, monkeypatch, number, wrong, code
+):
+    """1 is worse and 0 is quiet: a full disk or `| head` makes neither of the other."""
+    blessed.endpoint.wrong, blessed.endpoint.shift = wrong, float(wrong)
+    monkeypatch.setattr("sys.stdout", Output(number))
+
+    assert blessed.watch("--json=o.json", "--junit=o.xml") == code
+    found = json.loads((blessed.folder / "o.json").read_text("ascii"))
+    assert found["exit_code"] == (1 if wrong else 0)
+    assert (blessed.folder / "o.xml").exists()
+    told = "the standard output cannot be written: No space left on device"
+    assert (told in " ".join(capsys.readouterr().err.split())) is (number == errno.ENOSPC)
+
+
+def test_a_report_that_cannot_be_written_takes_nothing_from_the_answer(blessed, capsys):
+    """Worse stays worse, and the other reports are there."""
+    blessed.endpoint.wrong, blessed.endpoint.shift = 3, 1.0
+    (blessed.folder / "file").touch()
+
+    assert blessed.watch("--json=file/o.json", "--junit=o.xml") == 1
+    assert "file/o.json" in capsys.readouterr().err
+    assert (blessed.folder / "o.xml").exists()
+
+
+def test_what_other_plugins_warn_of_is_no_part_of_a_mail(blessed, capsys):
+    """A mail of cron is what was asked for and the answer; mistakes are said all the same."""
+    (blessed.folder / "conftest.py").write_text(
+        "import sys\ndef pytest_configure(config):\n    sys.stderr.write('a warning\\n')\n",
+        encoding="utf-8",
+    )
+    capsys.readouterr()
+
+    assert blessed.watch() == 0
+    out, err = capsys.readouterr()
+    assert (out.startswith("Asking api: "), err) == (True, "")
+    assert blessed.watch("-k", "(") == 4
+    assert capsys.readouterr().err
 
 
 def test_two_at_once_do_not_mix(blessed, answer):
@@ -503,6 +681,8 @@ def test_a_series_is_shown_with_its_drift(blessed, capsys):
     assert sum(line.endswith("  pin") for line in lines) == 7
     assert "log-probs: CHANGED" in " ".join(lines)
     assert [look["pinned"] for look in series["looks"]] == [True] * 8 + [False]
+    assert [look["answer"] for look in series["looks"]] == [None] * 8 + ["changed"]
+    assert "  changed; log-probs" in lines[9]
 
 
 def test_the_newest_looks_can_be_blessed(blessed, answer):

@@ -28,7 +28,7 @@ def test_a_look_is_small() -> None:
         if (asked := probes.questions(mode))
     }
 
-    assert budget == {"logprobs": (16, 16), "sampled": (88, 1088)}
+    assert budget == {"logprobs": (16, 16), "sampled": (88, 1664)}
 
 
 @pytest.mark.parametrize("mode", MODES)

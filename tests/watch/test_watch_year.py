@@ -19,14 +19,15 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "watch"
 
 @pytest.fixture(scope="module")
 def benchmark_modules() -> Any:
-    """Return the benchmark's modules of simulated nights and years."""
+    """Return the benchmark's modules of simulated nights, years and speeds."""
     sys.path.insert(0, str(FOLDER))
     try:
         import nights
+        import speeds
         import years
     finally:
         sys.path.remove(str(FOLDER))
-    return nights, years
+    return nights, years, speeds
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,16 @@ def test_draws_of_an_unchanged_model_have_an_honest_p(nights: Any, evenness: flo
     assert share[1e-2] <= 0.0105
     assert share[1e-3] <= 0.0015
     assert share[1e-4] <= 0.0003
+
+
+def test_speeds_of_unchanged_nights_are_seldom_called_faster(benchmark_modules: Any) -> None:
+    """After a plain bless and three nights, in a rough weather; twice as fast is seen in most."""
+    speeds = benchmark_modules[2]
+    (rough,) = (one for one in speeds.WEATHERS if one.name.startswith("rough"))
+
+    def share(factor: float) -> float:
+        found: float = speeds.share(rough, np.random.default_rng(6), 100, 3, factor)
+        return found
+
+    assert share(1.0) <= 0.05
+    assert share(2.0) >= 0.8

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_quantguard._config import GateConfig
-from pytest_quantguard._evidence import further_jobs
 from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._judging import reads_timing
 from pytest_quantguard._plural import counted
-from pytest_quantguard.commands._collecting import OFF, told
+from pytest_quantguard._preview import OFF, told
+from pytest_quantguard.commands._watch_meter import Meter
+from pytest_quantguard.engine.jobs import further_jobs
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.pairs import Measurement
@@ -109,9 +111,11 @@ def run(plan: Plan, tell: Callable[[Asks], None]) -> GoldenRun:
     arguments = ["-qq", "-s"]
     if importlib.util.find_spec("xdist") and "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ:
         arguments.append("-n0")  # whatever the project's addopts say: the plugin is in here alone
-    output = io.StringIO()
-    with redirect_stdout(output):
+    output, beside = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(beside):
         code = int(pytest.main([*arguments, *plan.arguments], plugins=[plugin]))
+    if plugin.report is None:  # what other plugins warn of belongs in no answer
+        sys.stderr.write(beside.getvalue())
     return plugin.found(code, output.getvalue())
 
 
@@ -127,6 +131,7 @@ class _Plugin:
     remarks: list[str] = field(default_factory=list)
     none: bool = False
     changed: bool = False
+    meter: Meter = field(default_factory=Meter)
 
     # --- putting in ---------------------------------------------------------------------
 
@@ -220,6 +225,7 @@ class _Plugin:
         name = self.gate.settings.baseline.name
         pinned = Pinned(asking.providers[name], plan.pinned, plan.content)
         asking.lay(cache, {} if plan.alone else {name: pinned})
+        asking.witness = self.meter.over(asking.witness, self.gate.settings.asked)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -297,16 +303,13 @@ class _Plugin:
         spent = self.report.provenance.get("requests", {})
         requests = sum(int(one.get("attempts", 0)) for one in spent.values())
         candidate = self.report.candidates[0]
-        measured = [m.candidate for m in candidate.measurements]
-        asked = [m for m in measured if m.live]
-        costs = [m.cost * m.answers for m in asked if m.cost is not None]
         return GoldenRun(
             report=self.report,
             behaviour=behaviour(candidate, self.report.provenance.get("golden_hash", "")),
             remarks=tuple(self.remarks),
             requests=requests,
-            tokens=sum(map(_tokens, asked)),
-            cost=sum(costs) if costs else None,
+            tokens=self.meter.tokens,
+            cost=self.meter.cost,
         )
 
 
@@ -334,10 +337,6 @@ def behaviour(candidate: CandidateReport, golden: str) -> Behaviour:
 def _speed(arm: Measurement) -> float:
     """Return tokens per second, the wait for the first one included; 0 where it is not known."""
     return arm.completion_tokens / arm.latency_s if arm.completion_tokens and arm.latency_s else 0.0
-
-
-def _tokens(arm: Measurement) -> int:
-    return round(((arm.prompt_tokens or 0) + (arm.completion_tokens or 0)) * arm.answers)
 
 
 def selected(paths: Sequence[str], keyword: str | None, mark: str | None) -> tuple[str, ...]:

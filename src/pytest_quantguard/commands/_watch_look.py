@@ -26,7 +26,8 @@ from pytest_quantguard.watch.findings import findings
 from pytest_quantguard.watch.limits import pace
 from pytest_quantguard.watch.pinning import blind, mode_of_past
 from pytest_quantguard.watch.records import Answer, Look, WatchReport
-from pytest_quantguard.watch.series import content, same_endpoint
+from pytest_quantguard.watch.series import content, same_endpoint, series
+from pytest_quantguard.watch.since import began, told
 from pytest_quantguard.watch.store import Kept, Store, behind, new_id
 
 _NO_GOLDEN = (
@@ -111,7 +112,7 @@ class Watcher:
         except ProviderError as error:
             raise InputError(f"{self.endpoint.place}: {error}") from None
         return Look(
-            id=new_id(began, [one.id for one in kept.looks]),
+            id=new_id(began, kept.ids.union(one.id for one in kept.looks)),
             at=began,
             endpoint=self.endpoint.name,
             identity=identity,
@@ -313,6 +314,8 @@ class Watcher:
         answer, reasons, signature = decide(
             found, now=now, looks=looks, pin=kept.pin, gate=candidate
         )
+        known = series(looks, now, kept.pin)
+        said = told(answer, found, known, kept.pin)
         problems = list(made.problems)
         if late := behind(made.look.at, kept):
             problems.append(late)
@@ -323,13 +326,16 @@ class Watcher:
         reasons = (*reasons, *problems) if shown else (*problems, *reasons)
         if problems and not shown:
             answer = Answer.UNCLEAR
+            said = said and replace(said, answer=answer.value)
         previous = kept.newest
         return WatchReport(
             endpoint=self.endpoint.name,
             answer=answer,
             reasons=reasons,
             findings=found,
-            look=made.look,
+            look=replace(made.look, told=said),
+            since=min(said.changed.values(), default="") if said is not None else "",
+            new=shown and not all(began(found, known, worse=answer is Answer.WORSE).values()),
             pin=kept.pin,
             previous=previous.id if previous is not None else "",
             gate=made.golden.report if kept.pin is not None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_quantguard._ci import ci
@@ -47,6 +47,16 @@ class Made:
     def enough(self) -> bool:
         """Whether it is a look at all, and worth keeping."""
         return self.asked.enough
+
+
+def spent_on(made: Sequence[Made]) -> Json:
+    """Return what looks took: ``requests``, ``tokens``, ``cost``; None without a price."""
+    costs = [one.cost for one in made if one.cost is not None]
+    return {
+        "requests": sum(one.look.requests for one in made),
+        "tokens": sum(one.look.tokens for one in made),
+        "cost": sum(costs) if costs else None,
+    }
 
 
 def provenance(made: Made) -> Json:

@@ -20,7 +20,7 @@ _EPILOG = manual(
         0: "unchanged; or what was asked for was blessed or shown",
         1: "changed for the worse: the golden set's gate fails against the pin",
         4: "a mistake in options, configuration or golden files; nothing was asked",
-        10: "could not tell: no pin, too little evidence, a silent endpoint",
+        10: "could not tell: no pin, too little evidence, a silent endpoint, a full disk",
         11: "changed, and not shown to be worse",
     },
     examples={

@@ -45,6 +45,7 @@ def _look(look: Look, found: tuple[Finding, ...], kept: Kept) -> Json:
         "requests": look.requests,
         "tokens": look.tokens,
         "golden": _held(look),
+        "answer": look.told.answer if look.told is not None else None,
         "drift": [
             {
                 "kind": one.kind,
@@ -86,7 +87,8 @@ def _told(look: Look, found: tuple[Finding, ...]) -> str:
     held = _held(look)
     golden = [f"golden set {held:.1%}"] if held is not None else []
     lost = [f"{len(look.failures)} kinds of failures"] if look.failures else []
-    return "; ".join([*values, *golden, *changed, *lost])
+    said = [look.told.answer] if look.told is not None else []
+    return "; ".join([*said, *values, *golden, *changed, *lost])
 
 
 def _held(look: Look) -> float | None:

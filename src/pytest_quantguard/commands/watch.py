@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,18 +17,18 @@ from pytest_quantguard import _screen
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard._screen import Screen
-from pytest_quantguard.cli import tell
+from pytest_quantguard.cli import hush, refuse, tell
 from pytest_quantguard.commands._as_json import alone, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._watch_gate import selected
 from pytest_quantguard.commands._watch_look import RefusedGateError, Watcher
-from pytest_quantguard.commands._watch_made import Made, Wanted
+from pytest_quantguard.commands._watch_made import Made, Wanted, spent_on
 from pytest_quantguard.commands._watch_options import options_of
 from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.errors import InputError, QuantGuardError
 from pytest_quantguard.providers._access import secrets_of
 from pytest_quantguard.reporters._files import special, write_whole
 from pytest_quantguard.reporters._words import folded
+from pytest_quantguard.types import Json
 from pytest_quantguard.watch import probes
 from pytest_quantguard.watch.endpoint import Endpoint, configured, is_address, typed
 from pytest_quantguard.watch.pinning import blind, lost, pin_of
@@ -58,6 +58,9 @@ def watch(arguments: Sequence[str]) -> int:
     except QuantGuardError as error:  # busy, or what was found cannot be written
         refuse([f"quantguard watch: {error}"])
         return _UNCLEAR
+    except BrokenPipeError:  # of --bless and --show: it is done; 1 would be a change for the worse
+        hush()
+        return 0
     finally:
         scratch.cleanup()
 
@@ -102,10 +105,14 @@ def _act(options: Namespace, endpoint: Endpoint, store: Store) -> int:
         return _bless(options, watcher, kept) if options.bless else _look(options, watcher, kept)
 
 
-def _say(stream: TextIO, text: str) -> None:
+def _say(stream: TextIO | None, text: str) -> None:
+    """Announce what is asked; where that cannot be written, the answer will say so."""
+    if stream is None:  # closed before Python began
+        return
     lines = folded(_screen.shown(text, _screen.encoding(stream)), Screen.of(stream).width, "", "  ")
-    stream.write("".join(f"{line}\n" for line in lines))
-    stream.flush()
+    with suppress(OSError):
+        stream.write("".join(f"{line}\n" for line in lines))
+        stream.flush()
 
 
 def _look(options: Namespace, watcher: Watcher, kept: Kept) -> int:
@@ -113,14 +120,15 @@ def _look(options: Namespace, watcher: Watcher, kept: Kept) -> int:
     report = watcher.judged(made, kept)
     trouble = None
     try:
-        _keep(watcher, kept, [made])
+        _keep(watcher, kept, [replace(made, look=report.look)])
     except QuantGuardError as error:  # a full disk takes nothing from what was found
         trouble = error
         report = _unkept(report, error)
-    _report(options, report, _notes(kept, made))
-    if trouble is not None:
-        refuse([f"quantguard watch: {trouble}"])
-    return report.answer.exit_code
+    troubles = [trouble] if trouble is not None else []
+    troubles += _report(options, report, _notes(kept, made))
+    refuse(f"quantguard watch: {one}" for one in troubles)
+    # What nobody could be told is no quiet night; what was found is found all the same.
+    return (report.answer.exit_code or _UNCLEAR) if troubles else report.answer.exit_code
 
 
 def _unkept(report: WatchReport, error: QuantGuardError) -> WatchReport:
@@ -149,16 +157,27 @@ def _notes(kept: Kept, made: Made) -> list[str]:
     return [*damaged, *made.notes]
 
 
-def _report(options: Namespace, report: WatchReport, notes: Sequence[str]) -> None:
+def _report(options: Namespace, report: WatchReport, notes: Sequence[str]) -> list[QuantGuardError]:
+    """Print and write the answer, each way that it can be; return why others could not."""
     from pytest_quantguard.watch import junit, markdown, shown
 
+    ways: list[Callable[[], None]] = [lambda: put(report_to(report), options.json)]
     if not alone(options.json):
-        tell("\n".join(shown.render(report, Screen.of(), notes=notes)))
-    put(report_to(report), options.json)
+        ways.insert(0, lambda: tell("\n".join(shown.render(report, Screen.of(), notes=notes))))
     if options.markdown:
-        write_whole(Path(options.markdown), markdown.text(report, notes).encode())
+        page = markdown.text(report, notes).encode()
+        ways.append(lambda: write_whole(Path(options.markdown), page))
     if options.junit:
-        write_whole(Path(options.junit), junit.document(report))
+        ways.append(lambda: write_whole(Path(options.junit), junit.document(report)))
+    troubles = []
+    for way in ways:
+        try:
+            way()
+        except QuantGuardError as error:
+            troubles.append(error)
+        except BrokenPipeError:  # such as `| head`: who reads no further has the exit code
+            hush()
+    return troubles
 
 
 # --- blessing -----------------------------------------------------------------------------
@@ -170,7 +189,7 @@ def _bless(options: Namespace, watcher: Watcher, kept: Kept) -> int:
     for count in range(number):
         if count and options.every:
             time.sleep(options.every)
-        known = Kept(looks=(*kept.looks, *(one.look for one in made)))
+        known = Kept(looks=(*kept.looks, *(one.look for one in made)), ids=kept.ids)
         # Golden answers of one look are what others are compared with. How much speed and quality
         # differ by themselves is learned from more of them, where looks are apart in time.
         rest, apart = number - 1 - count, options.every is not None
@@ -190,7 +209,7 @@ def _bless(options: Namespace, watcher: Watcher, kept: Kept) -> int:
     for look in looks:
         watcher.store.add(look)
     notes = list(dict.fromkeys(note for one in made for note in one.notes))
-    return _pin(options, watcher.store, looks, notes, kept)
+    return _pin(options, watcher.store, looks, notes, kept, spent=spent_on(made))
 
 
 def _bless_newest(options: Namespace, store: Store, kept: Kept) -> int:
@@ -211,11 +230,17 @@ def _bless_newest(options: Namespace, store: Store, kept: Kept) -> int:
         )
     if why := next(filter(None, map(blind, looks)), ""):
         raise InputError(f"nothing was pinned: {one_line(why, 600)}")
-    return _pin(options, store, looks, [], kept)
+    return _pin(options, store, looks, [], kept, spent=spent_on([]))
 
 
 def _pin(
-    options: Namespace, store: Store, looks: Sequence[Look], notes: list[str], before: Kept
+    options: Namespace,
+    store: Store,
+    looks: Sequence[Look],
+    notes: list[str],
+    before: Kept,
+    *,
+    spent: Json,
 ) -> int:
     pin = pin_of(looks, options.bless)
     first = next(look for look in looks if look.id == pin.looks[0])
@@ -239,8 +264,12 @@ def _pin(
     text = f"Pinned: {counted(len(looks), 'look')} at {one_line(store.endpoint)}, {golden}"
     where = f"Kept in {one_line(str(_from_here(store.folder)), 300)}"
     if not alone(options.json):
-        tell("\n".join([text, where, *(f"Note: {one_line(note, 400)}" for note in notes)]))
-    put({**pin_to(pin), "notes": notes}, options.json)
+        from pytest_quantguard.watch.shown import took
+
+        asked = [f"Asked: {took(**spent)}"] if spent["requests"] else []
+        said = [text, where, *(f"Note: {one_line(note, 400)}" for note in notes), *asked]
+        tell("\n".join(said))
+    put({**pin_to(pin), "notes": notes, "spent": spent}, options.json)
     return 0
 
 

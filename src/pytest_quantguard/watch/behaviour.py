@@ -103,6 +103,16 @@ def _of_week(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding,
     )
 
 
+def loss_since(looks: Sequence[Look], series: Series) -> float | None:
+    """Return the natural logarithm of the evidence that today is worse than some looks.
+
+    Case by case, against the mean of the looks; None where there is no case to compare.
+    """
+    before, now = _values(looks, series), _values([series.now], series)
+    differences = [max(-1.0, min(1.0, before[case] - now[case])) for case in before if case in now]
+    return stats.mean_evidence(differences).log_e if differences else None
+
+
 def _golden(look: Look, series: Series) -> bool:
     now = series.now.behaviour
     return bool(now and look.behaviour and look.behaviour.golden == now.golden)

@@ -14,7 +14,8 @@ from pytest_quantguard.watch.facts import GONE, LISTED
 from pytest_quantguard.watch.levels import TOKENS_PER_SECOND
 from pytest_quantguard.watch.probes import FEWEST_LOOKS, mode_of
 from pytest_quantguard.watch.records import Answer, Finding, Kind, Look, Pin
-from pytest_quantguard.watch.series import same_endpoint
+from pytest_quantguard.watch.series import same_endpoint, series
+from pytest_quantguard.watch.since import gone, since_when
 
 CHEAPER = "quality down and speed up: what a cheaper precision looks like"
 _DRIFTS = ("logprobs", "sampled")
@@ -44,18 +45,22 @@ def decide(
     ``looks`` are all sound looks that are known: a pinned one that is not among them is missing.
     """
     signature = _signature(found, gate)
+    known = series(looks, now, pin)
     changed = tuple(dict.fromkeys(one.sentence for one in found if _decisive(one)))
     if worse := _worse(found, gate):
-        return Answer.WORSE, (worse, *changed, *_when(found)), signature
+        said = (worse, *since_when(found, known, worse=True), *changed)
+        return Answer.WORSE, said, signature
     obstacles, gate_says = _obstacles(found, now, looks, pin), _gate_obstacles(found, gate)
     if changed:
         first, last = (gate_says, ()) if gate is not None and unsound(gate) else ((), gate_says)
-        said = (*first, *changed, *_when(found), *obstacles, *last, *_harm(gate))
-        return Answer.CHANGED, said, signature
+        when = since_when(found, known, worse=False)
+        # Who is called reads first whether it is yesterday's change: else what it is comes first.
+        told = (*when, *changed) if known.run else (*changed, *when)
+        return Answer.CHANGED, (*first, *told, *obstacles, *last, *_harm(gate)), signature
     if obstacles or gate_says:
         return Answer.UNCLEAR, (*obstacles, *gate_says), signature
     quiet = next(one for one in found if _drift(one) and one.able and one.against == "pin")
-    return Answer.UNCHANGED, (quiet.sentence, *_quality(gate, now)), signature
+    return Answer.UNCHANGED, (*gone(known), quiet.sentence, *_quality(gate, now)), signature
 
 
 def _decisive(one: Finding) -> bool:
@@ -173,20 +178,6 @@ def _settles(gate: CandidateReport, log_e: float) -> str:
 # --- beside the answer ------------------------------------------------------------------
 
 
-def _when(found: Sequence[Finding]) -> tuple[str, ...]:
-    """Since when: whether today's look differs from the ones just before it, too."""
-    moved = any(_drift(one) and one.able and one.changed for one in found if one.against == "pin")
-    before = [one for one in found if one.against == "previous" and one.able]
-    if not moved or not before:
-        return ()
-    if any(one.changed for one in before):
-        return ("it differs from the looks just before it as well: it changed since the last one",)
-    return (
-        "it is not shown to differ from the looks just before it, too: it may have changed "
-        "earlier, or bit by bit",
-    )
-
-
 def _harm(gate: CandidateReport | None) -> tuple[str, ...]:
     if gate is None:
         return ("whether it is worse was not asked: no golden set was run",)
@@ -222,11 +213,26 @@ def _signature(found: Sequence[Finding], gate: CandidateReport | None) -> str:
     if drift and faster is not None:
         return "other numbers and faster: another precision, engine or machine"
     if drift and not down:
-        return (
+        return _noisy(found, changed) or (
             "the tokenizer is the same and the numbers are not: other weights, another "
             "precision, engine or machine"
         )
     return _lone(changed, found, gate)
+
+
+def _noisy(found: Sequence[Finding], changed: set[Kind]) -> str:
+    """Say that noise alone may look like this; empty where something else changed, or it is calm.
+
+    What is no farther from the pin than the same probes are from each other need be no other model.
+    """
+    noise = next((one for one in found if one.kind == "noise" and one.changed), None)
+    far = [one.value or 0.0 for one in found if one.kind == "logprobs" and _decisive(one)]
+    if noise is None or changed != {"logprobs"} or max(far) > (noise.value or 0.0):
+        return ""
+    return (
+        "a noisy hour rather than another model: the same probes, asked twice, differ as much from "
+        "each other as from the pin. Look again: noise passes, a change stays"
+    )
 
 
 def _lone(changed: set[Kind], found: Sequence[Finding], gate: CandidateReport | None) -> str:

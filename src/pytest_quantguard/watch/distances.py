@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from pytest_quantguard.watch.probes import GREEDY
 from pytest_quantguard.watch.records import Look, ProbeAnswer
@@ -39,6 +40,21 @@ def logprob_distance(look: Look, others: Sequence[Look]) -> float | None:
     groups = [others, *([other] for other in others)] if len(others) > 1 else [others]
     found = [_between(ours, _tops(group)) for group in groups]
     return min((distance for distance in found if distance is not None), default=None)
+
+
+def round_distance(look: Look, _: Sequence[Look] = ()) -> float | None:
+    """Mean absolute difference of log-probs, in nats, between a look's own rounds; None for one.
+
+    What the endpoint's noise alone does within minutes: other weights answer twice alike.
+    """
+    numbers = sorted({answer.round for answer in look.answers})
+    rounds = [
+        _tops_of(tuple(answer for answer in look.answers if answer.round == number))
+        for number in numbers
+    ]
+    pairs = [_between(one, other) for one, other in pairwise(rounds)]
+    found = [distance for distance in pairs if distance is not None]
+    return _mean(found) if found else None
 
 
 def text_distance(look: Look, others: Sequence[Look]) -> float | None:

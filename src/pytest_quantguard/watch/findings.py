@@ -12,6 +12,7 @@ from pytest_quantguard.watch.levels import lengths, speed
 from pytest_quantguard.watch.limits import LOOKS_A_YEAR, RATE, limits
 from pytest_quantguard.watch.records import Finding, Look, Pin
 from pytest_quantguard.watch.series import series
+from pytest_quantguard.watch.since import dated
 
 
 def findings(
@@ -23,7 +24,7 @@ def findings(
     rate: float = RATE,
     looks_a_year: int = LOOKS_A_YEAR,
 ) -> tuple[Finding, ...]:
-    """Return what a look shows: log-probs or texts, facts, lengths, speed, behaviour.
+    """Return what a look shows: log-probs or texts, facts, lengths, speed, behaviour; since when.
 
     Args:
         looks: Every sound look of the endpoint, in any order, today's among them or not. Those
@@ -41,10 +42,11 @@ def findings(
     """
     spent = limits(rate, looks_a_year)
     known = series(looks, now, pin)
-    return (
+    found = (
         *fingerprint(known, spent),
         *facts(known),
         *lengths(known, spent),
         *behaviour(known, gate, spent),
         *speed(known, spent),
     )
+    return dated(found, known, spent)

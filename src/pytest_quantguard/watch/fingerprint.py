@@ -9,11 +9,16 @@ from dataclasses import dataclass, replace
 from pytest_quantguard._plural import counted
 from pytest_quantguard.stats._special import student_tail
 from pytest_quantguard.watch import draws, predictive
-from pytest_quantguard.watch.distances import has_tops, logprob_distance, text_distance
+from pytest_quantguard.watch.distances import (
+    has_tops,
+    logprob_distance,
+    round_distance,
+    text_distance,
+)
 from pytest_quantguard.watch.limits import Evidence
 from pytest_quantguard.watch.probes import DRAWN, FEWEST_LOOKS, GREEDY, PIN_LOOKS, mode_of
 from pytest_quantguard.watch.records import Finding, Kind, Look, Window
-from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
+from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, WEEK_LOOKS, Series
 
 ASSUMED: Mapping[Window, float] = {"look": 0.45, "week": 0.3}
 """Standard deviation of a distance's logarithm from night to night, assumed beforehand. Wide for a
@@ -21,7 +26,14 @@ single night, because 3 % of nights may be three times as noisy as the others; l
 which such nights are a part (docs/statistics.md has the simulations)."""
 ASSUMED_OF_A_DAY: Mapping[Window, float] = {"look": 0.6, "week": 0.7}
 """The same where the pin's looks are all of one day, and know nothing of other nights."""
+TOLD = 0.01
+"""p of what is only told, and spends nothing of a year's rate."""
+_BLIND = (
+    "the pin's looks are too few, or too far apart, for any difference to be noticed: bless on "
+    f"several days, {PIN_LOOKS} looks or more"
+)
 LEAST_NATS = 0.001
+MOST_NATS = 10.0
 LEAST_TEXT = 0.01
 
 
@@ -36,9 +48,11 @@ class _Distance:
     """What counts as no difference at all: numbers are printed with so many digits, and servers
     that never differed may do so by so much on a busy night."""
     words: str
-    """Sentence with {now}, {usual} and {reference}."""
+    """Sentence with {now} and {usual}, and {reference} where it compares with one."""
     unit: str
     """Of the distance, in the singular; empty for a share."""
+    most: float
+    """What not even another model's answers exceed: where only more is noticed, nothing is."""
 
 
 _LOGPROBS = _Distance(
@@ -48,6 +62,16 @@ _LOGPROBS = _Distance(
     least=LEAST_NATS,
     words="log-probs of first tokens are {now} from the {reference} on average, {usual} usual",
     unit="nat",
+    most=MOST_NATS,
+)
+_ROUNDS = _Distance(
+    kind="noise",
+    quantity="",
+    measure=round_distance,
+    least=LEAST_NATS,
+    words="the same probes, asked twice, differ by {now} on average, {usual} usual",
+    unit="nat",
+    most=MOST_NATS,
 )
 _TEXTS = _Distance(
     kind="sampled",
@@ -56,6 +80,7 @@ _TEXTS = _Distance(
     least=LEAST_TEXT,
     words="{now} of the likeliest answers differs from the {reference}, {usual} usual",
     unit="",
+    most=1.0,
 )
 
 
@@ -66,7 +91,7 @@ def fingerprint(series: Series, limits: Mapping[Evidence, float]) -> tuple[Findi
     only told. Where the pin or the week is too short, `Finding.able` is False.
     """
     if mode_of(series.now.probes) == "logprobs":
-        return _of_distance(_LOGPROBS, series, limits)
+        return (*_of_distance(_LOGPROBS, series, limits), *_noise(series))
     return (*_of_distance(_TEXTS, series, limits), *_of_draws(series, limits))
 
 
@@ -75,15 +100,36 @@ def _of_distance(
 ) -> tuple[Finding, ...]:
     limit = limits[Evidence(way.kind, way.quantity, "look")]
     blank = Finding(kind=way.kind, quantity=way.quantity, limit=limit)
-    before: tuple[Finding, ...] = ()
-    if len(series.before) >= FEWEST_LOOKS:
-        told = replace(blank, against="previous", decides=False)
-        before = (_one_look(told, way, series, series.before, _own(way, series.before)),)
+    before = _previous(replace(blank, against="previous", decides=False), way, series)
     if problem := _unfit(way, series):
         return (replace(blank, able=False, sentence=problem), *before)
     own = _own(way, series.pin)
     today = _one_look(blank, way, series, series.pin, own)
     return (today, *_one_week(way, series, own, limits), *before)
+
+
+def _previous(told: Finding, way: _Distance, series: Series) -> tuple[Finding, ...]:
+    """Today's look against those before it: of the changed endpoint, where they were changed.
+
+    How far looks are apart by themselves is then what the pin's looks say: among the others there
+    may be too few, or some of before the change.
+    """
+    if series.run and not _unfit(way, series):
+        looks = series.run[-WEEK_LOOKS:]
+        return (_one_look(told, way, series, looks, _own(way, series.pin, len(looks))),)
+    if series.run or len(series.before) < FEWEST_LOOKS:
+        return ()
+    return (_one_look(told, way, series, series.before, _own(way, series.before)),)
+
+
+def _noise(series: Series) -> tuple[Finding, ...]:
+    """How far today's rounds are from each other: told, so that a noisy hour has a name."""
+    finding = Finding(kind=_ROUNDS.kind, limit=TOLD, decides=False)
+    now, own = round_distance(series.now), _own(_ROUNDS, series.pin)
+    if now is None or len(own) < FEWEST_LOOKS:
+        return ()
+    usual = _usual(_ROUNDS, own, series, "look")
+    return (_judged(finding, _ROUNDS, _logarithm(_ROUNDS, now), usual),)
 
 
 def _unfit(way: _Distance, series: Series) -> str:
@@ -101,10 +147,18 @@ def _too_few(pin: Sequence[Look]) -> str:
     )
 
 
-def _own(way: _Distance, looks: Sequence[Look]) -> list[float]:
-    """How far each of some looks is from the others of them, as logarithms."""
-    found = [way.measure(look, [other for other in looks if other is not look]) for look in looks]
-    return [_logarithm(way, distance) for distance in found if distance is not None]
+def _own(way: _Distance, looks: Sequence[Look], others: int | None = None) -> list[float]:
+    """How far each of some looks is from the others of them, or from so many others: logarithms.
+
+    From few others it is farther than from many, whose own noise averages out.
+    """
+    found = []
+    for place, look in enumerate(looks):
+        rest = [*looks[place + 1 :], *looks[:place]]
+        distance = way.measure(look, rest[:others])
+        if distance is not None:
+            found.append(_logarithm(way, distance))
+    return found
 
 
 def _usual(
@@ -168,6 +222,9 @@ def _judged(
     )
     when = "over the last seven days " if finding.window == "week" else ""
     p = usual.p_above(logarithm, nights)
+    if noticed > way.most:
+        sentence = f"{when}{said}; {_BLIND}"
+        return replace(finding, able=False, p=p, value=now, sentence=sentence)
     sentence = f"{when}{said}; from {_number(noticed, way)} on it is noticed"
     return replace(finding, changed=p <= limit, p=p, value=now, sentence=sentence)
 
@@ -204,34 +261,38 @@ def _of_draws(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding
         for look in series.pin
     ]
     usual = predictive.spread([one.guarded for one in own if one] or [0.0], assumed=1.0, mean=0.0)
-    findings = [_drawn(blank, [series.now], series, usual, limit)]
+    blank = replace(blank, limit=limit)
+    findings = [_drawn(blank, [series.now], series.pin, usual)]
     if len(series.week) >= FEWEST_OF_A_WEEK:
-        week = replace(blank, window="week")
         weekly = limits[Evidence("sampled", DRAWN, "week")]
-        findings.append(_drawn(week, series.week, series, usual, weekly))
+        week = replace(blank, window="week", limit=weekly)
+        findings.append(_drawn(week, series.week, series.pin, usual))
+    if series.run:
+        told = replace(blank, against="previous", decides=False)
+        findings.append(_drawn(told, [series.now], series.run[-WEEK_LOOKS:], usual))
     return tuple(findings)
 
 
 def _drawn(
     finding: Finding,
     looks: Sequence[Look],
-    series: Series,
+    others: Sequence[Look],
     usual: predictive.Spread,
-    limit: float,
 ) -> Finding:
-    found = draws.discrepancy(looks, series.pin)
+    """Complete a finding, whose limit is known, with how far some looks' draws are from others'."""
+    found = draws.discrepancy(looks, others)
     if found is None:
         sentence = "too few answers were drawn to compare this look"
-        return replace(finding, able=False, limit=limit, sentence=sentence)
+        return replace(finding, able=False, sentence=sentence)
     beyond = max(0.0, usual.sd**2 - 1) * len(looks) / predictive.nights(len(looks))
     p = student_tail(found.guarded / math.sqrt(1 + beyond), usual.df)
     when = "over the last seven days " if finding.window == "week" else ""
+    whose = "the pin's" if finding.against == "pin" else "those of the looks before it"
     return replace(
         finding,
-        changed=p <= limit,
+        changed=p <= (finding.limit or 0.0),
         p=p,
-        limit=limit,
         value=found.value,
-        sentence=f"{when}answers drawn at random differ from the pin's by {found.guarded:.1f} "
+        sentence=f"{when}answers drawn at random differ from {whose} by {found.guarded:.1f} "
         f"standard deviations of chance (squared discrepancy {found.value:.3f})",
     )

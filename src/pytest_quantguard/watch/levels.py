@@ -17,11 +17,11 @@ from pytest_quantguard.watch import predictive
 from pytest_quantguard.watch.limits import Evidence
 from pytest_quantguard.watch.probes import FEWEST_LOOKS
 from pytest_quantguard.watch.records import Finding, Look, Window
-from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series
+from pytest_quantguard.watch.series import FEWEST_OF_A_WEEK, Series, days_of
 
 TTFT, TOKENS_PER_SECOND = "ttft", "tokens per second"
 
-_ASSUMED_SPEED = 0.1
+_ASSUMED_SPEED = 0.15
 """Standard deviation of a level's logarithm from night to night, assumed beforehand."""
 _ASSUMED_ALONE = 0.2
 """The same where few pinned looks have speeds, or all are of one day: the first one may have met a
@@ -158,8 +158,9 @@ def speed(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ..
     """Compare today's speeds with the pin's; they are told, and name what else has changed.
 
     `Finding.value` is the ratio today / pin: of times above 1 is slower, of speeds it is faster.
-    The writing speed is that of golden answers, each case against itself in the pin: one pinned
-    look is enough, and knows less. Where there are none, it is that of probes.
+    The writing speed is that of golden answers, each case against itself in the pin and in the
+    looks since then that were as the pin: one pinned look is enough, and knows less. Where there
+    are none, it is that of probes.
     """
     first = _levels(_FIRST, series, limits)
     writing = _golden_speeds(series, limits) or _levels(_WRITING, series, limits)
@@ -171,23 +172,28 @@ def _told(quantity: str, limits: Mapping[Evidence, float]) -> Finding:
     return Finding(kind="speed", quantity=quantity, decides=False, limit=limit)
 
 
-def _assumed(known: Sequence[object], series: Series) -> float:
-    """Return the spread to assume: by how many pinned looks have speeds, and of which days."""
-    alone = len(known) < FEWEST_LOOKS or series.days_of_pin == 1
+def _assumed(known: Sequence[object], days: int) -> float:
+    """Return the spread to assume: by how many looks have speeds, and of how many days."""
+    alone = len(known) < FEWEST_LOOKS or days == 1
     return _ASSUMED_ALONE if alone else _ASSUMED_SPEED
 
 
 def _golden_speeds(series: Series, limits: Mapping[Evidence, float]) -> Finding | None:
-    pin, now = (_having(looks, series, _speeds) for looks in (series.pin, [series.now]))
+    pin, quiet, now = (
+        _having(looks, series, _speeds) for looks in (series.pin, series.quiet, [series.now])
+    )
     if not pin or not now:
         return None
-    found = _paired(pin, now, _speeds, _assumed(pin, series))
+    # Nights that were as the pin know how far nights differ; a pin of one minute does not.
+    base = [*pin, *quiet]
+    found = _paired(base, now, _speeds, _assumed(base, days_of(base)))
     if found.cases < stats.MEAN_FLOOR:
         return None
+    others = f" and {len(quiet)} that were as it" if quiet else ""
     sentence = (
         f"golden answers are written x{found.ratio:.2f} as fast as in the pin (geometric mean of "
         f"{counted(found.cases, 'case')}, {found.above} of them faster; "
-        f"{counted(len(pin), 'look')} of the pin to compare with)"
+        f"{counted(len(pin), 'look')} of the pin{others} to compare with)"
     )
     told = _told(TOKENS_PER_SECOND, limits)
     changed = found.p <= (told.limit or 0.0)
@@ -201,7 +207,7 @@ def _levels(kind: _Speed, series: Series, limits: Mapping[Evidence, float]) -> F
     now = _log_median(kind, series.now)
     if now is None or not past:
         return None
-    usual = predictive.spread(past, assumed=_assumed(past, series))
+    usual = predictive.spread(past, assumed=_assumed(past, series.days_of_pin))
     ratio = math.exp(now - usual.mean)
     sentence = (
         f"{kind.words} is {math.exp(now):.3g} {kind.unit} (median), "

@@ -13,7 +13,7 @@ from pytest_quantguard.errors import InputError
 from pytest_quantguard.reporters._words import budget_sentence
 from pytest_quantguard.types import Json, plain
 from pytest_quantguard.verdicts import CandidateReport, GateReport
-from pytest_quantguard.watch.records import Behaviour, Look, Pin, ProbeAnswer, WatchReport
+from pytest_quantguard.watch.records import Behaviour, Look, Pin, ProbeAnswer, Told, WatchReport
 
 SCHEMA = "watch.schema.json"
 LARGEST = 16 * 2**20
@@ -66,7 +66,7 @@ def look_from(data: Json) -> Look:
         InputError: a log-probability is none.
     """
     told: dict[str, Any] = {k: v for k, v in data.items() if k not in ("kind", "version")}
-    behaviour = told.pop("behaviour", None)
+    behaviour, said = told.pop("behaviour", None), told.pop("told", None)
     answers = tuple(
         ProbeAnswer(**{**one, "top": tuple(map(_token, one["top"]))}) for one in told.pop("answers")
     )
@@ -74,6 +74,7 @@ def look_from(data: Json) -> Look:
         **{**told, "failures": tuple(told.get("failures", ()))},
         answers=answers,
         behaviour=None if behaviour is None else Behaviour(**behaviour),
+        told=None if said is None else Told(**said),
     )
 
 
@@ -110,6 +111,8 @@ def report_to(report: WatchReport) -> Json:
         "exit_code": report.answer.exit_code,
         "reasons": list(report.reasons),
         "signature": report.signature,
+        "since": report.since,
+        "new": report.new,
         "findings": [plain(finding) for finding in report.findings],
         "look": look,
         "pin": None if report.pin is None else pin_to(report.pin),

@@ -93,7 +93,8 @@ _STYLES: dict[Mode, tuple[_Style, ...]] = {
             prefix=f"{GREEDY}-",
             probes=PROBES,
             rounds=1,
-            params={"temperature": 0, "max_tokens": 24},
+            # Short enough to be cheap; in 24 tokens weights of eight bits hardly ever differ.
+            params={"temperature": 0, "max_tokens": 48},
         ),
         _Style(
             prefix=f"{DRAWN}-",

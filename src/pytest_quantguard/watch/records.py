@@ -14,8 +14,23 @@ from typing import Literal
 from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import GateReport
 
-Kind = Literal["logprobs", "sampled", "tokenizer", "identity", "speed", "lengths", "behaviour"]
+Kind = Literal[
+    "logprobs", "sampled", "noise", "tokenizer", "identity", "speed", "lengths", "behaviour"
+]
 """What a finding is about. All but ``behaviour`` are the fingerprint: did it change?"""
+NAMES: Mapping[Kind, str] = {
+    "logprobs": "log-probs",
+    "sampled": "sampled answers",
+    "noise": "noise within the look",
+    "tokenizer": "prompt tokens",
+    "identity": "what the server says",
+    "speed": "speed",
+    "lengths": "answer lengths",
+    "behaviour": "golden set",
+}
+"""What people read for a `Kind`."""
+WORSE = "behaviour/"
+"""`Finding.key` of golden answers that got worse: so is a gate called that fails."""
 Window = Literal["look", "week"]
 """Today's look alone, or the looks of the last seven days together: a drift shows there first."""
 
@@ -71,11 +86,25 @@ class Behaviour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a look was said to show when it was made: the next one tells what is new from it."""
+
+    answer: str
+    """The value of an `Answer`."""
+    pin: float
+    """`Pin.at` of the pin that it was compared with; of another pin it says nothing."""
+    changed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What changed (`Finding.key`) -> id of the look that showed it first, in a row up to this
+    one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One look at an endpoint."""
 
     id: str
-    """Its time in UTC, sortable and fit for a file name: 2026-11-22T03-44-50Z."""
+    """Its time in UTC, sortable and fit for a file name: 2026-11-22T03-44-50Z, and for more in one
+    second 2026-11-22T03-44-50Z.001."""
     at: float
     """When it began, in seconds since the epoch."""
     endpoint: str
@@ -94,6 +123,8 @@ class Look:
     """How many were sent, repeated ones included."""
     tokens: int = 0
     """How many they took, prompts and answers, where the server counts them."""
+    told: Told | None = None
+    """What it was said to show; None where it was compared with no pin, or nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +163,14 @@ class Finding:
     value: float | None = None
     """The difference itself, such as nats, a ratio, points; `sentence` says which."""
     sentence: str = ""
+    since: str = ""
+    """Id of the look in which the same change was first seen, in a row up to this one; empty where
+    it is new, or nothing changed."""
+
+    @property
+    def key(self) -> str:
+        """What it is about, whatever the window: what shows in a look shows in a week, too."""
+        return f"{self.kind}/{self.quantity}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,5 +191,10 @@ class WatchReport:
     signature: str = ""
     """What the findings together look like, such as that of a cheaper precision; empty = nothing.
     """
+    since: str = ""
+    """Id of the look in which the change was first seen, in a row up to this one, which it may be
+    itself; empty where nothing changed."""
+    new: bool = False
+    """True where something changed that the looks in a row before this one did not show."""
     provenance: Json = field(default_factory=dict)
     version: int = 1

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_quantguard.types import Json
-from pytest_quantguard.watch.records import Look, Pin
+from pytest_quantguard.watch.records import Answer, Look, Pin
 
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 WEEK_LOOKS = 7
 """Most looks of one window."""
 FEWEST_OF_A_WEEK = 3
+QUIET_LOOKS = 30
+_SHOWED = (Answer.CHANGED.value, Answer.WORSE.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +27,24 @@ class Series:
     week: tuple[Look, ...]
     """The last look of each of the last seven days, but none of the pin's; today's the last."""
     before: tuple[Look, ...]
-    """Looks before today's, the pin's among them, oldest first: at most `WEEK_LOOKS`."""
+    """Looks before today's, the pin's among them, oldest first: at most `WEEK_LOOKS`. None that was
+    said to differ from the pin."""
+    run: tuple[Look, ...] = ()
+    """The looks just before today's that were all said to differ from this pin, oldest first; what
+    could tell nothing is left out."""
+    quiet: tuple[Look, ...] = ()
+    """Looks before today's that were said to be as this pin, oldest first: so many at most as
+    `QUIET_LOOKS`."""
 
     @property
     def days_of_pin(self) -> int:
         """How many days the pin's looks were spread over: 1 means that it knows nothing of days."""
-        return len({int(look.at // DAY_S) for look in self.pin})
+        return days_of(self.pin)
+
+
+def days_of(looks: Sequence[Look]) -> int:
+    """Return over how many days, in UTC, looks were spread."""
+    return len({int(look.at // DAY_S) for look in looks})
 
 
 def series(looks: Sequence[Look], now: Look, pin: Pin | None) -> Series:
@@ -47,12 +61,33 @@ def series(looks: Sequence[Look], now: Look, pin: Pin | None) -> Series:
     recent = [look for look in earlier if look.id not in pinned and look.at > now.at - WEEK_S]
     # One look a day, each day's last: looks of one day share its weather, whatever their number.
     days = {int(look.at // DAY_S): look for look in (*recent, now)}
+    after = [look for look in earlier if look.id not in pinned and _told(look, pin)]
+    differed = {look.id for look in after if _told(look, pin) in _SHOWED}
     return Series(
         pin=tuple(look for look in ordered if look.id in pinned and look.answers),
         now=now,
         week=tuple(days[day] for day in sorted(days)[-WEEK_LOOKS:]),
-        before=tuple(earlier[-WEEK_LOOKS:]),
+        before=tuple([look for look in earlier if look.id not in differed][-WEEK_LOOKS:]),
+        run=_run(after, pin),
+        quiet=tuple([o for o in after if _told(o, pin) == Answer.UNCHANGED.value][-QUIET_LOOKS:]),
     )
+
+
+def _told(look: Look, pin: Pin | None) -> str:
+    """Return what a look was said to be against this pin; empty where it was another, or none."""
+    return look.told.answer if look.told and pin and look.told.pin == pin.at else ""
+
+
+def _run(after: Sequence[Look], pin: Pin | None) -> tuple[Look, ...]:
+    """The last looks in a row that differ; one that could not tell neither adds nor ends."""
+    found: list[Look] = []
+    for look in reversed(after):
+        said = _told(look, pin)
+        if said == Answer.UNCHANGED.value:
+            break
+        if said in _SHOWED:
+            found.append(look)
+    return tuple(reversed(found))
 
 
 def comparable(one: Look, other: Look) -> bool:

@@ -11,7 +11,7 @@ from pytest_quantguard._sanitize import neutral, one_line
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.reporters._words import folded, label, sentence
 from pytest_quantguard.verdicts import Verdict
-from pytest_quantguard.watch.records import Answer, Finding, Look, Pin, WatchReport
+from pytest_quantguard.watch.records import NAMES, Answer, Finding, Look, Pin, WatchReport
 
 _COLOURS = {
     Answer.UNCHANGED: "32",
@@ -24,15 +24,6 @@ _WORDS = {
     Answer.CHANGED: "CHANGED, not shown to be worse",
     Answer.WORSE: "CHANGED FOR THE WORSE",
     Answer.UNCLEAR: "COULD NOT TELL",
-}
-_NAMES = {
-    "logprobs": "log-probs",
-    "sampled": "sampled answers",
-    "tokenizer": "prompt tokens",
-    "identity": "what the server says",
-    "speed": "speed",
-    "lengths": "answer lengths",
-    "behaviour": "golden set",
 }
 _ODD = 0.01
 
@@ -49,18 +40,20 @@ def state(finding: Finding) -> str:
     # What a single look would call a difference, and a year of looks shows by chance.
     quiet = "not certain" if finding.p is not None and finding.p <= _ODD else "no change"
     said = "CHANGED" if finding.changed else quiet
+    if finding.since:
+        return f"{said} since {one_line(finding.since, 40)}"
     return said if finding.decides else f"{said} (only told)"
 
 
 def about(finding: Finding) -> str:
     """Say what a finding is about: of one look or a week, against the pin or the days before."""
-    name = _NAMES[finding.kind]
+    name = NAMES[finding.kind]
     name = f"{name}, {label(finding.quantity)}" if finding.quantity else name
     parts = [name]
     if finding.window == "week":
         parts.append("last seven days")
     if finding.against == "previous":
-        parts.append("against the week before")
+        parts.append("against the looks before")
     return ", ".join(parts)
 
 
@@ -98,10 +91,13 @@ def served(look: Look) -> str:
 
 def spent(report: WatchReport) -> str:
     """Say what the look took."""
-    cost = report.provenance.get("cost")
+    return took(report.look.requests, report.look.tokens, report.provenance.get("cost"))
+
+
+def took(requests: int, tokens: int, cost: object) -> str:
+    """Say how many requests and tokens, and what they cost where ``cost`` is a number."""
     money = f", cost {cost:.4g}" if isinstance(cost, int | float) else ""
-    requests = counted(report.look.requests, "request")
-    return f"{requests}, {counted(report.look.tokens, 'token')}{money}"
+    return f"{counted(requests, 'request')}, {counted(tokens, 'token')}{money}"
 
 
 def where(report: WatchReport) -> str:
@@ -155,7 +151,7 @@ def _evidence(report: WatchReport, screen: Screen) -> list[str]:
     told = [one for one in report.findings if one not in (*quiet, *silent)]
     lines = [line for finding in told for line in _finding(finding, screen)]
     if quiet:
-        names = ", ".join(label(one.quantity or _NAMES[one.kind]) for one in quiet)
+        names = ", ".join(label(one.quantity or NAMES[one.kind]) for one in quiet)
         lines += _hang(f"no change  as in the pin: {names}", screen, 2)
     if silent:
         names = ", ".join(label(one.quantity) for one in silent)

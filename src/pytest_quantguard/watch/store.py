@@ -7,13 +7,15 @@ what somebody deletes is gone. There is no index that could be wrong.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import time
 from calendar import timegm
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from pytest_quantguard._sanitize import one_line
@@ -52,6 +54,9 @@ class Kept:
     times: tuple[float, ...] = ()
     """When looks were made that are not the pin's, in seconds since the epoch: also those that are
     not read."""
+    ids: frozenset[str] = frozenset()
+    """Ids that have a file, which may be damaged, or answers, which may be of a look that was cut
+    off: no further look may have one of them."""
 
     @property
     def newest(self) -> Look | None:
@@ -121,21 +126,23 @@ class Store:
                 f"{one_line(str(self.folder / 'pin.json'), 300)}, or bless again"
             )
         pinned = pin.looks if pin is not None else ()
-        paths = sorted((self.folder / "looks").glob("*.json"))
+        paths = sorted((self.folder / "looks").glob("*.json"), key=_place)
         wanted = {*paths[-NEWEST:], *(path for path in paths if path.stem in pinned)}
-        for path in sorted(wanted):
+        for path in sorted(wanted, key=_place):
             try:
                 looks.append(self._look(path))
             except InputError as error:
                 where = "" if path.name in error.problems[0] else f"{path.name}: "
                 problems.append(f"a look is left out: {where}{one_line(error.problems[0], 300)}")
         looks.sort(key=lambda look: (look.at, look.id))
+        answers = [path.name for path in (self.folder / "answers").glob("*")]
         return Kept(
             looks=tuple(looks),
             pin=pin,
             problems=tuple(problems),
             pin_damaged=damaged,
             times=tuple(_time_of(p.stem) for p in paths if p.stem not in pinned and _is_id(p.stem)),
+            ids=frozenset((*(path.stem for path in paths), *answers)),
         )
 
     def _look(self, path: Path) -> Look:
@@ -158,9 +165,14 @@ class Store:
         """Keep a look.
 
         Raises:
-            QuantGuardError: it cannot be written; says why.
+            QuantGuardError: it cannot be written, or its name is taken; says why.
         """
-        self._write(self.folder / "looks" / f"{look.id}.json", to_text(look_to(look)))
+        path = self.folder / "looks" / f"{look.id}.json"
+        if os.path.lexists(path):
+            raise QuantGuardError(
+                f"{one_line(str(path), 300)} came while this look was made, and is not overwritten"
+            )
+        self._write(path, to_text(look_to(look)))
 
     def bless(self, pin: Pin) -> None:
         """Make this the pin; the one before is kept in ``pins``, whatever it holds.
@@ -213,14 +225,25 @@ def _is_id(name: str) -> bool:
     return IDS.fullmatch(name) is not None
 
 
+def _place(path: Path) -> tuple[float, int, str]:
+    """Where a look's file stands among the others, by its name: in the order they were made."""
+    name = path.stem
+    if not _is_id(name):
+        return 0.0, 0, name
+    return _time_of(name), int(name.partition(".")[2] or 0), name
+
+
 def _time_of(name: str) -> float:
     return float(timegm(time.strptime(name.partition(".")[0], _ID)))
 
 
-def new_id(at: float, taken: Sequence[str]) -> str:
-    """Return the id of a look that begins at ``at``, in seconds since the epoch."""
-    base = time.strftime(_ID, time.gmtime(at))
-    ids = [base, *(f"{base}.{number}" for number in range(1, 1000))]
+def new_id(at: float, taken: Collection[str]) -> str:
+    """Return the id of a look that begins at ``at``, in seconds since the epoch; none of ``taken``.
+
+    Ids sort as they were made. After a thousand of one second the next one is used.
+    """
+    bases = (time.strftime(_ID, time.gmtime(second)) for second in count(int(at)))
+    ids = (one for base in bases for one in (base, *(f"{base}.{k:03}" for k in range(1, 1000))))
     return next(one for one in ids if one not in taken)
 
 
