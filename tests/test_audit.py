@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -199,7 +198,10 @@ def test_an_endpoint_that_never_answers_is_ranked_last():
 
 
 def test_cost_per_success_counts_what_wrong_answers_cost():
-    """Half the price, and half of the cases wrong, is no saving; the reference has no interval."""
+    """Half the price, and three quarters of the cases wrong, is no saving.
+
+    Each has an interval of its own: with one price for all, that of the share of cases that hold.
+    """
     lost = [i >= 45 for i in range(60)]
 
     found = ranking(report(arm(ALL, cost=0.02), cheap=arm(lost, cost=0.01)))
@@ -207,8 +209,22 @@ def test_cost_per_success_counts_what_wrong_answers_cost():
     levels = {one.name: one.levels["cost_per_success"] for one in found.standings}
     assert pytest.approx(0.02) == levels["official"].value
     assert pytest.approx(0.04) == levels["cheap"].value
-    assert levels["official"].low is None
-    assert levels["cheap"].low < 0.04 < levels["cheap"].high
+    assert levels["official"].low < 0.02 < levels["official"].high < 0.0207
+    assert levels["cheap"].low == pytest.approx(0.01 / 0.3896, rel=0.01)
+    assert levels["cheap"].high == pytest.approx(0.01 / 0.1604, rel=0.01)
+
+
+def test_an_endpoint_without_a_price_or_a_success_has_no_cost():
+    """Neither the others' cost nor a division by nothing; of few cases there is no interval."""
+    none = arm([False] * 60, cost=0.01)
+    found = ranking(report(arm(ALL, cost=0.02), free=arm(ALL), none=none))
+    few = ranking(report(arm([True] * 5, cost=0.02), other=arm([True] * 5, cost=0.02)))
+
+    levels = {one.name: one.levels["cost_per_success"] for one in found.standings}
+    assert (None, None) == (levels["free"].value, levels["none"].value)
+    assert pytest.approx(0.02) == levels["official"].value
+    level = few.standings[0].levels["cost_per_success"]
+    assert (None, None) == (level.low, level.high)
 
 
 def test_intervals_are_those_of_the_literature():
@@ -254,12 +270,22 @@ def forgets(model, prompt):
     return "I forgot" if int(prompt.rsplit(maxsplit=1)[-1]) % 2 else f"answer {prompt}"
 
 
-def slowly(reply, seconds):
-    def later(exchange):
-        time.sleep(seconds)
-        reply(exchange)
+CLOCK = """
+import zlib
+from dataclasses import replace
+from pytest_quantguard.providers.openai import OpenAIConnection
 
-    return later
+asked = OpenAIConnection.complete
+
+def complete(self, request):
+    found = asked(self, request)
+    usual = 1 + zlib.crc32(str(request.messages).encode()) % 100 / 1000
+    times = (3 if self._variant.name == "slow" else 1) * usual
+    return replace(found, latency_s=times, ttft_s=times / 10)
+
+OpenAIConnection.complete = complete
+"""
+"""What else this machine does makes no endpoint slow, and only one of them is."""
 
 
 class Audit:
@@ -287,8 +313,8 @@ class Audit:
             "max_attempts": 2,
         }
 
-    def providers(self, reference="official", /, **entries):
-        data = {"reference": reference, "providers": entries}
+    def providers(self, reference="official", /, policies=None, **entries):
+        data = {"reference": reference, "providers": entries, "policies": policies or {}}
         self.write("providers.yaml", yaml.safe_dump(data, sort_keys=False))
 
     def run(self, *options):
@@ -324,14 +350,16 @@ def house(tmp_path):
 def test_the_articles_table_made_honest(house):
     """A quantized, a slow, a busy and a dead endpoint, each with its verdict and its ranks."""
     GateProject.golden(house, 24)
+    house.write("conftest.py", CLOCK)
     good = speaks(says_right)
     busy = house.serve("busy", good)
     house.servers["busy"].replies.extend([answers(429, retry_after="0")] * 3)
     house.providers(
+        policies={"latency": "same-run"},  # whether or not they happen to be asked at one time
         official=house.serve("official", good),
         twin=house.serve("twin", good),
         cheap=house.serve("cheap", speaks(forgets)),
-        slow=house.serve("slow", slowly(good, 0.03)),
+        slow=house.serve("slow", good),
         busy=busy,
         dead={**busy, "base_url": CLOSED},
     )
@@ -350,8 +378,8 @@ def test_the_articles_table_made_honest(house):
     assert 1.0 == found["busy"]["measures"]["answered"]["value"]  # it was asked again
     assert 0.0 == found["dead"]["measures"]["answered"]["value"]
     speed = {name: one["measures"]["tokens_per_second"]["rank"] for name, one in found.items()}
-    assert speed["slow"] > speed["twin"]
-    assert speed["dead"] is None
+    assert {"slow": 5, "dead": None} == {name: speed.pop(name) for name in ("slow", "dead")}
+    assert {1} == set(speed.values())
     assert {"official"} <= set(found["cheap"]["beaten_by"])
     run.has("5 endpoints against official, 24 cases")
     assert (house.folder / "quant-audit" / "index.html").is_file()
@@ -386,7 +414,7 @@ def test_json_alone_prints_json_alone(house):
 @pytest.mark.parametrize(
     ("text_", "said"),
     [
-        ("variants: {a: {}}", "providers.yaml:1: no list of providers"),
+        ("variants: {a: {}}", "providers.yaml:1: no map of providers"),
         ("providers: {a: {}, b: {}}", "providers.yaml:1: no reference: name one with"),
         ("providers: {abc: {}, b: {}}\nreference: abd", "providers.yaml:2: unknown reference"),
         ("reference: a\nproviders: {a: {}}", "providers.yaml:2: one provider alone"),
@@ -403,7 +431,17 @@ def test_json_alone_prints_json_alone(house):
             "providers.yaml:1: in a file of providers",
         ),
         ("goldn: x\nreference: a\nproviders: {a: {}, b: {}}", "did you mean 'golden'?"),
-        ("reference: 4\nproviders: {a: {}, b: {}}", "providers.yaml:1: unknown reference '4'"),
+        ("reference: 4\nproviders: {a: {}, b: {}}", "providers.yaml:1: 'reference' is the name"),
+        (
+            "reference: a\nproviders: {a: {}, b: {modle: x}}",
+            "providers.yaml:2: unknown key 'modle' in providers.b; did you mean 'model'?",
+        ),
+        ("reference: a\nproviders: {a: {}, b: 12}", "providers.yaml:2: providers.b must be a map"),
+        (
+            "reference: a\nproviders: [a, b]",
+            "providers.yaml:2: no map of providers",
+        ),
+        ("xyzzy: x\nreference: a\nproviders: {a: {}, b: {}}", "known: budgets, cache,"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_line_and_nothing_is_asked(house, text_, said):

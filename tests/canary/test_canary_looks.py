@@ -17,6 +17,9 @@ from pytest_quantguard._decide import weigh
 from pytest_quantguard.canary.counting import Count
 from pytest_quantguard.canary.judging import CanaryJudge
 from pytest_quantguard.canary.looking import Schedule, Weights, error_of
+from pytest_quantguard.canary.records import Step
+from pytest_quantguard.pairs import PairedOutcome
+from pytest_quantguard.types import Outcome, Source
 from pytest_quantguard.verdicts import Budget, Group, Verdict
 
 BUDGETS = (Budget(cohort="*", max_drop=0.05), Budget(max_drop=0.03))
@@ -50,6 +53,63 @@ def test_nothing_passes_between_two_looks():
     _, report = read(Traffic(loss=0.6, losing=("tools",), noise=0.0, measured=False), 20_000)
 
     assert Verdict.PASS not in {row.verdict for row in report.budgets if row.max_drop is not None}
+
+
+def test_a_loss_below_the_budget_stops_nothing_by_an_early_estimate():
+    """It is shown to be a loss, and its estimate is over the budget: 4.8 points, of which 3 may be.
+
+    What it is in truth is not known yet; reading goes on, and the budget holds.
+    """
+    judge = CanaryJudge([Budget(max_drop=0.03)], sequential=True)
+    for step in losses(12, of=250):
+        judge.take(step)
+    early = judge.report()
+    assert not judge.decided()
+    for step in losses(0, of=5000):
+        judge.take(step)
+    report = judge.report()
+
+    assert Verdict.FAIL is early.verdict  # had the traffic ended there: one look, no wandering
+    assert (Verdict.PASS, 1000) == (report.verdict, judge.pairs)
+    assert not any("was over its budget" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("evidence", "stops"), [("dual", 250), ("strict", 500)])
+def test_a_loss_far_over_the_budget_stops_at_the_first_look_that_may(evidence, stops):
+    """Evidence against the budget itself holds at every look; the test of ``strict`` at few."""
+    judge = CanaryJudge([Budget(max_drop=0.03)], sequential=True, evidence=evidence)
+    for step in losses(30, of=250):
+        judge.take(step)
+    for step in losses(30, of=250):
+        judge.take(step)
+
+    assert (Verdict.FAIL, stops) == (judge.report().verdict, judge.pairs)
+
+
+def test_a_metric_is_judged_at_its_own_looks_alone():
+    """Errors of a tenth, where a loss of a check ends the reading between two looks of theirs."""
+    budgets = [Budget(max_drop=0.03), Budget(metric="errors", max_drop=0.01)]
+    judge, report = read(Traffic(loss=0.3, silent=0.1, noise=0.0), 20_000, budgets)
+    errors = next(row for row in report.budgets if row.metric == "errors")
+
+    assert (250, Verdict.FAIL) == (judge.pairs, report.verdict)
+    assert Verdict.INCONCLUSIVE is errors.verdict
+    assert errors.reason.startswith("open: reading stopped")
+
+
+def losses(number, of):
+    """Pairs with one check, of which the first that many got worse."""
+    held, broke = Outcome.of([]), Outcome.of(["not JSON"])
+    for line in range(1, of + 1):
+        outcome = PairedOutcome(
+            case=str(line),
+            cohort="json",
+            check="json",
+            baseline=held,
+            candidate=broke if line <= number else held,
+        )
+        source = Source(file="mirror.jsonl", line=line)
+        yield Step(cohort="json", outcomes=(outcome,), source=source)
 
 
 def test_equal_arms_pass_at_a_look():
@@ -198,3 +258,23 @@ def test_the_benchmark_runs():
 
     assert "| the same, and judge 9 budgets | 2 |" in done.stdout
     assert "| large: 10 points lost everywhere | 100.0 %" in done.stdout
+
+
+def test_the_spread_of_differences_is_kept_as_it_is():
+    """Fractions of up to six checks exactly, others between two steps: the mean is the same."""
+    drawn = random.Random(3)
+    exact = [drawn.choice((1.0, -1.0, 0.0, 0.5, -0.5, round(1 / 3, 12), 0.2)) for _ in range(500)]
+    odd = [round(drawn.uniform(-1, 1), 12) for _ in range(500)]
+    one, other = Count(), Count()
+    for difference in exact:
+        one.add(difference, 1.0)
+    for difference in odd:
+        other.add(difference, 1.0)
+    known = {d: pytest.approx(exact.count(d)) for d in (1.0, -1.0, 0.0, 0.5, -0.5, 0.2)}
+
+    assert known == {d: one.spread[d] for d in known}
+    assert pytest.approx(exact.count(round(1 / 3, 12))) == one.spread[40 / 120]
+    both = one.merge(other).spread
+    assert pytest.approx(1000) == sum(both.values())
+    assert pytest.approx(sum(exact) + sum(odd)) == sum(d * n for d, n in both.items())
+    assert len(both) <= 241

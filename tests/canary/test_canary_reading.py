@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
+from dataclasses import replace
 
 import pytest
 from recorded_pairs import asked, call, litellm, pair, said, span
 
-from pytest_quantguard.canary import joining
+from pytest_quantguard.canary import waiting
 from pytest_quantguard.canary.lost import Recent
+from pytest_quantguard.canary.records import Feedback, MirroredPair, Side
+from pytest_quantguard.canary.waiting import packed, unpacked
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers import _lines
+from pytest_quantguard.types import Completion, CompletionRequest, Source, ToolCall, Usage
 
 BOTH = ("help-desk-bf16", "help-desk-awq")
 
@@ -142,7 +147,8 @@ def test_ids_are_remembered_for_a_while():
 
     assert not any(recent.seen(str(number)) for number in range(1000))
     assert all(recent.seen(str(number)) for number in range(900, 1000))
-    assert len(recent._new) + len(recent._old) <= 200
+    assert recent.forgot
+    assert recent._new.held + recent._old.held <= 200
 
 
 def test_hostile_names_are_cleaned(canary):
@@ -222,29 +228,89 @@ def test_one_file_for_each_arm(canary):
     assert 0 == reader.lost.missing
 
 
-def test_the_window_is_bounded(canary):
-    """What waits too long, and what is alone at the end, is counted by its place."""
+def test_what_does_not_fit_into_the_window_waits_on_disk(canary):
+    """One model's answers may come after all of the other's; what is alone is named."""
     canary.configure(window=3)
-    lines = [litellm(number, BOTH[0]) for number in range(5)]
-    reader = canary.reader(canary.write("log.jsonl", *lines, litellm(4, BOTH[1])))
+    ours = [litellm(number, BOTH[0], "Done.") for number in range(20)]
+    theirs = [litellm(number, BOTH[1], "Gone.") for number in reversed(range(1, 19))]
+    reader = canary.reader(canary.write("log.jsonl", *ours, *theirs))
+    found = list(reader.pairs())
 
-    assert ["Question 4"] == [one.request.question for one in reader.pairs()]
+    assert [f"{BOTH[0]}-{n}" for n in reversed(range(1, 19))] == [one.id for one in found]
+    assert [f"log.jsonl:{n + 1}" for n in reversed(range(1, 19))] == [str(f.source) for f in found]
+    assert {"Done."} == {one.baseline.completion.text for one in found}
+    assert {"Gone."} == {one.candidate.completion.text for one in found}
     assert [
-        "2 answers without the other model's: log.jsonl:3: baseline; log.jsonl:4: baseline",
-        "2 answers that waited too long for the other model's: log.jsonl:1: baseline; "
-        "log.jsonl:2: baseline",
+        "2 answers without the other model's: log.jsonl:1: baseline; log.jsonl:20: baseline"
     ] == reader.lost.sentences()
-    assert 4 == reader.lost.missing
+    assert (38, 2) == (reader.seen, reader.lost.missing)
 
 
-def test_long_texts_leave_the_window_earlier(canary, monkeypatch):
-    """Memory is bounded by characters too, not by numbers alone."""
-    monkeypatch.setattr(joining, "MAX_WAITING", 50_000)
-    lines = [litellm(number, BOTH[0], "x" * 20_000) for number in range(10)]
+def test_memory_is_bounded_by_all_that_a_record_holds(canary, monkeypatch):
+    """Long texts go to the disk before the window is full, and so do long tools and labels."""
+    monkeypatch.setattr(waiting, "MAX_WAITING", 100_000)
+    tools = [{"type": "function", "function": {"name": "f", "description": "x" * 60_000}}]
+    long_ = [litellm(n, BOTH[0], "x" * 60_000) for n in range(3)]
+    asked_ = {"model_parameters": {"tools": tools}}
+    lines = [*long_, *(litellm(n, BOTH[0], **asked_) for n in range(3, 6))]
+    stored = []
+    monkeypatch.setattr(waiting, "packed", lambda half: stored.append(half.id) or packed(half))
     reader = canary.reader(canary.write("log.jsonl", *lines))
 
     assert [] == list(reader.pairs())
-    assert (8, 2) == (reader.lost.counts["early"], reader.lost.counts["alone"])
+    assert [f"{BOTH[0]}-{n}" for n in range(5)] == stored
+    assert 6 == reader.lost.counts["alone"]
+
+
+def test_a_disk_without_room_is_a_usage_error(canary, monkeypatch):
+    """It says so, and what to do: half of a log is no evidence."""
+
+    def full(half):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(waiting, "packed", full)
+    canary.configure(window=1)
+    lines = [litellm(number, BOTH[0]) for number in range(3)]
+    with pytest.raises(InputError, match=r"database or disk is full\); let TMPDIR name a folder"):
+        list(canary.reader(canary.write("log.jsonl", *lines)).pairs())
+
+
+def test_what_waits_on_disk_comes_back_as_it_was():
+    """Every field of both kinds of sides, half characters of texts included."""
+    call = ToolCall(name="f", arguments_text='{"a": "\ud800"}')
+    said = Completion(
+        text="Ja \ud83d", tool_calls=(call,), usage=Usage(prompt_tokens=3), ttft_s=0.1
+    )
+    half = MirroredPair(
+        id="r",
+        request=CompletionRequest(messages=({"role": "user", "content": [{"text": "\u2028"}]},)),
+        baseline=Side(completion=said, cost=0.1, feedback=Feedback(thumbs=1.0, retried=False)),
+        candidate=None,
+        source=Source(file="a:b", line=7),
+        route="x",
+        tags=("x", "y"),
+        labels={"n": 1, "ok": True},
+        at=1.5,
+    )
+    failed = replace(half, baseline=None, candidate=Side(completion=None, failure="503"))
+
+    assert half == unpacked(packed(half))
+    assert failed == unpacked(packed(failed))
+
+
+@pytest.mark.parametrize("window", [1, 100])
+def test_of_one_question_asked_often_the_first_that_waits_is_taken(canary, window):
+    """In memory as on disk; of sampled traffic the last, and always the one of the same trace."""
+    same = {"messages": asked("Hi")["messages"]}
+    lines = [litellm(n, BOTH[0], f"answer {n}", **same) for n in range(4)]
+    lines += [litellm(n, BOTH[1], **same) for n in (2, 7, 8)]
+    taken = {}
+    for traffic in ("mirrored", "sampled"):
+        canary.configure(window=window, traffic=traffic)
+        found = canary.reader(canary.write("log.jsonl", *lines)).pairs()
+        taken[traffic] = [int(one.baseline.completion.text[-1]) for one in found]
+
+    assert {"mirrored": [2, 0, 1], "sampled": [2, 3, 1]} == taken
 
 
 def test_the_same_question_of_two_users(canary):
@@ -393,8 +459,48 @@ def test_a_batch_that_both_models_answered(canary):
     assert [
         "1 answer without the other model's: in.jsonl:3: there is no answer of the baseline"
     ] == (reader.lost.sentences())
+    assert (3, 1) == (reader.seen, reader.lost.missing)
     with pytest.raises(InputError, match="the batch lacks the answers of the candidate awq-int4"):
         list(canary.reader(*names[:2]).pairs())
+
+
+def batch(canary, errors):
+    """Six requests, of which each model answered some; and a file of errors that nobody signed."""
+    requests = [{"custom_id": f"c{n}", "method": "POST", "body": asked(str(n))} for n in range(6)]
+
+    def answers(model, *numbers):
+        bodies = {f"c{n}": litellm(n, model)["response"] for n in numbers}
+        return [
+            {"custom_id": name, "response": {"status_code": 200, "body": body}, "error": None}
+            for name, body in bodies.items()
+        ]
+
+    failed = {"status_code": 400, "body": {"error": {"message": "too long"}}}
+    return canary.reader(
+        canary.write("in.jsonl", *requests),
+        canary.write("base.jsonl", *answers(BOTH[0], 0, 1, 2, 3, 4)),
+        canary.write("cand.jsonl", *answers(BOTH[1], 0, 1, 2)),
+        canary.write("errors.jsonl", *({"custom_id": c, "response": failed} for c in errors)),
+    )
+
+
+def test_the_errors_of_a_batch_are_a_file_of_their_own(canary):
+    """Nothing in it names the model: it is the one that did not answer these requests."""
+    found = list(batch(canary, ["c3", "c4"]).pairs())
+
+    assert ["c0", "c1", "c2", "c3", "c4"] == [one.id for one in found]
+    assert ["", "", "", "too long", "too long"] == [one.candidate.failure for one in found]
+
+
+@pytest.mark.parametrize(
+    ("errors", "why"), [(["c5"], "both models' answers lack"), (["c0"], "neither model's answers")]
+)
+def test_errors_that_may_be_anybodys_are_a_mistake(canary, errors, why):
+    """It says what to do: whose they are decides who is to blame."""
+    with pytest.raises(InputError, match=rf"errors.jsonl: no answer in it says .* {why}") as told:
+        list(batch(canary, errors).pairs())
+
+    assert "append it to the file of its model's answers" in str(told.value)
 
 
 def test_a_file_without_ids_that_was_copied_counts_once(canary):

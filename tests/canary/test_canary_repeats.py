@@ -122,5 +122,6 @@ def test_memory_is_bounded(monkeypatch):
     first = [seen.seen(str(i)) for i in range(1000)]
 
     assert not any(first)
-    assert len(seen._new) + len(seen._old) <= 20
+    assert seen.forgot
+    assert seen._new.held + seen._old.held <= 20
     assert seen.seen("999")

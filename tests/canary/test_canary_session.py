@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+from mirrored_traffic import Traffic
 from recorded_pairs import asked, litellm, pair, said
 
 from gate_project import GateProject
@@ -12,9 +14,11 @@ from pytest_quantguard._config import load
 from pytest_quantguard._registry import Registry, built_in_metrics
 from pytest_quantguard.canary import progress, settings
 from pytest_quantguard.canary.feedback import feedback_metrics
+from pytest_quantguard.canary.kept import Arms
 from pytest_quantguard.canary.progress import ReadingLine
 from pytest_quantguard.canary.reading import Reader, named
 from pytest_quantguard.canary.running import CanaryRun
+from pytest_quantguard.variants import Variant
 
 JSON = {"response_format": {"type": "json_object"}}
 
@@ -334,3 +338,17 @@ def test_how_far_the_reading_is(terminal, monkeypatch):
     assert (20 if terminal else 2) == len(shown)
     assert "2000 pairs read, 2.5 MB of 4.0 MB (62 %), 100 a second" == line.text(2000, 20.0)[12:]
     assert terminal == any("\x1b[1A" in text for text in screen.told)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(7200.0, ["2.0 hours apart (median)"]), (60.0, [])])
+def test_answers_that_were_given_hours_apart_are_remarked_on(seconds, told):
+    """Their times compare two hours of the day, too; a minute is what a queue makes."""
+    arms = Arms(*(Variant(name=name, provider="openai", model=name) for name in ("a", "b")))
+    for step in Traffic().steps(20):
+        both = step.measurement
+        later = replace(both.candidate, asked_at=both.baseline.asked_at + seconds)
+        arms.add(replace(step, measurement=replace(both, candidate=later)))
+
+    remarks = [text for text in arms.likeness().remarks if "apart" in text]
+    assert len(told) == len(remarks)
+    assert all(part in text for part, text in zip(told, remarks, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import combinations
@@ -279,3 +280,71 @@ def test_holm_refuses_what_is_no_p_value(bad: float) -> None:
         stats.holm({"chat": 0.5, "tools": bad}, alpha=0.05)
     with pytest.raises(ValueError, match="alpha is 1"):
         stats.holm({"chat": 0.5}, alpha=1)
+
+
+# --- evidence that a limit is exceeded ------------------------------------------------------------
+
+
+def products(differences: list[float], limit: float) -> float:
+    """The nine bets and the three small ones, multiplied out case by case."""
+    bets = (0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)))
+    wealth = [
+        math.prod(1 + bet * (difference - limit) / (1 + limit) for difference in differences)
+        for bet in bets
+    ]
+    return math.fsum(wealth) / len(wealth)
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.02, 0.3, 1.0])
+def test_excess_is_the_product_of_its_bets(limit: float) -> None:
+    """However many cases have a difference, and whatever it is."""
+    differences = [1.0] * 9 + [-1.0] * 2 + [0.5] * 4 + [-0.25] + [0.0] * 30
+    found = stats.excess_evidence(Counter(differences), limit)
+
+    assert pytest.approx(products(differences, limit), rel=1e-9) == found.e
+
+
+def test_a_case_that_is_split_is_no_more_evidence() -> None:
+    """Half of it one step below and half one step above: the mean stays, the logarithm bends."""
+    whole = stats.excess_evidence({0.25: 40, 0.0: 300}, 0.01)
+    split = stats.excess_evidence({0.2: 20, 0.3: 20, 0.0: 300}, 0.01)
+
+    assert split.log_e < whole.log_e < split.log_e + 0.5
+
+
+def test_excess_is_fair_at_the_limit() -> None:
+    """Over all outcomes of cases that lose exactly as much as the limit its mean is 1."""
+    n, limit, gained = 12, 0.2, 0.1
+    lost = limit + gained
+    mean = math.fsum(
+        math.comb(n, worse)
+        * math.comb(n - worse, better)
+        * lost**worse
+        * gained**better
+        * (1 - lost - gained) ** (n - worse - better)
+        * stats.excess_evidence({1: worse, -1: better, 0: n - worse - better}, limit).e
+        for worse in range(n + 1)
+        for better in range(n - worse + 1)
+    )
+
+    assert pytest.approx(1.0, rel=1e-9) == mean
+
+
+@pytest.mark.parametrize(
+    ("cases", "limit", "message"),
+    [
+        ({1: 1}, -0.01, "limit is"),
+        ({1: 1}, 1.01, "limit is"),
+        ({1: 1}, math.nan, "limit is"),
+        ({1.5: 1}, 0.1, "1.5"),
+        ({math.nan: 1}, 0.1, "nan"),
+        ({1: -1}, 0.1, "cases of 1 are -1"),
+        ({1: math.inf}, 0.1, "cases of 1 are inf"),
+    ],
+)
+def test_excess_refuses_what_cases_cannot_be(
+    cases: Mapping[float, float], limit: float, message: str
+) -> None:
+    """By name and value."""
+    with pytest.raises(ValueError, match=message):
+        stats.excess_evidence(cases, limit)

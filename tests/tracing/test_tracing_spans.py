@@ -21,6 +21,7 @@ from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.tracing._own import own_provider
 from pytest_quantguard.tracing.attributes import TEXT_LIMIT
+from pytest_quantguard.tracing.export import Way
 from pytest_quantguard.tracing.marks import Marks
 from pytest_quantguard.tracing.spans import Spans, Subject
 from pytest_quantguard.types import (
@@ -98,6 +99,7 @@ def test_a_request_is_a_client_span_with_the_names_of_the_conventions():
     """What was asked, of whom, what came back, and what the run knows about it."""
     room = Room()
     params = {"temperature": 0, "max_tokens": 64, "seed": 7, "top_p": 0.9, "stop": ["\n"]}
+    params["response_format"] = {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
     request = CompletionRequest(messages=({"role": "user", "content": "hi"},), params=params)
     completion = Completion(
         text="secretly long",
@@ -122,6 +124,7 @@ def test_a_request_is_a_client_span_with_the_names_of_the_conventions():
         "gen_ai.request.seed": 7,
         "gen_ai.request.top_p": 0.9,
         "gen_ai.request.stop_sequences": ("\\n",),
+        "gen_ai.output.type": "json",
         "gen_ai.response.model": "m-awq-v2",
         "gen_ai.response.finish_reasons": ("stop",),
         "gen_ai.response.time_to_first_chunk": 0.25,
@@ -468,3 +471,16 @@ def test_processes_tell_each_other_which_span_asked(tmp_path):
 
     assert (3, 4) == controller.get("k2")
     assert controller.get("k3") is None
+
+
+def test_a_receiver_that_is_down_is_named_as_the_reason(monkeypatch):
+    """Between two attempts the exporter would wait on: it is ended, so that it says why."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    way = Way()
+    way.tracer.start_span("quantguard run").end()
+    way.count()
+
+    sent = way.close(2.0)
+
+    assert (1, 1) == (sent.spans, sent.lost)
+    assert "http://127.0.0.1:9: the receiver is not reachable, or refused them" == sent.why

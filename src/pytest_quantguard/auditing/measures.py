@@ -14,12 +14,13 @@ from typing import Literal
 
 from pytest_quantguard import stats
 from pytest_quantguard.auditing.arms import Arm, Evidence, both
+from pytest_quantguard.metrics._paired import known
 from pytest_quantguard.metrics.cost_per_success import CostPerSuccess
 from pytest_quantguard.metrics.tokens_per_second import TokensPerSecond
 from pytest_quantguard.metrics.ttft import TtftP50
 from pytest_quantguard.pairs import Measurement
 from pytest_quantguard.stats._order import sample_quantile
-from pytest_quantguard.verdicts import Group, Metric
+from pytest_quantguard.verdicts import Metric
 
 CONFIDENCE = 0.95
 SLOWER = 1.1
@@ -140,19 +141,24 @@ def _above(metric: Metric, limit: float = 1.0) -> Callable[[Evidence, str, str],
 
 
 def _cost(evidence: Evidence, name: str) -> Level:
-    """What a case that holds costs; the interval is that of the ratio to the reference.
+    """What a case that holds costs: a ratio of two sums over the cases that were answered.
 
-    The reference itself has none: it is what others are compared with.
+    The interval is that of `stats.success_cost_ratio` to an arm that costs 1 for each case that
+    holds, without any spread.
     """
-    metric, ref = CostPerSuccess(), evidence.reference
-    other = name if name != ref else next((one for one in evidence.arms if one != ref), ref)
-    outcomes = evidence.outcomes(ref, other)
-    found = metric.read(Group(), evidence.measurements(ref, other), outcomes)
-    value = found.baseline if name == ref else found.candidate
-    low = high = None
-    if name != ref and found.delta is not None and found.baseline:
-        low, high = (found.baseline * end for end in (found.delta.low, found.delta.high))
-    return Level(value=value, low=low, high=high, cases=found.cases)
+    arm = evidence.arms[name]
+    holds = arm.holds
+    used = [
+        (one, float(holds[c])) for c, one in arm.measured.items() if one.answered and c in holds
+    ]
+    costs = [cost for one, _ in used if (cost := known(one.cost)) is not None]
+    held = [success for _, success in used]
+    if len(costs) < len(used) or not any(costs) or not any(held):
+        return Level(cases=len(used))
+    ones = [1.0] * len(used)
+    found = stats.success_cost_ratio(ones, ones, costs, held, (1 - CONFIDENCE) / 2)
+    low, high = (end if math.isfinite(end) and end > 0 else None for end in (found.low, found.high))
+    return Level(value=found.value, low=low, high=high, cases=len(used))
 
 
 _HOLDS: Callable[[Arm], dict[str, bool]] = attrgetter("holds")

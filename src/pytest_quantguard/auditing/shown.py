@@ -105,7 +105,7 @@ def sentences(found: Ranking) -> list[str]:
         why = "; ".join(filter(None, whys))
         lines.append(f"{label(one.name)}: {_verdict(one)}{f' - {why}' if why else ''}")
         if one.note:
-            lines.append(f"{label(one.name)}: quantization {one.note}")
+            lines.append(f"{label(one.name)}: quantization: {one.note}")
     lines += [_unknown(one, found) for one in found.standings if _missing(one, found)]
     free = [label(one.name) for one in found.standings if not one.beaten_by and one.rank]
     if free:

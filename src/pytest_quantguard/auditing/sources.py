@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.documents.document import Document, read
+from pytest_quantguard.documents.document import Document, packaged, read
 from pytest_quantguard.documents.providers_file import NAMES, is_providers_file
 from pytest_quantguard.errors import InputError, did_you_mean
 from pytest_quantguard.reporters._files import write_whole
@@ -45,12 +44,19 @@ def of_file(path: Path, shown: str, reference: str | None = None) -> Source:
     if isinstance(data, dict) and "providers" in data:
         _check_words(document)
     if not is_providers_file(data) or not isinstance(data["providers"], dict):
+        given = isinstance(data, dict) and "providers" in data
         raise InputError(
-            f"{shown}:1: no list of providers: write 'reference: NAME' and 'providers:' with a "
-            "provider, base_url and model for each name; docs/audit.md has an example"
+            f"{document.where(('providers',) if given else ())}: no map of providers: write "
+            "'reference: NAME' and 'providers:' with a provider, base_url and model for each name; "
+            "docs/audit.md has an example"
         )
     names = [str(name) for name in data["providers"]]
-    wanted = str(reference or data.get("reference") or "")
+    wanted = reference or data.get("reference") or ""
+    if not isinstance(wanted, str):
+        raise InputError(
+            f"{document.where(('reference',))}: 'reference' is the name of a provider, not "
+            f"{one_line(json.dumps(wanted, default=str), 80)}"
+        )
     if wanted not in names:
         place = document.where(("reference",) if "reference" in data else ())
         what = "no reference: name one with 'reference:' or --reference"
@@ -66,20 +72,24 @@ def of_file(path: Path, shown: str, reference: str | None = None) -> Source:
 
 
 def _check_words(document: Document) -> None:
-    """Find the file's own words misspelt: the gate, which reads the rest, has other ones.
+    """Refuse what is no word of such a file; the gate, which reads the rest, has other ones.
 
     Raises:
-        InputError: with file:line.
+        InputError: with file:line of each.
     """
+    of_gate = packaged("config.schema.json")["properties"].keys() - NAMES.values()
+    known = [*NAMES, _GOLDEN, *sorted(of_gate)]
+    problems = []
     for key in map(str, document.data):
+        place = document.where((key,))
         if key in NAMES.values():
             own = next(word for word, other in NAMES.items() if other == key)
-            raise InputError(f"{document.where((key,))}: in a file of providers it is '{own}:'")
-        if key not in (*NAMES, _GOLDEN) and (
-            near := get_close_matches(key, (*NAMES, _GOLDEN), n=1, cutoff=0.75)
-        ):
-            what = f"unknown key {one_line(key, 80)!r}; did you mean '{near[0]}'?"
-            raise InputError(f"{document.where((key,))}: {what}")
+            problems.append(f"{place}: in a file of providers it is '{own}:'")
+        elif key not in known:
+            hint = did_you_mean(key[:80], known)
+            problems.append(f"{place}: unknown key {one_line(key, 80)!r}; {hint}")
+    if problems:
+        raise InputError(problems)
 
 
 def _golden(document: Document, given: Any, folder: Path) -> tuple[str, ...]:

@@ -33,13 +33,17 @@ def batch_pairs(
         InputError: the requests, or one model's answers, are not among the files.
     """
     told: dict[Role, list[_File]] = {"baseline": [], "candidate": []}
-    asked = []
+    asked, unsigned = [], []
     for path, name in files:
-        if _is_output(path, name):
-            told[_role_of(path, name, config)].append((path, name))
-        else:
+        if not _is_output(path, name):
             asked.append((path, name))
+        elif role := _role_of(path, name, config):
+            told[role].append((path, name))
+        else:
+            unsigned.append((path, name))
     _refuse_incomplete(asked, told, config)
+    for file in unsigned:
+        told[_lacking(file, told)].append(file)
     indexes = {role: AnswerIndex(found, note) for role, found in told.items()}
     done: set[str] = set()
     for path, name in asked:
@@ -131,11 +135,13 @@ def _is_output(path: Path, name: str) -> bool:
     return "body" not in first and ("response" in first or "error" in first)
 
 
-def _role_of(path: Path, name: str, config: CanaryConfig) -> Role:
+def _role_of(path: Path, name: str, config: CanaryConfig) -> Role | None:
     """Return whose answers a file holds: the first answer says which model gave it.
 
+    None for a file of errors alone, as a batch writes it beside that of the answers.
+
     Raises:
-        InputError: it is neither arm's, or no answer says so.
+        InputError: it is neither arm's.
     """
     for _, line in line_records(path, name, ignore):
         body = body_of(line)
@@ -150,4 +156,26 @@ def _role_of(path: Path, name: str, config: CanaryConfig) -> Role:
                 f"{config.baseline} nor the candidate {config.candidate}; say with 'canary: "
                 "{names: ...}' what the log calls them"
             )
-    raise InputError(f"{name}: no answer in it says which model gave it")
+    return None
+
+
+def _lacking(file: _File, told: dict[Role, list[_File]]) -> Role:
+    """Return whose errors a file holds: those of the only arm that did not answer these requests.
+
+    Raises:
+        InputError: that may be both, or none.
+    """
+    name = file[1]
+    failed_ = list(AnswerIndex([file], ignore))
+    lacking = []
+    for role, files in told.items():
+        answered = AnswerIndex(files, ignore)
+        if not any(answered.answers(custom_id) for custom_id in failed_):
+            lacking.append(role)
+    if len(lacking) != 1:
+        why = "both models' answers lack" if lacking else "neither model's answers lack all of"
+        raise InputError(
+            f"{name}: no answer in it says which model gave it, and {why} its requests; append it "
+            "to the file of its model's answers"
+        )
+    return lacking[0]

@@ -6,12 +6,16 @@ depend on how many pairs there are.
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 from pytest_quantguard import stats
 
 _PARTS = 10**12
 """Differences are rounded to 12 digits, so that in these parts every sum of them is exact."""
+_STEPS = 120
+"""Parts of 1 in which differences are told apart: halves, thirds, up to sixths, eighths and tenths
+are kept as they are."""
 
 
 class Count:
@@ -20,12 +24,14 @@ class Count:
     __slots__ = (
         "alone",
         "better",
+        "broken",
         "checks",
         "difference",
         "gained",
         "held",
         "hidden",
         "lost",
+        "parts",
         "size",
         "square",
         "whole",
@@ -44,6 +50,11 @@ class Count:
         """Sum of the differences, in parts of `_PARTS`."""
         self.square = 0.0
         """Sum of their squares."""
+        self.broken = (0, 0)
+        """How many of the worse, and of the better, differ by less than 1."""
+        self.parts: dict[int, float] = {}
+        """How many differences other than -1, 0 and 1 there are, by `_STEPS`; one between two
+        steps is split, so that the mean stays."""
         self.held = 0.0
         """Sum of the baseline's values."""
         self.checks = self.lost = self.gained = 0
@@ -76,10 +87,18 @@ class Count:
         self.whole = False
         self.difference += round(difference * _PARTS)
         self.square += difference * difference
+        step = math.floor(difference * _STEPS)
+        above = round(difference * _STEPS - step, 9)
+        self.parts[step] = self.parts.get(step, 0.0) + 1 - above
+        if above:
+            self.parts[step + 1] = self.parts.get(step + 1, 0.0) + above
+        worse, better = self.broken
         if difference > 0:
             self.worse += 1
+            self.broken = worse + 1, better
         else:
             self.better += 1
+            self.broken = worse, better + 1
 
     def merge(self, other: Count) -> Self:
         """Add what another counter of other cases has; return this one."""
@@ -90,6 +109,9 @@ class Count:
         self.difference += other.difference
         self.square += other.square
         self.held += other.held
+        self.broken = self.broken[0] + other.broken[0], self.broken[1] + other.broken[1]
+        for step, number in other.parts.items():
+            self.parts[step] = self.parts.get(step, 0.0) + number
         self.checks += other.checks
         self.lost += other.lost
         self.gained += other.gained
@@ -116,6 +138,17 @@ class Count:
         return stats.PairedCounts(
             lost=(square + total) / 2, gained=(square - total) / 2, n=float(self.size)
         )
+
+    @property
+    def spread(self) -> dict[float, float]:
+        """How many cases have which difference; what lies between two steps is split."""
+        alike = self.size - self.worse - self.better
+        found = {1.0: 0.0 + self.worse, -1.0: 0.0 + self.better, 0.0: 0.0 + alike}
+        found[1.0] -= self.broken[0]
+        found[-1.0] -= self.broken[1]
+        for step, number in self.parts.items():
+            found[step / _STEPS] = found.get(step / _STEPS, 0.0) + number
+        return found
 
     @property
     def signs(self) -> tuple[int, int]:

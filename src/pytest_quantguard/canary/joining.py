@@ -1,59 +1,42 @@
-"""Both answers to one request, found in a log that has them one by one.
-
-What waits for its other half waits in a window of bounded length; what falls out is counted.
-"""
+"""Both answers to one request, found in a log that has them one by one."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from pytest_quantguard.canary.cohorts import text_of
 from pytest_quantguard.canary.lost import Lost, Recent, kind_of
 from pytest_quantguard.canary.pair_lines import failure_of, flag_of, identity, number, thumbs_of
 from pytest_quantguard.canary.records import Feedback, MirroredPair, Side
 from pytest_quantguard.canary.settings import CanaryConfig
+from pytest_quantguard.canary.waiting import Waiting, WaitingRoom, mark
 from pytest_quantguard.importers._records import Recorded
 from pytest_quantguard.types import Role, Source
 
-MAX_WAITING = 256 * 2**20
-"""Characters that waiting exchanges may hold, all together."""
-REMEMBERED = 200_000
-"""Ids by which records are told that stand twice."""
-
 _OTHER: Mapping[Role, Role] = {"baseline": "candidate", "candidate": "baseline"}
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """One arm's exchange."""
-
-    role: Role
-    key: str
-    trace: str
-    recorded: Recorded
-    source: Source
-    size: int
+_RECORD = 1000
+"""Characters that any exchange takes at least; each value in it takes a tenth of that."""
 
 
 class Joiner:
     """Joins exchanges to pairs, by one rule of the configuration."""
 
-    def __init__(self, config: CanaryConfig, lost: Lost) -> None:
+    def __init__(self, config: CanaryConfig, lost: Lost, seen: Recent) -> None:
+        """``seen``: ids by which records are told that stand twice."""
         self._config = config
         self._lost = lost
-        self._seen = Recent(REMEMBERED)
-        self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
-        """In the order in which they came, by number."""
-        self._by_key: dict[str, list[int]] = {}
-        self._number = 0
-        self._size = 0
+        self._seen = seen
+        # Of sampled traffic most of the baseline's answers wait for ever: the last one is meant.
+        self._room = WaitingRoom(config.window, newest=config.traffic == "sampled")
 
     def add(self, recorded: Recorded, source: Source) -> Iterator[MirroredPair]:
-        """Take in one exchange; yield the pair that it completes, and what waited too long."""
+        """Take in one exchange; yield the pair that it completes.
+
+        Raises:
+            InputError: the disk has no room for what waits.
+        """
         role = self._role(recorded)
         if role is None:
             self._lost.stranger(_model(recorded), str(source))
@@ -64,28 +47,34 @@ class Joiner:
         if recorded.answer is None and not recorded.failure:
             self._lost.add("record", str(source), "it holds neither an answer nor an error")
             return
+        half = self._alone(role, recorded, source)
         if self._config.traffic == "split":
-            yield self._alone(role, recorded, source)
+            yield half
             return
         key = self._key(recorded)
         if not key:
             why = f"it has no {self._config.join.removeprefix('label:')!r} to join by"
             self._lost.add("unplaced", str(source), why)
             return
-        new = _Waiting(role, key, recorded.trace, recorded, source, _size(recorded))
-        other = self._partner(new)
-        if other is not None:
-            yield self._pair(new, other)
+        found = self._room.take(*_marks(_OTHER[role], key, recorded.trace))
+        if found is not None:
+            yield self._pair(role, half, found.half)
             return
-        self._wait(new)
-        while len(self._waiting) > self._config.window or self._size > MAX_WAITING:
-            self._give_up(next(iter(self._waiting)), "early")
+        marks = _marks(role, key, recorded.trace)
+        self._room.put(Waiting(role, *marks, half, _size(recorded)))
 
-    def rest(self) -> Iterator[MirroredPair]:
-        """Count what still waits at the end of all files; nothing of it has a pair."""
-        while self._waiting:
-            self._give_up(next(iter(self._waiting)), "alone")
-        yield from ()
+    def rest(self) -> None:
+        """Count what still waits at the end of all files; nothing of it has a pair.
+
+        Raises:
+            InputError: the disk cannot be read.
+        """
+        for role, source in self._room.rest():
+            self._lost.add(kind_of("alone", role, self._config.traffic), str(source), role)
+
+    def close(self) -> None:
+        """Give the disk back."""
+        self._room.close()
 
     # --- whose answer is it? ------------------------------------------------------------
 
@@ -117,56 +106,16 @@ class Joiner:
         if join.startswith("label:"):
             name = join.removeprefix("label:")
             return text_of(recorded.facts.get(name, recorded.labels.get(name)))
-        asked = recorded.request.canonical().encode("ascii", "backslashreplace")
-        return hashlib.blake2b(asked, digest_size=16).hexdigest()
-
-    def _partner(self, new: _Waiting) -> _Waiting | None:
-        """Take out the other arm's exchange: of several the one of the same trace, else the first.
-
-        Two users may ask the same at the same time; their answers are exchangeable.
-        """
-        numbers = self._by_key.get(new.key, ())
-        fits = [n for n in numbers if self._waiting[n].role == _OTHER[new.role]]
-        if not fits:
-            return None
-        same = (n for n in fits if new.trace and self._waiting[n].trace == new.trace)
-        return self._take(next(same, fits[0]))
-
-    def _wait(self, new: _Waiting) -> None:
-        self._number += 1
-        self._waiting[self._number] = new
-        self._by_key.setdefault(new.key, []).append(self._number)
-        self._size += new.size
-
-    def _take(self, number: int) -> _Waiting:
-        found = self._waiting.pop(number)
-        self._size -= found.size
-        numbers = self._by_key[found.key]
-        numbers.remove(number)
-        if not numbers:
-            del self._by_key[found.key]
-        return found
-
-    def _give_up(self, number: int, kind: Literal["early", "alone"]) -> None:
-        found = self._take(number)
-        kind_ = kind_of(kind, found.role, self._config.traffic)
-        self._lost.add(kind_, str(found.source), found.role)
+        return recorded.request.canonical()
 
     # --- pairs --------------------------------------------------------------------------
 
-    def _pair(self, one: _Waiting, other: _Waiting) -> MirroredPair:
-        ours, theirs = (one, other) if one.role == "baseline" else (other, one)
-        asked = ours.recorded.request
+    def _pair(self, role: Role, half: MirroredPair, other: MirroredPair) -> MirroredPair:
+        ours, theirs = (half, other) if role == "baseline" else (other, half)
         unlike = ""
-        if self._config.join != "request" and asked != theirs.recorded.request:
+        if self._config.join != "request" and ours.request != theirs.request:
             unlike = f"the request of the candidate is another one ({theirs.source})"
-        found = self._described(ours.recorded, ours.source)
-        return MirroredPair(
-            **found,
-            baseline=self._side(ours.recorded),
-            candidate=self._side(theirs.recorded),
-            unlike=unlike,
-        )
+        return replace(ours, candidate=theirs.candidate, unlike=unlike)
 
     def _alone(self, role: Role, recorded: Recorded, source: Source) -> MirroredPair:
         side = self._side(recorded)
@@ -209,8 +158,29 @@ def _model(recorded: Recorded) -> str:
     return recorded.model or served or ""
 
 
+def _marks(role: Role, key: str, trace: str) -> tuple[bytes, bytes]:
+    """Return what tells the answers of one role to one question from others; and those of one
+    trace, if the log tells it."""
+    return mark(role, key), mark(role, key, trace) if trace else b""
+
+
 def _size(recorded: Recorded) -> int:
     """Return about how much memory an exchange takes, in characters."""
-    contents = (message.get("content") for message in recorded.messages)
-    asked = sum(len(str(content)) for content in contents if content)
-    return asked + len(recorded.answer.text if recorded.answer else "") + 1000
+    total, answer = _RECORD, recorded.answer
+    values: list[Any] = [recorded.messages, recorded.tools, recorded.params, recorded.failure]
+    values += [recorded.labels, recorded.facts, recorded.tags]
+    if answer is not None:
+        total += len(answer.text) + len(answer.reasoning)
+        values.append(tuple((call.name, call.arguments_text) for call in answer.tool_calls))
+        values.append(answer.refusal)
+    while values:
+        value = values.pop()
+        if isinstance(value, str):
+            total += len(value)
+        elif isinstance(value, dict):
+            values += value
+            values += value.values()
+        elif isinstance(value, list | tuple):
+            values += value
+        total += _RECORD // 10
+    return total

@@ -152,16 +152,20 @@ class CanaryJudge:
             self.pairs, self._traffic.places.size + len(budgets), shown=shown
         )
         self._next = self._schedule.next
-        if shown:
-            self._note_triggers(self._rates(budgets, cases, family, error), family)
         if not self._sequential:
+            if shown:
+                self._note_triggers(budgets, cases, family, Error())
             return
         if due:
             error = error_of(self._schedule.look)
+        # The test of ``strict`` is one of a fixed size: it does not hold between its looks.
+        lost = shown and (due or self._evidence == "dual")
+        lost = lost and self._note_triggers(budgets, cases, family, error)
+        if due:
             report = self._report(error, ())
             if report.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.NOT_COMPARABLE):
                 self._stopped = error
-        elif self._triggers:
+        elif lost:
             self._cut = True
             if self._report(error, ()).verdict is Verdict.FAIL:
                 self._stopped = error
@@ -173,11 +177,20 @@ class CanaryJudge:
             return self._weights.family(cases, error.failing)
         return weigh(cases)
 
-    def _note_triggers(self, rows: Sequence[BudgetVerdict], family: Family) -> None:
-        for row in rows:
-            if row.verdict is Verdict.FAIL:
-                found = Trigger(self.pairs, self._source, family.log_evidence)
-                self._triggers.setdefault(group_of(row), found)
+    def _note_triggers(
+        self,
+        budgets: Sequence[Budget],
+        cases: Mapping[Group, Count],
+        family: Family,
+        error: Error,
+    ) -> bool:
+        """Note which budgets are exceeded at this look; tell whether any is."""
+        rows = self._rates(budgets, cases, family, error)
+        failed = [group_of(row) for row in rows if row.verdict is Verdict.FAIL]
+        for group in failed:
+            found = Trigger(self.pairs, self._source, family.log_evidence)
+            self._triggers.setdefault(group, found)
+        return bool(failed)
 
     # --- judging --------------------------------------------------------------------------------
 
@@ -202,7 +215,7 @@ class CanaryJudge:
         """
         error = self._stopped or Error()
         if self._sequential and self._stopped is None:
-            error = error_of(self._schedule.look + 1)
+            error = error_of(self._schedule.look + 1, early=False)
         found = self._report(error, interrupted, incomparable)
         return replace(found, quantization_note=quantization_note, notes=(*found.notes, *remarks))
 

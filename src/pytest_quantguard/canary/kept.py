@@ -26,6 +26,8 @@ MAX_TEXTS = 64 * 2**20
 SAMPLE = 2000
 """Pairs by which it is told whether the arms can be compared: the first ones."""
 _NAMES = 50
+_APART_S = 600.0
+"""Median seconds between a pair's two answers, beyond which times compare two hours, too."""
 
 
 class KeptTexts:
@@ -141,7 +143,23 @@ class Arms:
             )
             over = self._crossed > self._max_errors * self._answered
             (reasons if over else remarks).append(told)
+        if apart := self._apart():
+            remarks.append(apart)
         return replace(found, reasons=tuple(reasons), remarks=tuple(remarks))
+
+    def _apart(self) -> str:
+        """Say so where one model was asked long after the other."""
+        gaps = sorted(
+            abs(one.candidate.asked_at - one.baseline.asked_at)
+            for one in self._sample
+            if one.baseline.asked_at and one.candidate.asked_at
+        )
+        if not gaps or (gap := gaps[len(gaps) // 2]) <= _APART_S:
+            return ""
+        return (
+            f"the two answers of a pair were given {gap / 3600:.1f} hours apart (median): ratios "
+            "of times compare two hours of the day, too"
+        )
 
     def _one_model(self) -> str:
         """Say so where one model gave most answers, though the arms are declared as two."""

@@ -1,8 +1,10 @@
 """When the evidence of a stream is looked at, and what a look may conclude.
 
 The family e-value of `_decide.weigh` holds at every pair count, so that it is looked at often, with
-weights that were fixed at the first look. PASS, and FAIL of a budget on a metric, are tests of a
-fixed size: they are made at `SIZES`, and share their error over as many looks as there may be.
+weights that were fixed at the first look; so does the evidence that a budget is exceeded, which
+stopping takes, too. PASS, FAIL under ``strict``, and FAIL of a budget on a metric are tests of a
+fixed size: they are made at 500 pairs and each time these have doubled, and share their error over
+as many looks as there may be.
 """
 
 from __future__ import annotations
@@ -25,11 +27,15 @@ KEPT_BACK = 0.1
 """Part of the evidence that is kept for groups which come after the first look."""
 
 
-def error_of(look: int) -> Error:
-    """Return the error that one look, from 1, may make, whose number nobody knows beforehand."""
+def error_of(look: int, *, early: bool = True) -> Error:
+    """Return the error that one look, from 1, may make, whose number nobody knows beforehand.
+
+    ``early``: False at the end of the traffic.
+    """
     return Error(
         passing=stats.looks_alpha_open(ALPHA_PASS, look),
         failing=stats.looks_alpha_open(ALPHA_FAIL, look),
+        early=early,
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_quantguard.canary.batches import batch_pairs
-from pytest_quantguard.canary.joining import REMEMBERED, Joiner
-from pytest_quantguard.canary.lost import Lost, Recent, kind_of
+from pytest_quantguard.canary.joining import Joiner
+from pytest_quantguard.canary.lost import REMEMBERED, Lost, Recent, kind_of
 from pytest_quantguard.canary.pair_lines import UnusableLineError, pair_of
 from pytest_quantguard.canary.records import MirroredPair
 from pytest_quantguard.canary.settings import CanaryConfig
@@ -74,7 +74,13 @@ class Reader:
     @property
     def seen(self) -> int:
         """How many records there were, usable or not."""
-        return self.records + self.lost.counts["record"]
+        alone = self.lost.counts["alone"] if self.format == BATCH else 0
+        return self.records + self.lost.counts["record"] + alone
+
+    @property
+    def forgot(self) -> bool:
+        """Whether there were more ids than are known again."""
+        return self._seen.forgot
 
     @property
     def named(self) -> str:
@@ -154,7 +160,14 @@ class Reader:
 
     def _joined(self) -> Iterator[MirroredPair]:
         """Join the exchanges of all files, which are read in turns: one may hold one arm each."""
-        joiner = Joiner(self._config, self.lost)
+        joiner = Joiner(self._config, self.lost, self._seen)
+        try:
+            yield from self._joined_by(joiner)
+            joiner.rest()
+        finally:
+            joiner.close()
+
+    def _joined_by(self, joiner: Joiner) -> Iterator[MirroredPair]:
         streams = [
             recorded(path, name, self._note, format=self.format, failures=True)
             for path, name in self.files
@@ -168,7 +181,6 @@ class Reader:
                 before = self.lost.counts["record"]
                 yield from joiner.add(found, source_of(found.place))
                 self.records += before == self.lost.counts["record"]
-        yield from joiner.rest()
 
     def _note(self, loss: Loss) -> None:
         """Count what an importer could not use; details of what it could are no loss here."""

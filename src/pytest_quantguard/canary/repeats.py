@@ -15,15 +15,12 @@ from pytest_quantguard._decide import limit_of
 from pytest_quantguard._measures import limit_of as metric_limit_of
 from pytest_quantguard._plural import counted
 from pytest_quantguard.canary.cohorts import text_of
-from pytest_quantguard.canary.lost import Recent
+from pytest_quantguard.canary.lost import REMEMBERED, Recent
 from pytest_quantguard.canary.measured import Plan
 from pytest_quantguard.canary.places import Places
 from pytest_quantguard.canary.records import MirroredPair, Step
 from pytest_quantguard.metrics._paired import ALPHA
 from pytest_quantguard.verdicts import Budget, BudgetVerdict, Group, Verdict
-
-REMEMBERED = 200_000
-"""Requests that are known again, at least."""
 
 
 class Repeats:
@@ -33,6 +30,11 @@ class Repeats:
         """``unit``: what is one piece of evidence: ``request``, ``pair`` or ``label:NAME``."""
         self._unit = unit
         self._seen = Recent(REMEMBERED)
+
+    @property
+    def forgot(self) -> bool:
+        """Whether there were more requests than are known again."""
+        return self._seen.forgot
 
     def marked(self, pair: MirroredPair, step: Step) -> Step:
         """Return a step, marked where it is no evidence of its own.

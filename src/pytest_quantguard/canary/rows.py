@@ -7,9 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_quantguard import stats
-from pytest_quantguard._decide import ALPHA_FAIL, ALPHA_PASS, Decision, EvidenceRule, Family, decide
+from pytest_quantguard._decide import (
+    ALPHA_FAIL,
+    ALPHA_PASS,
+    Decision,
+    EvidenceRule,
+    Family,
+    decide,
+    limit_of,
+)
 from pytest_quantguard._grounds import unmatched, without_numbers
-from pytest_quantguard._measures import bare_row, final_row, limit_of, row_of
+from pytest_quantguard._measures import bare_row, final_row, row_of
+from pytest_quantguard._measures import limit_of as metric_limit_of
 from pytest_quantguard._plural import counted
 from pytest_quantguard.canary.counting import Count
 from pytest_quantguard.canary.feedback import FeedbackSums
@@ -37,6 +46,8 @@ class Error:
 
     passing: float = ALPHA_PASS
     failing: float = ALPHA_FAIL
+    early: bool = False
+    """Whether a FAIL may stop the reading: then it has to be shown that the budget is exceeded."""
 
     @property
     def share(self) -> float:
@@ -72,20 +83,36 @@ def rate_rows(
     rows = []
     for budget in budgets:
         group = budget.group
-        if group not in decisions:
+        if (decision := decisions.get(group)) is None:
             rows.append(unmatched(budget, "pair"))
             continue
-        counts = Counts(
-            checks=_checks(cases[group], group),
-            regressed=_regressed(cases[group], group),
-            unanswered=missing.unanswered(group),
-        )
-        row = _rate_row(budget, decisions[group], cases[group])
-        more = _in_pairs(decisions[group].more, cases[group].size, pairs)
-        reason = f"{row.reason}{more}"
+        if error.early and evidence == "dual":
+            decision = _unhurried(decision, limit_of(budget, decision.rate), cases[group])
+        row = _rate_row(budget, decision, cases[group])
+        more = _in_pairs(decision.more, cases[group].size, pairs)
         mine = tuple(_members(group, examples))
-        rows.append(replace(row, reason=reason, counts=counts, regressed=mine))
+        counts = _counts(cases[group], group, missing)
+        rows.append(replace(row, reason=row.reason + more, counts=counts, regressed=mine))
     return rows
+
+
+def _unhurried(decision: Decision, limit: float, count: Count) -> Decision:
+    """Take a FAIL back that would stop the reading by an estimate which may still wander.
+
+    A loss below the budget is sure to be shown, as a loss, by and by, and of so many looks one may
+    find its estimate above the budget. So it takes evidence, too, that the budget is exceeded: it
+    holds at every look, and is as strong as what PASS takes.
+    """
+    if decision.verdict is not Verdict.FAIL:
+        return decision
+    found = stats.excess_evidence(count.spread, limit)
+    if found.log_e >= math.log(1 / ALPHA_PASS):
+        return decision
+    reason = (
+        f"worse by {100 * decision.delta.value:.1f} pt, and the {100 * limit:.3g} pt allowed are "
+        "not shown to be exceeded at this look"
+    )
+    return replace(decision, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def _rate_row(budget: Budget, decision: Decision, count: Count) -> BudgetVerdict:
@@ -105,6 +132,14 @@ def _rate_row(budget: Budget, decision: Decision, count: Count) -> BudgetVerdict
         candidate_rate=decision.rate - decision.delta.value,
         improved=count.gained if budget.check is None else count.better,
         log_evidence=decision.log_evidence,
+    )
+
+
+def _counts(count: Count, group: Group, missing: Missing) -> Counts:
+    return Counts(
+        checks=_checks(count, group),
+        regressed=_regressed(count, group),
+        unanswered=missing.unanswered(group),
     )
 
 
@@ -149,6 +184,7 @@ def metric_rows(
     rows: dict[Group, BudgetVerdict] = {}
     p_values: dict[Group, float] = {}
     notes: dict[Group, str] = {}
+    open_: set[Group] = set()
     for budget in budgets:
         group, key = budget.group, str(budget.metric)
         sums = sums_of(group)
@@ -158,9 +194,11 @@ def metric_rows(
             continue
         metric = metrics[key]
         dual = evidence == "dual" and metric.unit == "points"
-        p_value = sums.p_over(0.0 if dual else limit_of(budget))
+        p_value = sums.p_over(0.0 if dual else metric_limit_of(budget))
         # One that holds at every look does not have to share with the other looks.
         p_values[group] = min(1.0, p_value * error.share) if dual and sums.always else p_value
+        if dual and error.early and sums.p_over(metric_limit_of(budget)) > error.passing:
+            open_.add(group)
         shown = sums.read(ALPHA)
         row = row_of(budget, metric, shown)
         if error.passing != ALPHA_PASS and row.verdict is Verdict.PASS:
@@ -169,7 +207,7 @@ def metric_rows(
         rows[group], notes[group] = _foreseen(row, pairs), shown.note
     over = stats.holm(p_values, error.failing) if p_values else frozenset()
     return [
-        final_row(row, group in over, notes.get(group, ""), last=True)
+        final_row(row, group in over - open_, notes.get(group, ""), last=True)
         for group, row in rows.items()
     ]
 

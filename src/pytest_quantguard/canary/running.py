@@ -11,6 +11,7 @@ from pytest_quantguard._registry import Registry
 from pytest_quantguard.canary.checking import Checker
 from pytest_quantguard.canary.judging import CanaryJudge
 from pytest_quantguard.canary.kept import Arms, KeptTexts
+from pytest_quantguard.canary.lost import REMEMBERED
 from pytest_quantguard.canary.progress import ReadingLine
 from pytest_quantguard.canary.reading import Reader
 from pytest_quantguard.canary.repeats import Repeats
@@ -103,7 +104,7 @@ class CanaryRun:
             f"did not apply to {counted(n, 'pair')}: {text}"
             for text, n in self._checker.skipped.most_common(_SKIPPED)
         ]
-        self.remarks = [*([] if missing else lost), *skipped]
+        self.remarks = [*([] if missing else lost), *skipped, *self._forgotten()]
         return self._judge.report(
             interrupted=[*missing, *(lost if missing else ())],
             incomparable=alike.reasons,
@@ -128,6 +129,15 @@ class CanaryRun:
         return [
             f"{lost.missing} of {counted(all_, 'record')} ({100 * share:.1f} %) came to nothing; "
             f"{100 * self._max_errors:g} % may (policies: max_errors)"
+        ]
+
+    def _forgotten(self) -> list[str]:
+        """Say that the log is longer than the memory for what stands in it twice."""
+        if not (self.reader.forgot or self._repeats.forgot):
+            return []
+        return [
+            f"only the last {REMEMBERED:,} ids and requests are known again at least: one that "
+            "stands twice, farther apart than that, counts twice; split a longer log by day"
         ]
 
     def told(self) -> Json:

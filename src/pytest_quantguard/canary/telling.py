@@ -22,8 +22,8 @@ def group_of(row: BudgetVerdict) -> Group:
 
 
 def cut_off(row: BudgetVerdict) -> BudgetVerdict:
-    """Conclude no PASS where a loss ended the reading between two looks."""
-    if row.verdict is Verdict.PASS:
+    """Conclude nothing that takes a look of its own where a loss ended the reading before it."""
+    if row.verdict is Verdict.PASS or (row.verdict is Verdict.FAIL and row.metric is not None):
         return replace(row, verdict=Verdict.INCONCLUSIVE, reason=_STOPPED)
     return row
 

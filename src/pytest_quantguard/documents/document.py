@@ -58,6 +58,8 @@ class Document:
     data: Any
     lines: dict[Path_, int] = field(default_factory=dict)
     """Line, counting from 1, of each path into ``data``; empty for formats without lines."""
+    words: dict[str, str] = field(default_factory=dict)
+    """Keys of ``data`` that the file itself has other words for, which messages use."""
 
     def where(self, path: Path_) -> str:
         """Return ``file:line`` of the nearest known part of ``path``."""
@@ -137,8 +139,8 @@ def parse(text: str, name: str, spans: dict[Path_, Span] | None = None) -> Docum
         mark: Any = error.problem_mark or error.context_mark
         line = 1 + (0 if mark is None else mark.line)
         problem = error.problem or error.context or "cannot be parsed"
-        hint = "; indent with spaces, not tabs" if "'\\t'" in problem else ""
-        raise InputError(f"{name}:{line}: not valid YAML: {problem}{hint}") from None
+        at = "" if mark is None else text[mark.index : mark.index + 1]
+        raise InputError(f"{name}:{line}: not valid YAML: {problem}{_hint(problem, at)}") from None
     except yaml.YAMLError as error:  # the reader's errors carry a position, not a mark
         position = int(getattr(error, "position", 0) or 0)
         line = text.count("\n", 0, position) + 1
@@ -147,6 +149,17 @@ def parse(text: str, name: str, spans: dict[Path_, Span] | None = None) -> Docum
     if half := _HALF_PAIR.search(text):
         _refuse_half_pairs(data, f"{name}:{text.count(chr(10), 0, half.start()) + 1}")
     return Document(name, data, document.lines)
+
+
+def _hint(problem: str, at: str) -> str:
+    """Say what to do about what YAML's parser says; ``at`` is the character it stumbled over."""
+    if at == "\t" or "'\\t'" in problem or "tab character" in problem:
+        return "; indent with spaces, not tabs"
+    if "cannot start any token" in problem:
+        return f"; a text that begins with {at} needs quotes"
+    if problem.startswith("mapping values are not allowed"):
+        return "; a text with ': ' in it needs quotes"
+    return ""
 
 
 def _refuse_half_pairs(data: Any, where: str) -> None:
@@ -249,7 +262,8 @@ class _Builder:
         data: dict[str, Any] = {}
         while not isinstance(event := self.event(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                raise self.fail(event, "a key must be plain text")
+                why = "a key must be plain text; a text that begins with { needs quotes"
+                raise self.fail(event, why)
             key, line = event.value, _line(event)
             if key in data:
                 first = self.document.lines[(*path, key)]
@@ -293,7 +307,7 @@ def misshapen(document: Document, schema: str, at: str = "#") -> list[tuple[Path
         pair
         for error in _validator(schema, at).iter_errors(document.data)
         for leaf in _leaves(error)
-        for pair in _sentences(leaf, tuple(leaf.absolute_path), _WHOLES.get(at, "the file"))
+        for pair in _sentences(leaf, _WHOLES.get(at, "the file"), document.words)
     ]
 
 
@@ -343,19 +357,23 @@ def _leaves(error: Any) -> list[Any]:
     return [leaf for child in best for leaf in _leaves(child)]
 
 
-def _sentences(error: Any, path: Path_, whole: str) -> list[tuple[Path_, str]]:
-    place = ".".join(str(part) for part in path if isinstance(part, str)) or whole
+def _sentences(error: Any, whole: str, words: dict[str, str]) -> list[tuple[Path_, str]]:
+    path: Path_ = tuple(error.absolute_path)
+    named = (words.get(str(part), part) for part in path[:1])
+    place = ".".join(part for part in (*named, *path[1:]) if isinstance(part, str)) or whole
+    words = {} if path else words
     value = json.dumps(error.instance, ensure_ascii=True, default=str)[:120]
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
+        told = [words.get(key, key) for key in known]
         return [
-            ((*path, key), f"unknown key {key!r:.80} in {place}; {did_you_mean(key[:80], known)}")
+            ((*path, key), f"unknown key {key!r:.80} in {place}; {did_you_mean(key[:80], told)}")
             for key in error.instance
             if key not in known
         ]
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
-        return [(path, f"{place} lacks the key {key!r}") for key in missing]
+        return [(path, f"{place} lacks the key {words.get(key, key)!r}") for key in missing]
     hint = error.schema.get("description") if isinstance(error.schema, dict) else None
     if error.validator == "type":
         return [(path, f"{place} must be {_kind(error.validator_value)}, not {value}")]

@@ -25,7 +25,7 @@ def is_providers_file(data: Any) -> bool:
 def gate_document(document: Document) -> Document:
     """Return a list of providers as the configuration that it stands for; all else as it is.
 
-    Lines stay: what is wrong is said where it is written.
+    Lines stay, and words: what is wrong is said where it is written, as it is written.
     """
     data = document.data
     if not is_providers_file(data):
@@ -35,4 +35,5 @@ def gate_document(document: Document) -> Document:
         (NAMES.get(path[0], path[0]), *path[1:]) if path and isinstance(path[0], str) else path: n
         for path, n in document.lines.items()
     }
-    return replace(document, data={**DEFAULTS, **renamed}, lines=lines)
+    words = {other: word for word, other in NAMES.items()}
+    return replace(document, data={**DEFAULTS, **renamed}, lines=lines, words=words)

@@ -1,4 +1,4 @@
-"""Editing the text of a golden file: comments, order and everything else stay as they are.
+"""Writing golden files, and adding to one: comments, order and everything else stay as they are.
 
 Each edit replaces characters at known places, reads the text it made, and compares: only what was
 asked for may have changed. Texts come and go as they are in the file, line ends included, so read
@@ -7,14 +7,13 @@ and write them with ``newline=""``.
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_quantguard.documents.document import Document, Path_, Span, parse
-from pytest_quantguard.documents.written import scalar, value_lines
+from pytest_quantguard.documents.written import value_lines
 from pytest_quantguard.errors import InputError
 
 _BOM = "\ufeff"
@@ -86,57 +85,13 @@ def _after_the_last(edit: _Edit, known: Sequence[Any], cases: Sequence[Mapping[s
     column, last = edit.column("cases"), len(known) - 1
     gap = "\n" if last and edit.apart("cases", last) else ""
     new = "".join(gap + "\n".join(value_lines([case], column)) + "\n" for case in cases)
-    expected = _with(edit.data, ("cases",), [*known, *cases])
-    end = edit.item("cases", last)[1]
+    expected = {**edit.data, "cases": [*known, *cases]}
+    end = edit.end_of_item("cases", last, column)
     try:
         return edit.replaced(end, end, new, expected)
     except InputError:  # a block that keeps the empty lines after it
         end = edit.empty_lines(end)
         return edit.replaced(end, end, new, expected)
-
-
-def remove_case(text: str, name: str, index: int) -> str:
-    """Return a golden file's text without one case, counted from 0.
-
-    Comments inside the case go with it; those above it stay.
-
-    Raises:
-        InputError: there is no such case, it is the only one, or it is not on lines of its own.
-    """
-    edit = _Edit(text, name)
-    cases = edit.data.get("cases") if isinstance(edit.data, dict) else None
-    if not isinstance(cases, list) or not 0 <= index < len(cases):
-        raise InputError(f"{name}: has no case number {index}, counting from 0")
-    if len(cases) == 1:
-        raise InputError(f"{name}: holds this case alone; delete the file instead")
-    start, end = edit.item("cases", index)
-    if edit.under_empty_line(start):
-        end = edit.empty_lines(end)
-    rest = [case for number, case in enumerate(cases) if number != index]
-    return edit.replaced(start, end, "", _with(edit.data, ("cases",), rest))
-
-
-def set_value(text: str, name: str, path: Path_, value: Any) -> str:
-    """Return a golden file's text with another text, number, boolean or null at ``path``.
-
-    ``path`` holds keys and, counted from 0, places in lists: ``("cases", 3, "weight")``.
-
-    Raises:
-        InputError: nothing stands there, or a list or a map does, or other places share it.
-    """
-    edit = _Edit(text, name)
-    span = edit.spans.get(path)
-    shown = ".".join(map(str, path))
-    if span is None or not path:
-        raise InputError(f"{name}: has no value at {shown}")
-    where = edit.document.where(path)
-    if span.kind not in ("scalar", "alias"):
-        raise InputError(f"{where}: {shown} is a list or a map; one value can be replaced")
-    new = scalar(value, where)
-    end = edit.content_end(path)
-    if span.start == span.end:  # nothing stands behind the colon or the dash
-        new = f" {new}"
-    return edit.replaced(span.start, end, new, _with(edit.data, path, value))
 
 
 class _Edit:
@@ -171,18 +126,13 @@ class _Edit:
             )
         return len(dash[1])
 
-    def item(self, key: str, index: int) -> tuple[int, int]:
-        """Return where an item's lines begin and end, its inner comments included."""
-        column = self.column(key)
-        here = self.spans[(key, index)]
-        floor = self.spans[(key, index - 1)].end if index else self.spans[(key,)].start
-        dash = self._dash(floor, here.start)
-        begin = dash.start() if dash else here.start
+    def end_of_item(self, key: str, index: int, column: int) -> int:
+        """Return where the lines of an item end, its inner comments included."""
         end = self._end_of_line(self.content_end((key, index)))
         inner = re.compile(rf"(?:[ \t]*\r?\n)*? {{{column + 1},}}#[^\n]*(?:\n|\Z)")
         while comment := inner.match(self.text, end):
             end = comment.end()
-        return begin, end
+        return end
 
     def content_end(self, path: Path_) -> int:
         """Return where a value ends, without the empty lines that a block may have after it."""
@@ -194,11 +144,6 @@ class _Edit:
         while found := _EMPTY.match(self.text, at):
             at = found.end()
         return at
-
-    def under_empty_line(self, at: int) -> bool:
-        """Whether nothing stands on the line above the one that begins at ``at``."""
-        above = self.text.rfind("\n", 0, max(0, at - 1)) + 1
-        return at > 0 and not self.text[above:at].strip()
 
     def apart(self, key: str, index: int) -> bool:
         """Whether an empty line keeps an item from the one above it."""
@@ -222,15 +167,6 @@ def _refuse_twice(known: Sequence[Any], cases: Sequence[Mapping[str, Any]], name
         if case.get("id") in seen:
             raise InputError(f"{name}: the id {case.get('id')!r:.100} is there already")
         seen.add(case.get("id"))
-
-
-def _with(data: Any, path: Path_, value: Any) -> Any:
-    """Return a copy of ``data`` with another value at ``path``; what is shared is not copied."""
-    if not path:
-        return value
-    new: Any = copy.copy(data)
-    new[path[0]] = _with(data[path[0]], path[1:], value)
-    return new
 
 
 def _prove(text: str, expected: Any, name: str) -> None:

@@ -20,6 +20,7 @@ from ._domain import between, checked_differences
 Group = TypeVar("Group")  # whatever the caller names groups by
 
 _BETS = tuple(tenth / 10 for tenth in range(1, 10))
+_SMALL_BETS = (0.01, 0.02, 0.05)  # for means that are hardly above a limit, over many cases
 _FARTHEST = 128  # times as many cases: beyond that nobody collects them
 
 
@@ -115,6 +116,32 @@ def mean_evidence(differences: Iterable[float]) -> EValue:
     values = [value for value in checked_differences(differences) if value]
     wealth = [math.fsum(math.log1p(bet * value) for value in values) for bet in _BETS]
     return EValue(log_e=_log_sum_exp(wealth) - math.log(len(_BETS)))
+
+
+def excess_evidence(cases: Mapping[float, float], limit: float) -> EValue:
+    """Evidence that the mean difference is above a limit; cases: difference -> how many have it.
+
+    e = mean over b in .01, .02, .05, .1, .2 ... .9 of prod (1 + b (D - limit) / (1 + limit)): the
+    bets of `mean_evidence`, as large as they may be where D can be as low as -1 (Waudby-Smith and
+    Ramdas 2024). It may be read after every case. A case may be split between two differences
+    whose weighted mean is its own: as the logarithm is concave, that never makes e larger. Raises
+    ValueError unless differences lie in [-1, 1], numbers are finite and >= 0, and 0 <= limit <= 1.
+
+    >>> cases = {1: 60, -1: 10, 0: 930}
+    >>> [round(excess_evidence(cases, limit).e, 1) for limit in (0.05, 0.02)]
+    [0.3, 431.4]
+    """
+    if not 0 <= limit <= 1:
+        raise ValueError(f"limit is {limit}; it must lie between 0 and 1")
+    checked_differences(cases)
+    for difference, number in cases.items():
+        if not 0 <= number < math.inf:
+            raise ValueError(f"cases of {difference} are {number}; a number is finite and >= 0")
+    wealth = []
+    for bet in (*_SMALL_BETS, *_BETS):
+        part = bet / (1 + limit)
+        wealth.append(math.fsum(n * math.log1p(part * (d - limit)) for d, n in cases.items()))
+    return EValue(log_e=_log_sum_exp(wealth) - math.log(len(wealth)))
 
 
 def family_evidence(groups: Mapping[Group, tuple[float, float]]) -> EValue:

@@ -91,6 +91,9 @@ def of_request(variant: Variant, request: CompletionRequest, scrub: Scrub) -> At
     stop = request.params.get("stop")
     stops = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
     found["gen_ai.request.stop_sequences"] = [name(str(one), scrub) for one in stops[:16]]
+    wanted = request.params.get("response_format")
+    if isinstance(wanted, dict) and str(wanted.get("type")).startswith("json"):
+        found["gen_ai.output.type"] = "json"
     return present({**found, **_place(variant)})
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FLUSH_S = 5.0
 """Longest wait at the end of a run until all spans are sent, in seconds."""
+_LAST_S = 0.5
+"""Part of it that is left for what could not be sent to be told why, in seconds."""
 _QUEUE, _BATCH = 65_536, 512
 """Spans that wait to be sent, and that are sent at once, at most; the environment goes before."""
 _QUEUE_CONTENT, _BATCH_CONTENT = 4096, 64
@@ -87,12 +89,13 @@ class Way:
         ending = self._provider.shutdown if self._ours else _flush_of(self._provider)
         thread = threading.Thread(target=ending, name="quantguard-spans", daemon=True)
         thread.start()
-        thread.join(seconds)
+        thread.join(seconds - min(_LAST_S, seconds / 2))
         late = thread.is_alive()
         if self._counting is None:  # what an application's exporters do is not known here
             return Sent(self._count, 0, "the application's exporter is not done" if late else "")
         if late:
-            self._counting.shutdown()  # ends its waiting between attempts
+            self._counting.shutdown()  # ends its waiting between attempts; it then knows why
+            thread.join(min(_LAST_S, seconds / 2))
         lost = max(0, self._count - self._counting.sent)
         why = self._counting.why or "they waited longer than there was time"
         return Sent(self._count, lost, f"{endpoint()}: {why}" if lost else "")
