@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from gate_project import GateProject, Run
+from gate_project import GateProject
 
 Model = Callable[[str, str], str]
 """(model name, prompt) -> answer."""
-
-
-def quantguard(folder: Path, *arguments: str) -> Run:
-    """Run the command in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_quantguard", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout + done.stderr, folder)
 
 
 def requests(project: GateProject, variant: str) -> list[Any]:

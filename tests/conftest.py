@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,12 @@ from gate_project import GateProject, speaks, truthful
 from scripted_server import ScriptedServer
 
 pytest_plugins = ["pytester"]
+
+OF_JOBS = (
+    *("CI", "BUILD_NUMBER", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TF_BUILD"),
+    *("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTEST_XDIST_WORKER", "PYTHONWARNINGS"),
+)
+"""Variables that change what pytest and we print."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -24,12 +31,21 @@ def _without_plugins_that_few_need() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _outside_of_any_job() -> Iterator[None]:
-    """Let no run of a test write into the summary of the job that tests us."""
+    """Let no run of a test write into the summary of the job that tests us, or look as it does."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("GITHUB_"):
+            if name.startswith(("GITHUB_", "GITLAB_")) or name in OF_JOBS:
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _garbage_is_looked_for_among_what_tests_make() -> Iterator[None]:
+    """Keep thousands of collected tests out of it: each pytest that ends here looks for it."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import zlib
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from scripted_server import (
     piece,
     resets,
     sleeps,
+    stays_silent,
     streams,
     told,
 )
@@ -58,11 +58,6 @@ def _promises_more(exchange: Exchange) -> None:
     exchange.close_connection = True
 
 
-def _begins_and_hangs(exchange: Exchange) -> None:
-    exchange.stream(HALF, end=False)
-    time.sleep(2.0)
-
-
 def _says(code: int, text: str, **headers: str) -> Reply:
     return answers(code, json.dumps({"error": {"message": text}}), **headers)
 
@@ -91,9 +86,9 @@ FAULTS = {
     "event cut off": Fault(streams(HALF, HALF[:40]), "cannot be used: not JSON"),
     "json cut off": Fault(_closes(b'{"choices": [{"mess', "application/json"), "not JSON"),
     "shorter than promised": Fault(_promises_more, "broke off"),
-    "silence": Fault(sleeps(2.0), "no complete answer within"),
-    "silence in mid-stream": Fault(_begins_and_hangs, "no complete answer within"),
-    "slow drip": Fault(drips("x" * 40, 0.05), "no complete answer within"),
+    "silence": Fault(stays_silent(), "no complete answer within"),
+    "silence in mid-stream": Fault(stays_silent(HALF), "no complete answer within"),
+    "slow drip": Fault(drips("x" * 2000, 0.05), "no complete answer within"),
     "no json": Fault(streams(event("{'choices'")), "not JSON"),
     "no object": Fault(answers(200, "[]"), "no JSON object"),
     "nested for ever": Fault(answers(200, "[" * 100_000), "not JSON"),

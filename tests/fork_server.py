@@ -8,6 +8,7 @@ as isolated as a new process, at half of its price.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import subprocess
@@ -91,6 +92,8 @@ def _serve() -> None:
     for name in (*theirs, *_PRELOADED, *ours):
         if not any(part in name for part in _LEFT_OUT):
             import_module(name)
+    gc.collect()
+    gc.freeze()  # each pytest that ends looks for garbage, and none of all this is
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()

@@ -17,6 +17,8 @@ from scripted_server import Exchange, Reply, ScriptedServer, told
 
 FORKS = hasattr(os, "fork")
 _SERVER = ForkServer()
+GUARD_S = 300
+"""No run takes that long: it hangs."""
 
 Model = Callable[[str, str], str]
 """(model name, prompt) -> answer."""
@@ -95,14 +97,14 @@ class GateProject:
         command = self.command(*options, candidate=candidate)
         everything = {**os.environ, "COLUMNS": "120", **env}
         if FORKS and not any(name.startswith("PYTHON") for name in env):  # read at start alone
-            code, output = _SERVER.run(command[3:], self.folder, everything, 120)
+            code, output = _SERVER.run(command[3:], self.folder, everything, GUARD_S)
             return Run(code, output, self.folder)
         done = subprocess.run(
             command,
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=GUARD_S,
             check=False,
             env=everything,
         )
@@ -117,6 +119,23 @@ class GateProject:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def quantguard(folder: Path, *arguments: str, **env: str) -> Run:
+    """Run the command in a process of its own, 80 columns wide unless said else."""
+    everything = {**os.environ, "COLUMNS": "80", **env}
+    if FORKS and not any(name.startswith("PYTHON") for name in env):  # read at start alone
+        return Run(*_SERVER.run(["quantguard", *arguments], folder, everything, GUARD_S), folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_quantguard", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=GUARD_S,
+        check=False,
+        env=everything,
+    )
+    return Run(done.returncode, done.stdout + done.stderr, folder)
 
 
 class Run:

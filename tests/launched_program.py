@@ -6,6 +6,7 @@ It writes `up NAME` and `down NAME` into a diary, where one is given.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -33,23 +34,23 @@ def _main() -> None:
         sys.exit(options.exits)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: None if options.ignores_sigterm else over.set())
-    given: list[int] = []
+    left = itertools.count() if options.dies_after is None else iter(range(options.dies_after))
 
     def reply(exchange: Exchange) -> None:
         prompt = json.loads(exchange.body)["messages"][-1]["content"]
-        if options.dies_after is not None and len(given) >= options.dies_after:
+        if next(left, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
-        given.append(1)
         number = int(prompt.rsplit(maxsplit=1)[-1])
         wrong = options.wrong_every and number % options.wrong_every == 0
         says("I forgot" if wrong else f"answer {prompt}")(exchange)
 
     with ScriptedServer(default=reply, port=options.port) as server:
-        page = None if options.never_ready else {"status": "ok"}
-        server.pages = {"/health": page, "/v1/models": {"data": [{"id": options.name}]}}
         _note(options.diary, f"up {options.name}")
         sys.stdout.write("serving\n")
-        over.wait(60)
+        # Only now: whoever finds it ready may end it in the next moment.
+        page = None if options.never_ready else {"status": "ok"}
+        server.pages = {"/health": page, "/v1/models": {"data": [{"id": options.name}]}}
+        over.wait(600)
         _note(options.diary, f"down {options.name} {server.requests}")
 
 

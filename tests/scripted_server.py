@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -166,6 +167,14 @@ class _Server(ThreadingHTTPServer):
         """Clients that hang up are what this server is for."""
 
 
+@contextmanager
+def nobody() -> Iterator[str]:
+    """Yield the base URL of a port at which nobody listens, and nobody can begin to meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+
+
 # --- replies ----------------------------------------------------------------------------
 
 
@@ -248,6 +257,18 @@ def sleeps(seconds: float) -> Reply:
     def reply(exchange: Exchange) -> None:
         time.sleep(seconds)
         exchange.close_connection = True
+
+    return reply
+
+
+def stays_silent(*pieces: str) -> Reply:
+    """Send these, if any, then nothing more until the client hangs up, however long that takes."""
+
+    def reply(exchange: Exchange) -> None:
+        if pieces:
+            exchange.stream(*pieces, end=False)
+        exchange.close_connection = True
+        exchange.rfile.read(1)  # the end of its requests
 
     return reply
 

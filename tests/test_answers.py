@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from batch_files import answered, answers, completion, quantguard, requests, write
-from gate_project import quantized, speaks, truthful
+from batch_files import answered, answers, completion, requests, write
+from gate_project import quantguard, quantized, speaks, truthful
 from pytest_quantguard.cache.completions import CompletionCache
 
 USAGE = 4

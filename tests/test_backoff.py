@@ -135,7 +135,7 @@ def test_first_come_first_served() -> None:
             pass
     gate.leave(first, True)
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
 
     assert order == ["a", "b", "c"]
 
@@ -155,7 +155,7 @@ def test_shut_for_everybody_until_it_opens() -> None:
         pass
     assert not entered
     clock.now = 100.06
-    thread.join(5)
+    thread.join(60)
 
     assert entered == [100.06]
 
@@ -171,7 +171,7 @@ def test_nobody_waits_when_the_run_halts() -> None:
         pass
     halt.set()
     gate.wake()
-    thread.join(5)
+    thread.join(60)
 
     assert not thread.is_alive()
 

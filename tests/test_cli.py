@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gate_project import Run
+from gate_project import quantguard
 from pytest_quantguard import _noise, cli
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.variants import Variant
 
 OK, USAGE, NOTHING = 0, 4, 5
 HEAVY = {"pytest", "httpx", "yaml", "jsonschema", "diskcache", "numpy"}
-
-
-def quantguard(folder, *arguments, **env):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_quantguard", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "COLUMNS": "80", **env},
-    )
-    return Run(done.returncode, done.stdout + done.stderr, folder)
 
 
 @pytest.fixture

@@ -115,6 +115,15 @@ def test_a_key_has_one_source(tmp_path):
     assert "quantguard.yaml:3: both api_key_env and api_key_command are given; keep one" in found
 
 
+@pytest.mark.parametrize("key", ["sk-hunter44", "0123456789abcdef0123456789abcdef"])
+def test_a_key_in_place_of_its_variable_is_not_repeated(tmp_path, key):
+    """Whoever writes the key where its name belongs is told so, without showing it."""
+    found = problems(tmp_path, GOOD.replace('/v1"}', f'/v1", api_key_env: {key}}}', 1))
+
+    assert "quantguard.yaml:3: api_key_env takes the name of an environment variable" in found
+    assert key not in found
+
+
 def test_no_configuration_at_all_says_where_it_was_looked_for(tmp_path):
     """A candidate without configuration is an error, not a run without budgets."""
     with pytest.raises(ConfigError, match=r"neither quantguard\.yaml nor \[tool\.quantguard\]"):

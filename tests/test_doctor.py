@@ -27,7 +27,7 @@ def doctor(project: GateProject, *arguments: str, **env: str) -> Run:
     """Run the command in the project's folder."""
     everything = {**os.environ, "COLUMNS": "100", "PYTEST_ADDOPTS": "-p no:asyncio", **env}
     words = ["quantguard", "doctor", *arguments]
-    return Run(*SERVER.run(words, project.folder, everything, 60), project.folder)
+    return Run(*SERVER.run(words, project.folder, everything, 300), project.folder)
 
 
 def variant(project: GateProject, **changes: Any) -> dict[str, Any]:

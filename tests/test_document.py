@@ -60,7 +60,11 @@ def test_a_duplicate_key_is_an_error_with_both_lines():
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\n\tb: 2\n", 2, "not valid YAML"),
+        ("a: 1\n\tb: 2\n", 2, "indent with spaces, not tabs"),
+        ("a:\n\t- b\n", 2, "indent with spaces, not tabs"),
+        ("a: b\nc: @d\n", 2, "a text that begins with @ needs quotes"),
+        ("a: Refund: 88213-A\n", 1, "a text with ': ' in it needs quotes"),
+        ("a: {{b}}\n", 1, "a text that begins with { needs quotes"),
         ("a: [1, 2\nb: 3\n", 2, "not valid YAML"),
         ("a: !!python/object/apply:os.system [ls]\n", 1, "tag"),
         ("a: !secret x\n", 1, "tag"),

@@ -266,7 +266,7 @@ def test_processes_that_start_together_share_one_file(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path / "new")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = {process.communicate(timeout=60)[0].strip() for process in both}
+    told = {process.communicate(timeout=180)[0].strip() for process in both}
 
     assert [process.returncode for process in both] == [0, 0]
     assert told == {str(file) for file in (tmp_path / "new").iterdir()}

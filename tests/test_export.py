@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from batch_files import quantguard, requests
-from gate_project import GateProject, speaks, truthful
+from batch_files import requests
+from gate_project import GateProject, quantguard, speaks, truthful
 from scripted_server import ScriptedServer
 
 OK, USAGE, NOTHING = 0, 4, 5

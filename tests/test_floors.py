@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,21 @@ PACKAGE = Path(__file__).parents[1] / "src" / "pytest_quantguard"
 
 FLOORS = {
     0: {"types", "variants", "contracts", "errors", "pairs", "verdicts"},
-    1: {"cache", "documents", "stats", "_carried", "_ci", "_sanitize"}
+    1: {"cache", "documents", "stats", "_carried", "_ci", "_evidence", "_sanitize"}
     | {"_comparability", "_drive", "_noise", "_plural", "_prior", "_probe", "_run", "_screen"}
     | {"_served", "_whole"},
     2: {"checks", "metrics", "providers", "reporters", "importers", "embedded", "sandboxes"}
-    | {"launching", "_config_file", "_decide", "_items", "_judging", "hookspecs"},
+    | {"launching", "_config_file", "_decide", "_grounds", "_items", "_judging", "hookspecs"},
     3: {"engine", "history", "_registry", "_quant_case", "_cases", "_arm", "_variant_reader"}
-    | {"_budgets", "_grounds", "_layers", "_looks", "_measurement", "_measures", "_noticed"}
-    | {"_costs"},
-    4: {"_config", "_golden", "_judge", "_evidence", "_auto", "_answers", "_judge_model"},
+    | {"_budgets", "_costs", "_layers", "_looks", "_measurement", "_measures", "_noticed"}
+    | {"_rates"},
+    4: {"_config", "_golden", "_judge", "_examiner", "_auto", "_answers", "_judge_model"},
     5: {"_collect", "_rows", "_tally", "_plan", "_services", "_judges", "_questions"}
     | {"comparing", "_spending", "_unfit"},
-    6: {"functions", "_asking", "_express", "_judgement", "_publish", "_sequential", "_survey"}
-    | {"_github", "_hooked", "_watching", "tracing"},
+    6: {"functions", "_asking", "_express", "_judgement", "_preview", "_publish", "_sequential"}
+    | {"_github", "_hooked", "_survey", "_watching", "tracing"},
     7: {"auditing", "sharding", "_session", "cli", "doctor", "lint", "watch", "canary"},
-    8: {"_controller", "__main__", "commands"},
+    8: {"_activation", "_controller", "__main__", "commands"},
     9: {"plugin", "__init__"},
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
@@ -66,6 +67,15 @@ def imports(path: Path, *, top_level: bool) -> set[str]:
 def test_every_module_has_a_floor():
     """A new module is given its place on purpose."""
     assert {room(path) for path in MODULES} == set(FLOOR_OF)
+
+
+def test_every_module_is_described_where_the_architecture_is():
+    """The table of ARCHITECTURE.md has each once, on its floor."""
+    page = (PACKAGE.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", page, re.MULTILINE)
+    named = [(name, int(floor)) for floor, names in rows for name in re.findall(r"`(\w+)", names)]
+
+    assert sorted(FLOOR_OF.items()) == sorted(named)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())

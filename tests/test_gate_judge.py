@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gate_project import Run, quantized, speaks, truthful
+from gate_project import Run, quantguard, quantized, speaks, truthful
 from judge_project import RUBRIC, JudgeProject, by_word, rules, shown, verdict
 from scripted_server import ScriptedServer, answers, says
-from test_cli import quantguard
 
 KEY = "sk-very-secret-4711"
 HOSTILE = r"\u001b[2J\n::error::\ud800]]>"
@@ -177,12 +177,17 @@ def test_a_critical_case_is_judged_again_before_it_fails(gate):
 def test_judges_are_asked_side_by_side(gate, judge):
     """Items are judged in turn, yet the judge answers several questions at once."""
 
+    several = threading.Event()
+
     def slow(exchange: Any) -> None:
+        if judge.peak >= 3:
+            several.set()
+        several.wait(8.0)  # where one is asked after the other nobody sets it
         prompt = json.loads(exchange.body)["messages"][1]["content"]
-        says(by_word(prompt), latency_s=0.05)(exchange)
+        says(by_word(prompt))(exchange)
 
     judge.default = slow
-    gate.config(gate.server.url, judges={"strict": gate.strict(concurrency=6)})
+    gate.config(gate.server.url, judges={"strict": gate.strict(concurrency=6, timeout_s=30)})
     run = gate.run()
 
     assert 80 == judge.requests, run.output

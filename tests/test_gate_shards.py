@@ -67,16 +67,26 @@ def timed(value):
 
 
 def test_two_shards_and_a_merge_give_the_report_of_one_run(project, monkeypatch, capsys):
-    """One of them with workers; the critical case fails its shard, the other one is green."""
+    """One of them with workers; the critical case fails its shard, the other one is green.
+
+    A verdict of before, which stands where a shard writes, does not outlive it.
+    """
     folder = project.folder
+    older = [folder / "parts" / name for name in ("report.json", "index.html", "comment.md")]
+    older[0].parent.mkdir()
+    for path in older:
+        path.write_text("of a run before")
+    asks = ("--quant-candidate=other", "--quant-baseline=base")
     shards = [
-        project.run("--quant-candidate=other", "--quant-shard=1/2", "--quant-report=parts"),
-        project.run("--quant-candidate=other", "--quant-shard=2/2", "-n2", "--quant-report=parts"),
+        project.run(*asks, "--quant-shard=1/2", "--quant-report=parts"),
+        project.run(*asks, "--quant-shard=2/2", "-n2", "--quant-report=parts"),
     ]
+    assert not any(path.exists() for path in older)
     asked = project.server.requests
     (folder / ".quantguard").rename(folder / "aside")  # another machine has another cache
-    one = project.run("--quant-candidate=other")
+    one = project.run(*asks)
     wanted = one.report
+    assert wanted["provenance"]["baseline_given"]
 
     monkeypatch.chdir(folder)
     code = cli.main(["merge", *(f"parts/shard-{k}-of-2.json" for k in (1, 2))])

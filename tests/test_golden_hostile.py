@@ -144,7 +144,7 @@ def test_huge_files_are_refused_in_a_bounded_time(loads, name, text):
     began = time.process_time()
 
     assert not loads(text, name)
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 60
 
 
 def test_a_sentence_is_short_whatever_it_is_about(tmp_path):

@@ -53,3 +53,30 @@ def test_an_idle_plugin_loads_nothing_that_pytest_did_not(modules_of_a_run):
     without_us, _ = modules_of_a_run("-p", "no:quantguard")
 
     assert with_us - without_us <= ALLOWED
+
+
+SMALL = (
+    "check_report",
+    "compare",
+    "export",
+    "history",
+    "import_",
+    "init",
+    "judge_check",
+    "lint",
+    "plan",
+)
+"""Modules of commands that need no pytest, or only once they know what was meant."""
+
+
+def test_commands_that_read_files_load_no_pytest_and_no_client():
+    """Completion in a shell and `--help` are waited for: what only a run needs is left out."""
+    heavy = sorted(HEAVY - {"yaml"} | {"pytest", "asyncio", "statistics", "email"})
+    code = "import sys\n"
+    code += "".join(f"import pytest_quantguard.commands.{name}\n" for name in SMALL)
+    code += f"print(*(name for name in {heavy} if name in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ("", "") == (done.stdout.strip(), done.stderr)

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from gate_project import Run
+from gate_project import Run, quantguard
 from judge_project import JudgeProject, by_word, rules, shown, verdict
 from pytest_quantguard.commands._judge_findings import Findings, Judged, share
 from scripted_server import ScriptedServer, answers, says
-from test_cli import quantguard
 
 OK, NOT_SHOWN, USAGE = 0, 1, 4
 KEY = "sk-very-secret-4711"
@@ -250,7 +249,9 @@ def test_labels_that_contradict_each_other_are_a_mistake(project, check, judge, 
     run = check(written(project, [first, second]), *RUBRIC)
 
     assert USAGE == run.code, run.output
-    assert run.has("quantguard: labels.jsonl:2: it contradicts labels.jsonl:1, which asks the same")
+    assert run.has(
+        "quantguard judge-check: labels.jsonl:2: it contradicts labels.jsonl:1, which asks the same"
+    )
     assert 0 == judge.requests
 
 
@@ -350,7 +351,7 @@ def test_each_mistake_has_its_line(project, check, judge, line, said):
     run = check("labels.jsonl", *RUBRIC)
 
     assert USAGE == run.code, run.output
-    assert run.has("quantguard: labels.jsonl:3: ", said)
+    assert run.has("quantguard judge-check: labels.jsonl:3: ", said)
     assert "\x1b" not in run.output
     assert 0 == judge.requests
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from pytest_quantguard.errors import LaunchError
+from pytest_quantguard.launching import server as _server
 from pytest_quantguard.launching import watchdog as _watchdog
 from pytest_quantguard.launching.launched import prober
 from pytest_quantguard.launching.server import CommandServer, unusable
@@ -235,8 +236,7 @@ def test_port_that_is_taken(server: Make) -> None:
 
 def test_port_of_a_server_that_still_loads(tmp_path: Path) -> None:
     """It listens late: whoever comes first to the same port must not answer in its place."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _server._free_port()
 
     def at_port(name: str, *arguments: str) -> CommandServer:
         launch = Launch(command=(*PROGRAM, *arguments), port=port, log=str(tmp_path / name))
@@ -254,6 +254,26 @@ def test_port_of_a_server_that_still_loads(tmp_path: Path) -> None:
         start(other)
     finally:
         other.stop()
+
+
+@pytest.mark.parametrize(
+    ("known", "ours"), [("32768\t60999\n", True), ("1024 65535", False), ("", False), (None, False)]
+)
+def test_port_is_none_that_the_system_gives_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str | None, ours: bool
+) -> None:
+    """Any other program could be given it while the server loads; where all are, one is taken."""
+    file = tmp_path / "range"
+    if known is not None:
+        file.write_text(known)
+    monkeypatch.setattr(_server, "_PORT_RANGE", file)
+    found = {_server._free_port() for _ in range(20)}
+
+    assert len(found) > 1
+    if ours:
+        assert found <= set(range(20_000, 30_000))
+    else:
+        assert min(found) > 0
 
 
 def test_answer_that_drips() -> None:

@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 import yaml
 
+from gate_project import quantguard
 from pytest_quantguard.lint import RULES
 
 TOOL = {"type": "function", "function": {"name": "refund_order", "parameters": {"type": "object"}}}
@@ -22,16 +21,8 @@ def lint(project):
     def run(cases, *options, **fields):
         text = yaml.safe_dump({"cohort": "faq", **fields, "cases": cases}, sort_keys=False)
         project.write("golden/faq.quant.yaml", text)
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest_quantguard", "lint", "-p", "no:anyio", *options],
-            cwd=project.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env={**os.environ, "COLUMNS": "120"},
-        )
-        return done.returncode, done.stdout + done.stderr
+        done = quantguard(project.folder, "lint", "-p", "no:anyio", *options, COLUMNS="120")
+        return done.code, done.output
 
     return run
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pytest_quantguard._measurement import Declines, measurement
+from examined_models import Counted, Models, case
+from pytest_quantguard._measurement import Declines, divergence, measurement, probability
 from pytest_quantguard.checks.refusal import Refusal
 from pytest_quantguard.engine.worker import _after
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.pairs import PairedMeasurement
-from pytest_quantguard.types import Completion, ToolCall, Usage
+from pytest_quantguard.types import Completion, Token, ToolCall, Usage
 from pytest_quantguard.variants import Price
-from test_evidence import Counted, Models, case
 
 
 @dataclass
@@ -149,3 +150,34 @@ def test_one_completion_is_the_mean_of_two_equal_ones(said):
     two = measurement((said, said), lambda _: 0.25, live=True, price=price)
 
     assert replace(two, answers=1) == one
+
+
+def test_probability_of_nothing_is_unknown():
+    """An empty list of tokens is no certainty."""
+    assert probability(()) is None
+    assert probability((Token(text="a", logprob=math.nan),)) is None
+
+
+def token(text, **top):
+    return Token(text=text, logprob=top[text], top=tuple(top.items()))
+
+
+def test_answers_are_compared_up_to_where_they_part():
+    """Two shared tokens and the first that differs; what follows depends on it."""
+    first = token("a", a=math.log(0.8), b=math.log(0.1))
+    base = (first, token("c", c=math.log(0.6), d=math.log(0.4)), first)
+    cand = (first, token("d", c=math.log(0.4), d=math.log(0.6)), token("b", b=-1.0, a=-2.0))
+
+    found = divergence(base, cand)
+
+    assert 2 == found.tokens
+    assert 0.5 == found.same_top
+    expected = (0.6 * math.log(0.6 / 0.4) + 0.4 * math.log(0.4 / 0.6)) / 2
+    assert math.isclose(expected, found.kl, abs_tol=1e-9)
+    assert math.isclose(math.log(0.6 / 0.4), found.margin)
+
+
+def test_without_log_probs_nothing_is_compared():
+    """Unknown, not equal."""
+    assert divergence((), ()) is None
+    assert divergence((Token(text="a", logprob=-1.0),), (Token(text="a", logprob=-1.0),)) is None

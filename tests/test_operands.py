@@ -253,7 +253,7 @@ def test_hostile_values_are_short_escaped_and_quick(told, text, condition):
     started = time.process_time()
     found = told(f"def test_it(completion):\n    assert {condition}\n", "fine", text)
 
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 60
     after = (
         found.split("; ", 1)[-1] if "== 'fine'" not in condition else found.rpartition(" is ")[2]
     )

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pytest_quantguard import _budgets, stats
-from pytest_quantguard._auto import LARGEST, auto_budgets, levels, propose, yaml_lines
+from pytest_quantguard._auto import LARGEST, levels, propose, yaml_lines
 from pytest_quantguard._budgets import Census
 from pytest_quantguard._costs import Asked, JudgeAsked, Known, Share
 from pytest_quantguard._noticed import noticed
@@ -219,7 +219,7 @@ def test_more_cases_notice_less_and_few_notice_nothing():
 def test_automatic_budgets_form_a_pyramid_that_an_equal_candidate_passes():
     """Tight for the suite, wide for each check of each cohort; 95 % for all of one level."""
     found = census(200, cohorts="abcde", checks=("json", "exact", "regex", "contains"))
-    budgets = auto_budgets(found.leaves, 0.05)
+    budgets = propose(found, 0.05).budgets
     widths = {}
     for level, groups in levels(found.leaves).items():
         limits = {b.max_drop for b in budgets if b.group in groups}
@@ -236,7 +236,7 @@ def test_automatic_budgets_form_a_pyramid_that_an_equal_candidate_passes():
 
 def test_a_group_that_says_nothing_new_gets_no_budget():
     """One cohort with one check: the suite's budget is theirs."""
-    assert [Group()] == [b.group for b in auto_budgets(census(300).leaves, 0.05)]
+    assert [Group()] == [b.group for b in propose(census(300), 0.05).budgets]
 
 
 def test_too_few_cases_get_no_budget_of_their_own_and_stay_covered():

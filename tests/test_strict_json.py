@@ -88,7 +88,7 @@ def test_large_values_take_a_bounded_time(text):
     else:
         assert loads(text)
 
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 60
 
 
 def lines(path, raw: bytes) -> list[tuple[int, object, str]]:

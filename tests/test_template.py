@@ -106,4 +106,4 @@ def test_huge_texts_are_read_in_one_pass(text):
 
     assert text == fill(text, {})
     assert set() == names(text)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 60

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from pytest_quantguard import _decide, _judge, judge, stats
+from pytest_quantguard import _decide, _judge, _rates, judge, stats
 from pytest_quantguard._noise import Noise
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
@@ -385,7 +385,7 @@ def test_records_and_numbers_give_the_same_verdicts():
     budgets = [Budget(max_drop=0.05), *(Budget(cohort=c, max_drop=0.05) for c in "ab")]
 
     report = judge(found, budgets)
-    decisions = _decide.decide(budgets, _judge.grouped(found))
+    decisions = _decide.decide(budgets, _rates.grouped(found))
 
     for budget in budgets:
         decided, judged = decisions[budget.group], row(report, cohort=budget.cohort)
@@ -445,7 +445,7 @@ def test_rounding_makes_no_loss():
             for check, (b, c) in arms.items()
         ]
 
-    assert set(_judge.grouped(found)[Group()].differences) == {0.0}
+    assert set(_rates.grouped(found)[Group()].differences) == {0.0}
 
 
 def test_company_blames_only_for_what_the_company_lost():

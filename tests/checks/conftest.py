@@ -11,6 +11,7 @@ import pytest
 
 from pytest_quantguard.checks import _limited
 from pytest_quantguard.contracts import Check
+from pytest_quantguard.sandboxes._process import Process
 from pytest_quantguard.types import (
     Completion,
     CompletionRequest,
@@ -69,3 +70,23 @@ def bounded() -> Callable[[], AbstractContextManager[None]]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the helper process give up after 0.3 seconds."""
     monkeypatch.setattr(_limited, "LIMIT_S", 0.3)
+
+
+@pytest.fixture
+def late_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the time of a process in a sandbox be up soon after it is told something.
+
+    What comes before takes as long as it takes: a busy machine may need seconds to start a process.
+    """
+
+    def begin(said: str) -> None:
+        asks = Process.ask
+
+        def ask(self: Process, line: str) -> str | None:
+            if said in line:
+                self._deadline = time.monotonic() + 0.3
+            return asks(self, line)
+
+        monkeypatch.setattr(Process, "ask", ask)
+
+    return begin

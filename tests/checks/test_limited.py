@@ -46,6 +46,13 @@ def helper_process():
     return _limited._helpers[os.getpid()]._process
 
 
+@pytest.fixture
+def without_child():
+    """End the child, if there is one: the next call starts another."""
+    if helper := _limited._helpers.get(os.getpid()):
+        helper.stop()
+
+
 @pytest.mark.parametrize("value", ["a", "\ud800", "\ud83d\ude00", 2, 0.1, ["\x00"]])
 def test_values_cross_unchanged(value):
     """Any JSON value comes back as it went, surrogates included."""
@@ -61,15 +68,15 @@ def test_one_child_serves_all_calls():
 
 
 @pytest.mark.parametrize("function", [forever, sleep])
-def test_the_clock_ends_the_child(quick, function):
-    """What does not end is ended, soon, and the next call has a new child."""
+def test_the_clock_ends_the_child(monkeypatch, function):
+    """What does not end is ended, and the next call has a new child."""
     before = _limited.call(noise)
-    began = time.monotonic()
 
-    with pytest.raises(TimeoutError):
-        _limited.call(function)
+    with monkeypatch.context() as patch:
+        patch.setattr(_limited, "LIMIT_S", 0.3)
+        with pytest.raises(TimeoutError):
+            _limited.call(function)
 
-    assert time.monotonic() - began < 10
     assert _limited.call(noise) != before
 
 
@@ -88,9 +95,21 @@ def test_trouble_is_a_check_error(function, part):
     assert _limited.call(double, 1) == 2
 
 
-def test_a_child_that_cannot_be_started(monkeypatch):
+def test_a_child_that_breaks_down_late_did_not_run_out_of_time(without_child, monkeypatch):
+    """A busy machine may take longer than the limit to start a child that then ends by itself."""
+    reads = _limited._read
+
+    def late(line):
+        monkeypatch.setattr(_limited, "LIMIT_S", 0.0)
+        return reads(line)
+
+    monkeypatch.setattr(_limited, "_read", late)
+    with pytest.raises(CheckError, match="exit code 3"):
+        _limited.call(vanish)
+
+
+def test_a_child_that_cannot_be_started(without_child, monkeypatch):
     """The message names the interpreter."""
-    _limited._helpers[os.getpid()].stop()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
     with pytest.raises(CheckError, match="cannot be started with '/nowhere/python'"):
@@ -172,7 +191,7 @@ def test_the_child_ends_with_its_parent(tmp_path):
     )
 
     assert done.stderr == ""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and _alive(int(done.stdout)):
         time.sleep(0.02)
     assert not _alive(int(done.stdout))

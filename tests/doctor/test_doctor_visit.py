@@ -11,6 +11,7 @@ from pytest_quantguard.doctor.questions import MOST, needs, of_judge, questions
 from pytest_quantguard.doctor.reading import findings
 from pytest_quantguard.doctor.records import Finding, Needs, Seen
 from pytest_quantguard.doctor.visit import visit
+from pytest_quantguard.errors import LaunchError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Source
 from pytest_quantguard.variants import Access, Quantization, Variant
@@ -37,7 +38,7 @@ def visited(
     **given: Any,
 ) -> tuple[Seen, dict[str, Finding]]:
     """Ask a server, and return what was seen and the last finding of each topic."""
-    fields = {"base_url": server.url, "model": "scripted", "timeout_s": 2.0, **given}
+    fields = {"base_url": server.url, "model": "scripted", "timeout_s": 60.0, **given}
     variant = Variant(name="arm", provider="openai", **fields)
     wanted = needs(cases)
     asked = of_judge({}) if judge else questions(wanted, {})
@@ -149,12 +150,29 @@ def test_an_endpoint_that_breaks_is_left_alone():
     good, bad = says("fine"), lambda exchange: exchange.reset()
     with ScriptedServer(good, good, *[bad] * 4, default=good) as server:
         seen, found = visited(server, a_case())
-    with ScriptedServer(good, says("late", 1.0), default=good) as slow:
-        late, _ = visited(slow, a_case(), timeout_s=0.2)
+
+    class Slow(OpenAIProvider):
+        """Every answer but the first takes too long, whatever else this machine does."""
+
+        def connect(self) -> Any:
+            line, asked = super().connect(), iter(range(MOST))
+            complete = line.complete
+
+            def late(request: CompletionRequest) -> Any:
+                if next(asked):
+                    raise TransportError("timed out", timed_out=True)
+                return complete(request)
+
+            line.complete = late
+            return line
+
+    with ScriptedServer() as slow:
+        variant = Variant(name="arm", provider="openai", base_url=slow.url, model="scripted")
+        late = visit(variant, Slow(variant), questions(needs([a_case()]), {}), MOST)
 
     assert seen.requests <= 6  # a connection that may have grown old is tried once more
     assert "left alone" in found["reach"].saw
-    assert 2 == late.requests
+    assert (2, 1) == (late.requests, len(late.answers))
 
 
 def test_a_judge_is_asked_twice():
@@ -338,3 +356,14 @@ def test_a_clock_that_is_off_is_told():
     (clock,) = [one for one in findings(late, Needs()) if one.topic == "clock"]
 
     assert "3600 s behind" in clock.saw
+
+
+def test_what_to_install_is_said_once():
+    """The run's own sentence ends with the command, which here has a line of its own."""
+    install = 'pip install "pytest-quantguard[llamacpp]"'
+    variant = Variant(name="arm", provider="llamacpp", model="embedded:f16")
+    fault = LaunchError(f"variant 'arm': it needs the package xllamacpp; run {install}")
+
+    (found,) = findings(Seen(variant=variant, fault=fault), Needs())
+
+    assert ("variant 'arm': it needs the package xllamacpp", install) == (found.saw, found.fix)

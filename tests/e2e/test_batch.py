@@ -7,7 +7,7 @@ import shutil
 
 import httpx
 
-from batch_files import quantguard
+from gate_project import quantguard
 from pytest_quantguard.providers.llamacpp import LlamaCppProvider
 from pytest_quantguard.variants import Variant
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gate_project import quantguard
 from pytest_quantguard import embedded
-from test_cli import quantguard
 
 gguf = pytest.importorskip("gguf")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +25,18 @@ ROOT = Path(__file__).parents[2]
 FEW = ("--no-golden", "--looks", "4")
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Return a port that nobody else is given while no server is up on it."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
+
+
 @contextmanager
-def served(model_folder, scheme: str, port: int = 0, cache: str = "") -> Iterator[int]:
-    """Serve one precision of the embedded model as ``tiny``; yields the port.
+def served(model_folder, scheme: str, port: int, cache: str = "") -> Iterator[None]:
+    """Serve one precision of the embedded model as ``tiny`` on this port.
 
     cache: the type of llama.cpp's KV cache, such as ``Q4_0``; empty = its own.
     """
@@ -43,9 +53,8 @@ def served(model_folder, scheme: str, port: int = 0, cache: str = "") -> Iterato
         params.cache_type_k = params.cache_type_v = kind
     server = xllamacpp.Server(params)
     try:
-        url = server.listening_address
-        LlamaCppProvider(variant)._await_loop(f"{url}/v1")
-        yield int(url.rsplit(":", 1)[1])
+        LlamaCppProvider(variant)._await_loop(f"{server.listening_address}/v1")
+        yield
     finally:
         del server
         gc.collect()
@@ -99,9 +108,9 @@ def changed(document) -> set[str]:
     return {one["kind"] for one in document["findings"] if one["changed"] and one["decides"]}
 
 
-def test_another_precision_behind_the_same_name_is_noticed_in_one_look(night, model_folder):
+def test_another_precision_behind_the_same_name_is_noticed_in_one_look(night, model_folder, port):
     """Blessed at f16: a quiet night is 0, q4_0 is a change, weights that broke are worse."""
-    with served(model_folder, "f16") as port:
+    with served(model_folder, "f16", port):
         night.at(port)
         assert night.look("--bless", "go-live, checked by hand", "--looks", "4")[0] == 0
         quiet_code, quiet = night.look()
@@ -118,9 +127,9 @@ def test_another_precision_behind_the_same_name_is_noticed_in_one_look(night, mo
     assert broken["gate"]["verdict"] == "fail"
 
 
-def test_another_kv_cache_behind_the_same_name_is_noticed_in_one_look(night, model_folder):
+def test_another_kv_cache_behind_the_same_name_is_noticed_in_one_look(night, model_folder, port):
     """The weights are the same to the last bit: only what is kept of the prompt is rounded."""
-    with served(model_folder, "f16") as port:
+    with served(model_folder, "f16", port):
         night.at(port)
         assert night.look("--bless", "go-live", *FEW)[0] == 0
     with served(model_folder, "f16", port, cache="Q4_0"):
@@ -129,10 +138,10 @@ def test_another_kv_cache_behind_the_same_name_is_noticed_in_one_look(night, mod
     assert (code, changed(found)) == (11, {"logprobs"})
 
 
-def test_texts_alone_show_a_cheaper_precision_in_one_look(night, model_folder, monkeypatch):
+def test_texts_alone_show_a_cheaper_precision_in_one_look(night, model_folder, port, monkeypatch):
     """Where an API gives no log-probs, likeliest and drawn answers are compared."""
     monkeypatch.setattr("pytest_quantguard.watch.probes.has_logprobs", lambda completion: False)
-    with served(model_folder, "f16") as port:
+    with served(model_folder, "f16", port):
         night.at(port)
         assert night.look("--bless", "go-live", *FEW)[0] == 0
         quiet_code, quiet = night.look("--no-golden")

@@ -302,7 +302,8 @@ def test_no_colour_where_it_is_not_wanted(quantguard, kept, monkeypatch):
 def test_the_page_is_static_and_says_everything_in_words(quantguard, kept, tmp_path):
     """One page and its style sheet: no script, nothing from elsewhere, every picture described."""
     code, output, errors = quantguard("--html", "out/history.html")
-    found = read_page((tmp_path / "out" / "history.html").read_text("utf-8"))
+    text = (tmp_path / "out" / "history.html").read_text("utf-8")
+    found = read_page(text)
 
     assert (0, "") == (code, output)
     assert "Written: out/history.html" in errors
@@ -311,6 +312,8 @@ def test_the_page_is_static_and_says_everything_in_words(quantguard, kept, tmp_p
     assert 0 == found.elements["script"]
     assert {"history.css", "history.html"} == {p.name for p in (tmp_path / "out").iterdir()}
     assert 3 == found.elements["svg"] == found.elements["desc"]
+    assert 'aria-label="faq / all, awq-int4 against bf16"' in text
+    assert 'aria-label="awq-int4 against bf16, the newest run first"' in text
     assert max(found.ids.values()) == 1
     assert "Reason: the judge is noisy" in found.text
     assert "No reason given" in found.text

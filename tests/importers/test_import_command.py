@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_files import quantguard
+from gate_project import quantguard
 from pytest_quantguard import _golden, cli
 from pytest_quantguard._registry import Registry
 from pytest_quantguard.importers import IMPORTERS, _promptfoo_asserts
@@ -307,6 +307,7 @@ def test_nothing_to_import_is_not_green(run, tmp_path):
         (["odd.jsonl", "--limit", "0"], "'0' is no number of cases"),
         (["odd.jsonl", "--from", "openai-chat", "--tools", "odd.jsonl"], "odd.jsonl"),
         (["broken.json"], "broken.json: it is no JSON"),
+        (["cut.jsonl"], "cut.jsonl: it is no JSON: Expecting ',' delimiter at column 10"),
         ([], "required: SOURCE"),
     ],
 )
@@ -317,6 +318,7 @@ def test_mistakes(run, tmp_path, arguments, sentence):
     (tmp_path / "odd.jsonl").write_text('{"a": 1, "b": 2}\n')
     (tmp_path / "code.py").write_text("print()")
     (tmp_path / "broken.json").write_text("[1, ")
+    (tmp_path / "cut.jsonl").write_text('{"id":"x"\n')
     done = run(*arguments)
 
     assert USAGE == done.code

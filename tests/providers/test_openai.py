@@ -26,10 +26,12 @@ from scripted_server import (
     drips,
     event,
     hangs_up_after,
+    nobody,
     piece,
     resets,
     says,
     sleeps,
+    stays_silent,
     streams,
     told,
 )
@@ -186,19 +188,14 @@ def test_stream_that_stays_open_after_done_costs_once(
     server: ScriptedServer, connect: Callable[..., Connection]
 ) -> None:
     """A complete answer is not lost when its stream is never closed."""
-
-    def reply(exchange: Exchange) -> None:
-        exchange.stream(*told("fine"), end=False)
-        time.sleep(20.0)
-
-    server.default = reply
-    connection = connect(timeout_s=1.2)
+    server.default = stays_silent(*told("fine"))
+    connection = connect(timeout_s=60)
     start = time.monotonic()
     found = [connection.complete(REQUEST) for _ in range(3)]
 
     assert [one.text for one in found] == ["fine"] * 3
-    assert max(one.latency_s for one in found) < 1.2
-    assert time.monotonic() - start < 3 * 1.2 + 6.0
+    assert len(server.clients) == 3
+    assert time.monotonic() - start < 60, "no time-out was waited for"
 
 
 # --- faults -----------------------------------------------------------------------------
@@ -304,29 +301,25 @@ def test_refusals_are_final_words(
     assert server.requests == 1
 
 
-@pytest.mark.parametrize("reply", [drips("x" * 200, 0.1), sleeps(20.0)])
+@pytest.mark.parametrize("reply", [drips("x" * 1000, 0.1), stays_silent()])
 def test_whole_exchange_is_bounded(
     server: ScriptedServer, connect: Callable[..., Connection], reply: Reply
 ) -> None:
     """Neither silence nor a slow drip outlasts the time-out."""
     server.replies.append(reply)
-    start = time.monotonic()
     with pytest.raises(
-        TransportError, match=r"no complete answer within 0.5 s \(timeout_s\)"
+        TransportError, match=r"no complete answer within 1.5 s \(timeout_s\)"
     ) as late:
-        connect(timeout_s=0.5).complete(REQUEST)
+        connect(timeout_s=1.5).complete(REQUEST)
 
     assert late.value.timed_out
-    assert time.monotonic() - start < 8.0
     assert server.requests == 1
 
 
 def test_no_server(connect: Callable[..., Connection]) -> None:
     """A refused connection is told apart from a broken exchange."""
-    with ScriptedServer() as gone:
-        pass
-    with pytest.raises(TransportError, match="no connection") as caught:
-        connect(base_url=gone.url).complete(REQUEST)
+    with nobody() as url, pytest.raises(TransportError, match="no connection") as caught:
+        connect(base_url=url).complete(REQUEST)
 
     assert not caught.value.connected
 
@@ -335,14 +328,20 @@ def test_close_cuts_an_exchange_short(
     server: ScriptedServer, connect: Callable[..., Connection]
 ) -> None:
     """Another thread can end a wait at once; afterwards nothing can be asked."""
-    server.replies.append(sleeps(20.0))
-    connection = connect(timeout_s=20.0)
-    threading.Timer(0.3, connection.close).start()
-    start = time.monotonic()
+    asked = threading.Event()
+
+    def reply(exchange: Exchange) -> None:
+        asked.set()
+        stays_silent()(exchange)
+
+    server.replies.append(reply)
+    connection = connect(timeout_s=60.0)
+    thread = threading.Thread(target=lambda: asked.wait(60.0) and connection.close())
+    thread.start()
     with pytest.raises(TransportError, match="cut short"):
         connection.complete(REQUEST)
 
-    assert time.monotonic() - start < 8.0
+    thread.join()
     with pytest.raises(TransportError, match="closed"):
         connection.complete(REQUEST)
 
@@ -472,10 +471,9 @@ def test_served_as(
 
 def test_served_as_never_raises() -> None:
     """Not started, and nobody there."""
-    with ScriptedServer() as gone:
-        pass
-    provider = OpenAIProvider(variant(base_url=gone.url))
-    assert provider.served_as().model is None
-    provider.start()
+    with nobody() as url:
+        provider = OpenAIProvider(variant(base_url=url))
+        assert provider.served_as().model is None
+        provider.start()
 
-    assert provider.served_as().model is None
+        assert provider.served_as().model is None

@@ -23,7 +23,7 @@ JSON = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
 @pytest.fixture
 def provider(server: ScriptedServer) -> OpenAIProvider:
     made = OpenAIProvider(
-        Variant(name="awq", provider="openai", model="m", base_url=server.url, timeout_s=0.6)
+        Variant(name="awq", provider="openai", model="m", base_url=server.url, timeout_s=1.5)
     )
     made.start()
     return made
@@ -37,11 +37,11 @@ def line(provider: OpenAIProvider) -> Iterator[Connection]:
 
 
 def drips_body(code: int) -> Reply:
-    """Send a body letter by letter, for ten seconds."""
+    """Send a body letter by letter, for a minute."""
 
     def reply(exchange: Exchange) -> None:
         exchange.head(code, JSON)
-        for _ in range(200):
+        for _ in range(1200):
             exchange.chunk("x")
             time.sleep(0.05)
 
@@ -49,9 +49,9 @@ def drips_body(code: int) -> Reply:
 
 
 def drips_headers(exchange: Exchange) -> None:
-    """Send a header letter by letter, for ten seconds."""
+    """Send a header letter by letter, for a minute."""
     exchange.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    for _ in range(200):
+    for _ in range(1200):
         exchange.wfile.write(b"x")
         time.sleep(0.05)
 
@@ -61,7 +61,7 @@ def falls_silent(exchange: Exchange) -> None:
     exchange.head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
     time.sleep(0.5)
     exchange.chunk(event({"choices": []}))
-    time.sleep(10.0)
+    exchange.rfile.read(1)  # until the client hangs up
 
 
 def seconds(ask: Callable[[], Any]) -> float:
@@ -83,7 +83,7 @@ def test_an_error_that_drips_is_told_as_far_as_it_came(
         with pytest.raises(error, match=f"HTTP {code}: xxx"):
             line.complete(REQUEST)
 
-    assert seconds(ask) < 6.0
+    assert seconds(ask) < 50
 
 
 @pytest.mark.parametrize("reply", [drips_headers, falls_silent, drips_body(200)])
@@ -95,10 +95,10 @@ def test_no_answer_outlasts_the_time_out(
     line.complete(REQUEST)
 
     def ask() -> None:
-        with pytest.raises(TransportError, match=r"no complete answer within 0.6 s \(timeout_s\)"):
+        with pytest.raises(TransportError, match=r"no complete answer within 1.5 s \(timeout_s\)"):
             line.complete(REQUEST)
 
-    assert seconds(ask) < 6.0
+    assert seconds(ask) < 50
     assert line.complete(REQUEST).text == "fine"
 
 
@@ -111,5 +111,5 @@ def test_asking_what_is_served_ends(
     monkeypatch.setattr(Exchange, "do_GET", reply)
     found: list[ServedAs] = []
 
-    assert seconds(lambda: found.append(provider.served_as())) < 6.0
+    assert seconds(lambda: found.append(provider.served_as())) < 50
     assert [ServedAs()] == found

@@ -141,6 +141,21 @@ def test_no_tool_has_an_endless_name(names: list[str]) -> None:
     assert calls(part(0, "n" * 4096)) == [("n" * 4096, "")]
 
 
+def test_a_character_that_a_stream_cut_in_two_is_whole() -> None:
+    """Halves of UTF-16 in two pieces are one character, as they are when the answer is stored."""
+    halves = ["a\ud83d", "\ude00b", "\ude00", "\ud83d"]
+    draft = _wire.Draft()
+    for half in halves:
+        call = {"index": 0, "function": {"name": "f", "arguments": half}}
+        delta = {"content": half, "refusal": half, "reasoning": half, "tool_calls": [call]}
+        draft.add(json.dumps({"choices": [{"delta": delta}]}))
+    found = draft.completion(1.0, None)
+    said = "a\U0001f600b\ude00\ud83d"
+    assert said == json.loads(json.dumps(found.text)) == found.text
+    assert (said, said) == (found.refusal, found.reasoning)
+    assert said == found.tool_calls[0].arguments_text
+
+
 def test_whole_message_is_read_like_a_stream() -> None:
     """A plain body: calls are never merged, content parts are joined, other choices ignored."""
     message = {

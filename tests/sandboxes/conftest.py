@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,6 @@ from pytest_quantguard.sandboxes._seccomp import known
 
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 STRONG = ("bubblewrap", "namespaces")
-_sizes = itertools.count(150)
 
 
 def working(name: str) -> Sandbox:
@@ -57,17 +59,32 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     return working(request.param)
 
 
+@pytest.fixture(scope="session")
+def sizes() -> Iterator[Iterator[int]]:
+    """Return numbers from 150 on that no other session of tests on this machine has meanwhile."""
+    with ExitStack() as stack:
+        for first in itertools.count(150, 75):
+            path = Path(tempfile.gettempdir(), f"quantguard-test-sizes-{os.getuid()}-{first}")
+            file = stack.enter_context(path.open("w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield iter(range(first, first + 75))
+            return
+
+
 @pytest.fixture
-def size() -> int:
-    """Return a memory limit that no other test of this process uses: it marks processes."""
-    return 100 * (os.getpid() % 5) + next(_sizes)
+def size(sizes: Iterator[int]) -> int:
+    """Return a memory limit that no other test uses: it marks processes."""
+    return next(sizes)
 
 
 @pytest.fixture
 def alive(size: int) -> Callable[[], list[int]]:
     """Return a function that lists the processes with this test's memory limit still alive.
 
-    Gives the kernel up to two seconds to bury them.
+    Gives a busy machine's kernel half a minute to bury them.
     """
     mark = f"\0{size}\0".encode()
 
@@ -84,7 +101,7 @@ def alive(size: int) -> Callable[[], list[int]]:
         return found
 
     def left() -> list[int]:
-        until = time.monotonic() + 2
+        until = time.monotonic() + 30
         while (found := processes()) and time.monotonic() < until:
             time.sleep(0.02)
         return found

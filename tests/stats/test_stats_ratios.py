@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from paired_tables import BAD_NUMBERS, binomial
+from paired_tables import BAD_NUMBERS
+from two_arms import arms, cost_arms
 
 from pytest_quantguard import stats
 from pytest_quantguard.stats import Estimate
-
-COSTS = ("cost_b", "success_b", "cost_c", "success_c")
-
-Arms = tuple[list[float], list[float]]
-
-
-def arms(seed: int, n: int, factor: float = 1.1, spread: float = 0.2) -> Arms:
-    """Two arms of a service: prompts differ much, and the candidate is slower by a factor."""
-    draw = random.Random(seed)
-    baseline = [draw.lognormvariate(0, 0.5) for _ in range(n)]
-    return baseline, [factor * b * draw.lognormvariate(0, spread) for b in baseline]
-
-
-def cost_arms(seed: int, n: int, factor: float = 1.1) -> tuple[list[float], ...]:
-    """Costs and successes of two arms; what the baseline fails, the candidate often fails too."""
-    draw = random.Random(seed)
-    cost_b, cost_c = arms(seed, n, factor)
-    success_b = [float(draw.random() < 0.9) for _ in range(n)]
-    success_c = [float(draw.random() < (0.95 if hit else 0.45)) for hit in success_b]
-    return cost_b, success_b, cost_c, success_c  # both succeed in 90 % of cases
-
 
 # Every metric as an estimate and as a p-value, on the same arms.
 METRICS: dict[str, tuple[Callable[..., Estimate], Callable[..., float]]] = {
@@ -158,44 +137,7 @@ def test_too_few_cases_bound_nothing_and_are_no_error() -> None:
     assert stats.median_ratio([2], [3]).value == 1.5
 
 
-# --- quantiles ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("q", "floor"), [(0.99, 299), (0.95, 59), (0.9, 29), (0.5, 6), (0.1, 29), (0.999, 2995)]
-)
-def test_floor_of_a_quantile(q: float, floor: int) -> None:
-    """The smallest n at which an arm's extreme is beyond its quantile with 95 %."""
-    assert floor == stats.quantile_floor(q)
-    assert q**floor + (1 - q) ** floor < 0.05
-    assert q ** (floor - 1) + (1 - q) ** (floor - 1) >= 0.05
-
-
-@pytest.mark.parametrize("q", [0.9, 0.95, 0.5])
-def test_quantile_is_bounded_from_its_floor_on(q: float) -> None:
-    """One case fewer and there is no estimate; at the floor both bounds are finite."""
-    floor = stats.quantile_floor(q)
-    baseline, candidate = arms(seed=6, n=floor)
-    found = stats.quantile_ratio(baseline, candidate, q)
-
-    assert stats.quantile_ratio(baseline[1:], candidate[1:], q) is None
-    assert 0 < found.low < found.value < found.high < math.inf
-    assert 0.05 < stats.quantile_ratio_p(baseline[1:], candidate[1:], q, limit=1e-9)
-
-
-def test_quantile_bounds_are_order_statistics_of_both_arms() -> None:
-    """p90 of 100 cases: half of 5 % each way is the 84th and the 96th smallest, by the binomial."""
-    numbers = [float(k) for k in range(1, 101)]
-    chances = binomial(100, 0.9)
-    lower = max(k for k in range(1, 101) if sum(chances[:k]) <= 0.025)
-    upper = min(k for k in range(1, 101) if sum(chances[k:]) <= 0.025)
-    found = stats.quantile_ratio(numbers, numbers[::-1], 0.9)
-
-    assert (lower, upper) == (84, 96)
-    assert (1.0, 84 / 96, 96 / 84) == (found.value, found.low, found.high)
-
-
-# --- means and costs ------------------------------------------------------------------------
+# --- means ----------------------------------------------------------------------------------
 
 
 def test_mean_is_geometric_with_students_bounds() -> None:
@@ -215,46 +157,6 @@ def test_equal_answers_are_bounded_as_if_one_had_doubled() -> None:
     assert found.value == 1
     assert pytest.approx(math.exp(1.6991 * math.log(2) / 30), rel=1e-4) == found.high
     assert stats.mean_log_ratio_p([7] * 30, [7] * 30, limit=1.1, side="below") < 0.001
-
-
-def test_cost_of_a_success_is_a_ratio_of_ratios() -> None:
-    """40 calls of 2 cents with 30 successes against 40 of 1 cent with 40: 8/3 cents to 1."""
-    found = stats.success_cost_ratio([1] * 40, [1] * 40, [2] * 40, [1, 1, 1, 0] * 10)
-
-    assert pytest.approx(8 / 3) == found.value
-    # Only the successes vary: influence 1 - s / .75, of variance 1/3 and with 39 degrees.
-    error = math.sqrt(1 / 3 * 40 / 39 / 40)
-    assert pytest.approx(8 / 3 * math.exp(1.6849 * error), rel=1e-4) == found.high
-
-
-def test_cost_without_success_is_infinite_and_bounds_nothing() -> None:
-    """A candidate that never succeeds costs infinitely much per success, which proves nothing."""
-    none = stats.success_cost_ratio([1] * 20, [1] * 20, [1] * 20, [0] * 20)
-    free = stats.success_cost_ratio([1] * 20, [1] * 20, [0] * 20, [1] * 20)
-
-    assert (math.inf, 0, math.inf) == (none.value, none.low, none.high)
-    assert (0, 0, math.inf) == (free.value, free.low, free.high)
-    assert stats.success_cost_ratio_p([1] * 20, [1] * 20, [1] * 20, [0] * 20, limit=1) == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"cost_b": [0.0] * 12}, "cost_b sums to 0"),
-        ({"success_b": [0.0] * 12}, "success_b sums to 0"),
-        ({"cost_c": [1.0, -1.0] * 6}, r"cost_c\[1\] is -1.0; a cost is finite"),
-        ({"cost_c": [math.inf] * 12}, r"cost_c\[0\] is inf"),
-        ({"success_c": [1.5] * 12}, r"success_c\[0\] is 1.5; a success is a share"),
-        ({"success_c": [math.nan] * 12}, r"success_c\[0\] is nan"),
-        ({"success_c": [1.0] * 11}, "success_c has 11 cases, cost_b 12"),
-        ({name: [] for name in COSTS}, "cost_b has 0 cases"),
-    ],
-)
-def test_costs_that_cannot_be_are_named(change: dict[str, list[float]], message: str) -> None:
-    """The argument, its value and what it may be."""
-    sound = {name: [1.0] * 12 for name in COSTS}
-    with pytest.raises(ValueError, match=message):
-        stats.success_cost_ratio(**(sound | change))
 
 
 @pytest.mark.parametrize("bad", [0, -1.0, *BAD_NUMBERS])

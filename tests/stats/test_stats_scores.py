@@ -186,41 +186,6 @@ def test_p_of_a_mean_is_small_as_seldom_as_it_should_be(n: int, limit: float) ->
         assert all(1 - chance_of(kept, n, limit, psi) <= bound for psi in psi_grid(limit, 8)[:-1])
 
 
-def test_swaps_count_all_patterns() -> None:
-    """Of 2^6 sign patterns of six cases the drawn share is close to the true one."""
-    values = [0.5, 0.3, -0.1, 0.2, 0.05, 0.15]
-    patterns = [
-        sum(map(math.prod, zip(values, s, strict=True))) for s in product((1, -1), repeat=6)
-    ]
-    exact = fmean(total >= sum(values) - 1e-12 for total in patterns)
-
-    assert pytest.approx(exact, abs=0.012) == stats.swap_permutation_p(values, draws=4000)
-
-
-def test_swaps_are_repeatable_and_never_zero() -> None:
-    """The same seed gives the same p; the observed pattern counts as one; zeros change nothing."""
-    values = [0.01] * 60
-    p = stats.swap_permutation_p(values, draws=199)
-
-    assert p == 1 / 200
-    assert stats.swap_permutation_p([]) == stats.swap_permutation_p([0.0] * 9) == 1
-    mixed = [0.3, -0.2, 0.1, 0.2, -0.05]
-    assert stats.swap_permutation_p(mixed, seed=5) == stats.swap_permutation_p([*mixed, 0], seed=5)
-    assert stats.swap_permutation_p(mixed, seed=5) != stats.swap_permutation_p(mixed, seed=6)
-    assert stats.swap_permutation_p([-value for value in values]) == 1
-
-
-def test_swaps_are_fair_to_equal_models() -> None:
-    """Of 300 pairs of equal models about 5 % have a p of 5 % at most."""
-    draw = random.Random(6)
-    alarms = sum(
-        stats.swap_permutation_p([draw.gauss(0, 0.1) for _ in range(20)], draws=199) <= 0.05
-        for _ in range(300)
-    )
-
-    assert 4 <= alarms <= 28
-
-
 # --- shape ----------------------------------------------------------------------------------
 
 
@@ -342,7 +307,6 @@ def test_scores_out_of_range_are_named(bad: float) -> None:
     for function in (
         stats.mean_upper,
         stats.mean_interval,
-        stats.swap_permutation_p,
         lambda values: stats.mean_p(values, 0),
     ):
         with pytest.raises(ValueError, match=rf"differences\[1\] is {bad}"):
@@ -364,7 +328,7 @@ def test_nothing_to_average_is_refused() -> None:
     with pytest.raises(ValueError, match="confidence is 1"):
         stats.mean_interval([0.0], confidence=1)
     with pytest.raises(ValueError, match="draws is 0"):
-        stats.swap_permutation_p([0.1], draws=0)
+        stats.wasserstein_swap_p([1.0], [1.0], draws=0)
 
 
 def test_intervals_shrink_with_cases() -> None:

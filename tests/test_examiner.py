@@ -4,80 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_quantguard._evidence import Evidence, Examiner
+from examined_models import Counted, Models, case
+from pytest_quantguard._evidence import Evidence
 from pytest_quantguard._judging import Reusable
-from pytest_quantguard._measurement import divergence, probability
-from pytest_quantguard.checks.refusal import Refusal
-from pytest_quantguard.engine.complete import Answer
 from pytest_quantguard.errors import RefusedError, TransportError
 from pytest_quantguard.types import (
-    Completion,
-    CompletionRequest,
-    GoldenCase,
     Outcome,
-    Source,
     Token,
-    Usage,
 )
 from pytest_quantguard.variants import Price
-
-
-def case(**fields):
-    return GoldenCase(
-        **{
-            "id": "c",
-            "cohort": "faq",
-            "request": CompletionRequest(messages=({"role": "user", "content": "?"},)),
-            "source": Source(file="g.quant.yaml", line=1),
-            **fields,
-        }
-    )
-
-
-@dataclass
-class Models:
-    """Answers from a table, (variant, repeat) -> text; everything asked is remembered."""
-
-    texts: dict
-    asked: list = field(default_factory=list)
-    references: dict = field(default_factory=dict)
-
-    def ask(self, job):
-        self.asked.append(job)
-        if job.request.reference is not None:
-            found = self.references[job.variant]
-            if isinstance(found, Exception):
-                return Answer(key="r", error=found)
-            return Answer(key="r", completion=Completion(text="ref", tokens=found))
-        text = self.texts.get((job.variant, job.repeat), self.texts.get(job.variant))
-        if isinstance(text, Exception):
-            return Answer(key="k", error=text)
-        usage = Usage(prompt_tokens=10, completion_tokens=len(text))
-        return Answer(key="k", completion=Completion(text=text, usage=usage, latency_s=0.5))
-
-    def examiner(self, **options):
-        return Examiner(
-            baseline="base",
-            candidates=("cand",),
-            ask=self.ask,
-            refusal=lambda case: Refusal(must=True),
-            **options,
-        )
-
-
-@dataclass
-class Counted:
-    """A check that counts how often it is called, as one that pays a judge would."""
-
-    calls: int = 0
-
-    def __call__(self, completion, case):
-        self.calls += 1
-        return Outcome.of([] if "right" in completion.text else ["wrong"])
 
 
 def test_identical_answers_are_judged_once():
@@ -273,34 +211,3 @@ def test_references_cut_into_other_tokens_are_not_compared():
 
     assert found.candidate.reference_p is None
     assert "1 tokens for the baseline and 2 others" in found.candidate.reference_error
-
-
-def test_probability_of_nothing_is_unknown():
-    """An empty list of tokens is no certainty."""
-    assert probability(()) is None
-    assert probability((Token(text="a", logprob=math.nan),)) is None
-
-
-def token(text, **top):
-    return Token(text=text, logprob=top[text], top=tuple(top.items()))
-
-
-def test_answers_are_compared_up_to_where_they_part():
-    """Two shared tokens and the first that differs; what follows depends on it."""
-    first = token("a", a=math.log(0.8), b=math.log(0.1))
-    base = (first, token("c", c=math.log(0.6), d=math.log(0.4)), first)
-    cand = (first, token("d", c=math.log(0.4), d=math.log(0.6)), token("b", b=-1.0, a=-2.0))
-
-    found = divergence(base, cand)
-
-    assert 2 == found.tokens
-    assert 0.5 == found.same_top
-    expected = (0.6 * math.log(0.6 / 0.4) + 0.4 * math.log(0.4 / 0.6)) / 2
-    assert math.isclose(expected, found.kl, abs_tol=1e-9)
-    assert math.isclose(math.log(0.6 / 0.4), found.margin)
-
-
-def test_without_log_probs_nothing_is_compared():
-    """Unknown, not equal."""
-    assert divergence((), ()) is None
-    assert divergence((Token(text="a", logprob=-1.0),), (Token(text="a", logprob=-1.0),)) is None
