@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_quantguard import _probe, _served
-from pytest_quantguard._evidence import further_jobs, jobs_of
 from pytest_quantguard._questions import questions
 from pytest_quantguard._sanitize import one_line, scrub
 from pytest_quantguard._unfit import omissions, refusals
+from pytest_quantguard.engine.jobs import further_jobs, jobs_of
 from pytest_quantguard.errors import ConfigError, ProviderError, RefusedError
 from pytest_quantguard.launching.launched import Servers, turn_remarks
 from pytest_quantguard.providers._access import secrets_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,16 +31,6 @@ class Proposal:
     budgets: tuple[Budget, ...]
     left_out: tuple[str, ...] = ()
     """A sentence for each group with too few cases for a budget of its own."""
-
-
-def auto_budgets(
-    leaves: Mapping[Leaf, Collection[str]],
-    psi: float,
-    power: float = POWER,
-    weights: Mapping[str, float] | None = None,
-) -> tuple[Budget, ...]:
-    """Return the tightest budgets that these cases can decide; see `propose`."""
-    return propose(Census(leaves, {}, weights or {}), psi, power).budgets
 
 
 def propose(census: Census, psi: float, power: float = POWER) -> Proposal:

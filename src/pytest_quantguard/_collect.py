@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard._evidence import Examiner
+from pytest_quantguard._examiner import Examiner
 from pytest_quantguard._golden import load
 from pytest_quantguard._items import CASE, Critical, examine
 from pytest_quantguard._judging import Reusable, reads_timing

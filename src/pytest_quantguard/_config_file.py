@@ -34,8 +34,8 @@ def find(root: Path, given: str | None, start: Path | None = None) -> Path:
         if path.is_file() and (path.name == FILE or "[tool.quantguard" in path.read_text("utf-8")):
             return path
     raise ConfigError(
-        f"{root} has neither {FILE} nor [tool.quantguard] in pyproject.toml, where stands which "
-        "variants there are and what loss you allow; 'quantguard init' writes a working one, "
+        f"{root} has neither {FILE} nor [tool.quantguard] in pyproject.toml; one of them names "
+        "the variants, and the loss you allow; 'quantguard init' writes a working one, "
         "--quant-config=PATH names another"
     )
 

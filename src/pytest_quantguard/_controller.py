@@ -24,7 +24,7 @@ from pytest_quantguard._noise import Noise
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen, encoding, plain
 from pytest_quantguard._sequential import LookKeeper
-from pytest_quantguard._session import WORDS, GateSession, _distributes
+from pytest_quantguard._session import GateSession, distributes
 from pytest_quantguard.errors import ProviderError, QuantGuardError
 from pytest_quantguard.types import Json
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from pytest_quantguard.reporters._texts import Texts
     from pytest_quantguard.sharding.end import ShardEnd
     from pytest_quantguard.sharding.shards import Shard
+
+_WORDS = {"r": "REGRESSED", "i": "IMPROVED"}
+"""What pytest shows of a golden item, by the letter that it shows without ``-v``."""
 
 
 class GateController:
@@ -122,7 +125,7 @@ class GateController:
         if self.config.option.collectonly:
             return (yield)
         session.testscollected += self._announced
-        _publish.clear(self._targets())  # once more: conftest.py files of folders are known now
+        _publish.clear({**self._reports(), **self._targets()})  # all conftest.py are known now
         try:
             result = yield
         except BaseException as error:
@@ -131,7 +134,7 @@ class GateController:
                 f"({type(error).__name__})"
             )
             raise
-        plans = self._worker_plans if _distributes(self.config) else [self.session.plan]
+        plans = self._worker_plans if distributes(self.config) else [self.session.plan]
         problems = [problem for plan in plans for problem in plan.get("problems", ())]
         if problems:
             raise pytest.UsageError("quantguard: " + "\n".join(dict.fromkeys(problems)))
@@ -266,11 +269,17 @@ class GateController:
             return {
                 "shard": _publish.folder_of(self.config, folder) / self.session.cut.shard.file_name
             }
+        return self._reports()
+
+    def _reports(self) -> dict[str, Path]:
+        """Return the files of a verdict; a shard writes none, and must not leave older ones."""
+        folder = self.settings.report_folder
         return _publish.targets_of(self.config, folder, self.session.registry.reporters)
 
     def pytest_sessionstart(self) -> None:
         """Remove the last run's reports."""
         if not self.config.option.collectonly:
+            _publish.clear(self._reports())
             _publish.begin(self._targets())
 
     @property
@@ -296,7 +305,7 @@ class GateController:
         found = _tally.evidence_of(report)
         differences = [outcome.difference for outcome in found.outcomes] if found else []
         letter = "r" if max(differences, default=0) > 0 else "i" if any(differences) else ""
-        return ("passed", letter, WORDS[letter]) if letter else None
+        return ("passed", letter, _WORDS[letter]) if letter else None
 
     def pytest_report_header(self) -> list[str]:
         """Show which configuration is used, so that an ignored one is noticed."""

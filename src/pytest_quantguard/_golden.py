@@ -16,14 +16,21 @@ from pytest_quantguard.documents.strict_json import Line, read_lines
 from pytest_quantguard.errors import GoldenFileError, InputError
 from pytest_quantguard.types import GoldenCase, Json
 
-__all__ = ["DEFAULT_REQUEST", "SUFFIXES", "content_hash_parts", "label_problem", "load"]
+__all__ = ["DEFAULT_REQUEST", "SUFFIXES", "content_hash_parts", "label_problem", "load", "meant"]
 
 LINES = ".quant.jsonl"
 SUFFIXES = (".quant.yaml", LINES)
 """How golden files are called."""
 
+_ALIKE = (*SUFFIXES, ".quant.yml", ".quant.json", ".quant.csv")
+
 DEFAULT_REQUEST: Json = {"temperature": 0}
 """What is asked for where neither config nor file nor case says otherwise."""
+
+
+def meant(name: str) -> bool:
+    """Whether a file of this name is one, or is taken for one: passed over, it would be missed."""
+    return name.lower().endswith(_ALIKE)
 
 
 def load(path: Path, name: str, registry: Registry, request: Json) -> tuple[GoldenCase, ...]:
@@ -34,6 +41,9 @@ def load(path: Path, name: str, registry: Registry, request: Json) -> tuple[Gold
     Raises:
         GoldenFileError: with every problem of the file, each with file:line.
     """
+    if not path.name.endswith(SUFFIXES):
+        known = " or ".join(f"*{suffix}" for suffix in SUFFIXES)
+        raise GoldenFileError([f"{name}: a golden file is called {known}; rename it"])
     included = Included(path.parent)
     asked = {**DEFAULT_REQUEST, **request}
     read_file = _from_lines if path.name.endswith(LINES) else _from_yaml

@@ -12,7 +12,8 @@ from pytest_quantguard.errors import CheckError
 from pytest_quantguard.types import GoldenCase
 
 if TYPE_CHECKING:
-    from pytest_quantguard._evidence import Evidence, Examiner
+    from pytest_quantguard._evidence import Evidence
+    from pytest_quantguard._examiner import Examiner
     from pytest_quantguard.pairs import Mishap
 
 CASE = pytest.StashKey[GoldenCase]()

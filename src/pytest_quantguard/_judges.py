@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_quantguard._comparability import counted_alike
-from pytest_quantguard._evidence import jobs_of
 from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard.contracts import AsksJudge, Check, offers
+from pytest_quantguard.engine.jobs import jobs_of
 from pytest_quantguard.errors import ConfigError, did_you_mean
 from pytest_quantguard.types import Completion, GoldenCase, Json
 from pytest_quantguard.variants import Variant

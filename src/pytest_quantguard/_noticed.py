@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 from pytest_quantguard import stats
 from pytest_quantguard._decide import ALPHA_FAIL, Counted
@@ -28,6 +27,8 @@ def noticed(
 
     Returns None where not even the largest loss would be noticed.
     """
+    from statistics import NormalDist  # brings decimal, fractions and random
+
     if n <= 0 or not 0 < max_drop < _LARGEST:
         return None
     needed = math.log(1 / (ALPHA_FAIL * share))

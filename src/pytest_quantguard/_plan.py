@@ -15,7 +15,6 @@ from pytest_quantguard._auto import (
     LARGEST,
     POWER,
     Proposal,
-    auto_budgets,
     levels,
     propose,
     provable,
@@ -39,7 +38,7 @@ from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Variant
 from pytest_quantguard.verdicts import Budget, Group, Metric
 
-__all__ = ["Asked", "Outset", "Plan", "PlanRow", "auto_budgets", "make_plan", "plan_row"]
+__all__ = ["Asked", "Outset", "Plan", "PlanRow", "make_plan", "plan_row"]
 
 
 # --- what there is ------------------------------------------------------------------------

@@ -73,11 +73,9 @@ def disagreement(
     )
 
 
-def largest_psi(
-    candidates: Iterable[Variant], baseline: Variant, measured: float | None = None
-) -> float:
+def largest_psi(candidates: Iterable[Variant], baseline: Variant) -> float:
     """Return the largest share of outcomes to expect of any candidate: what budgets must allow."""
-    found = (disagreement(c, baseline, measured=measured).psi for c in candidates)
+    found = (disagreement(candidate, baseline).psi for candidate in candidates)
     return max(found, default=PRIOR_NOISE)
 
 

@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pytest
-
 from pytest_quantguard import _tally
 from pytest_quantguard._auto import yaml_lines
 from pytest_quantguard._config_file import REPORT_FOLDER
@@ -22,6 +20,8 @@ from pytest_quantguard.reporters._files import special
 from pytest_quantguard.verdicts import GateReport, Verdict
 
 if TYPE_CHECKING:
+    import pytest
+
     from pytest_quantguard.reporters._texts import Texts
 
 FILES = {
@@ -46,6 +46,8 @@ def targets_of(config: pytest.Config, folder: Path, reporters: Names) -> dict[st
     Raises:
         pytest.UsageError: a project's reporter cannot be used; names it.
     """
+    import pytest  # not above: a command that shows a report does without
+
     option = config.option
     junit = config.invocation_params.dir / option.quant_junit if option.quant_junit else None
     try:
@@ -128,6 +130,8 @@ def begin(files: Mapping[str, Path]) -> None:
     Raises:
         pytest.UsageError: a report cannot be written; says which, and why.
     """
+    import pytest
+
     clear(files)
     problems = [
         f"{path} is a folder: name a file for the report"
@@ -211,12 +215,14 @@ def terminal_lines(
     with a ``verbosity`` below 0 the first line of that alone.
     """
     from pytest_quantguard.reporters import terminal
+    from pytest_quantguard.reporters._words import folded
 
     lines = terminal.render(report, screen, verbosity=verbosity, texts=texts)
     remarks = [f"Note: {one_line(r, 500)}" for r in report.provenance.get("remarks", ())]
+    told = [line for one in (*remarks, *notices) for line in folded(one, screen.width, "", "  ")]
     last = terminal.reading_lines(report, written or {}, screen)
     last = last[:1] if verbosity < 0 else last
-    return [*(auto_lines(report) if auto else []), *lines, *remarks, *notices, *last]
+    return [*(auto_lines(report, screen.width) if auto else []), *lines, *told, *last]
 
 
 def remember(report: GateReport, history: Path | None) -> tuple[GateReport, list[str]]:
@@ -232,9 +238,12 @@ def remember(report: GateReport, history: Path | None) -> tuple[GateReport, list
     return report, [f"Note: {notice}"] if notice else []
 
 
-def auto_lines(report: GateReport) -> list[str]:
+def auto_lines(report: GateReport, width: int) -> list[str]:
     """Return the budgets that were found automatically, to paste and to keep."""
-    left_out = [f"  # left out: {text}" for text in report.provenance["left_out"]]
+    from pytest_quantguard.reporters._words import folded
+
+    small = (f"left out: {text}" for text in report.provenance["left_out"])
+    left_out = [line for text in small for line in folded(text, width, "  # ", "  # ")]
     found = map(_tally.budget_from, report.provenance["budgets"])
     return ["budgets: auto, which for these cases is", *yaml_lines(found), *left_out, ""]
 

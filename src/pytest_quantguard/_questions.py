@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pytest_quantguard._evidence import further_jobs, jobs_of
 from pytest_quantguard.cache.completions import completion_key
 from pytest_quantguard.contracts import Provider
+from pytest_quantguard.engine.jobs import further_jobs, jobs_of
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Source
 
 

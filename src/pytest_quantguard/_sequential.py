@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard._evidence import jobs_of
 from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._looks import LOOKS, Looks, look_of_cases
+from pytest_quantguard.engine.jobs import jobs_of
 from pytest_quantguard.types import GoldenCase, Json
 from pytest_quantguard.verdicts import CandidateReport, Verdict
 

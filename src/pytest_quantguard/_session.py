@@ -8,43 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_quantguard import _config, _config_file, _github, _publish
 from pytest_quantguard._asking import Asking
 from pytest_quantguard._collect import QuantFile, golden_loader
-from pytest_quantguard._evidence import Evidence, Examiner
-from pytest_quantguard._express import Express
-from pytest_quantguard._golden import SUFFIXES
-from pytest_quantguard._hooked import FaultRow, Observers, change_requests
+from pytest_quantguard._evidence import Evidence
+from pytest_quantguard._examiner import Examiner
+from pytest_quantguard._golden import meant
+from pytest_quantguard._hooked import Observers, change_requests
 from pytest_quantguard._items import CASE, EVIDENCE
 from pytest_quantguard._looks import Looks
 from pytest_quantguard._probe import features
-from pytest_quantguard._registry import Registry, metrics_of
-from pytest_quantguard._run import Run
 from pytest_quantguard._sequential import LookRunner, refuse_other_orders
 from pytest_quantguard._services import GateServices
 from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard._watching import show_progress, watched
 from pytest_quantguard.contracts import Check
-from pytest_quantguard.engine.limits import Limits
 from pytest_quantguard.engine.progress import announced, leave_plan
-from pytest_quantguard.errors import ConfigError, InputError
+from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.functions.hooks import PythonCases
-from pytest_quantguard.tracing.wanted import wanted
 from pytest_quantguard.types import GoldenCase, Json, Source
 
 if TYPE_CHECKING:
+    from pytest_quantguard._config import GateConfig
+    from pytest_quantguard._registry import Registry
+    from pytest_quantguard._run import Run
     from pytest_quantguard.cache.completions import CompletionCache
     from pytest_quantguard.engine.complete import CompletionEngine
     from pytest_quantguard.sharding.selection import ShardCut
     from pytest_quantguard.verdicts import Metric
-
-WORDS = {"r": "REGRESSED", "i": "IMPROVED"}
 
 
 class GateSession:
@@ -53,7 +48,7 @@ class GateSession:
     def __init__(
         self,
         config: pytest.Config,
-        settings: _config.GateConfig,
+        settings: GateConfig,
         registry: Registry,
         metrics: Mapping[str, Metric],
         run: Run,
@@ -89,63 +84,6 @@ class GateSession:
         self.services = GateServices(settings, lambda: self.engine, run=self.run)
         self.python = PythonCases(self)
         self.observers = Observers(config, settings.variants)
-
-    @classmethod
-    def configured(cls, config: pytest.Config) -> GateSession:
-        """Read the configuration; every mistake is a usage error.
-
-        Raises:
-            pytest.UsageError: with all problems found.
-        """
-        option = config.option
-        try:
-            given = option.quant_config or config.getini("quant_config") or None
-            registry = Registry()
-            config.pluginmanager.hook.pytest_quantguard_register.call_historic(
-                kwargs={"registry": registry}
-            )
-            metrics = metrics_of(registry.metrics)
-            settings = _config.load(
-                _config_file.find(config.rootpath, given, config.invocation_params.dir),
-                config.rootpath,
-                candidates=option.quant_candidate,
-                baseline=option.quant_baseline,
-                null=option.quant_null,
-                inconclusive=option.quant_inconclusive,
-                underpowered=option.quant_underpowered,
-                allow_code=option.quant_allow_code,
-                sandbox=option.quant_sandbox,
-                metrics=metrics,
-            )
-            settings = replace(settings, limits=settings.limits.narrowed(_limits(option)))
-            if (adapt := getattr(option, "quant_adapt", None)) is not None:  # quantguard watch
-                settings = adapt(settings, metrics)
-            run = _run_of(config)
-            try:
-                session = cls(config, settings, registry, metrics, run)
-                if (along := wanted(option, settings.otel)) is not None:
-                    from pytest_quantguard.tracing import hooks
-
-                    hooks.register(session, along)
-            except InputError:
-                run.end()
-                raise
-        except InputError as error:
-            _publish.clear_refused(config)
-            _github.tell_refused(config, error.problems)
-            raise pytest.UsageError(f"quantguard: {error}") from None
-        if not session.in_worker:
-            from pytest_quantguard._controller import GateController
-
-            controller = GateController(session)
-            config.pluginmanager.register(controller, "quantguard-controller")
-            config.pluginmanager.register(FaultRow(session.observers), "quantguard-hooks")
-            _github.watch(config, controller)
-        session.python.register(config.pluginmanager)
-        config.pluginmanager.register(Express(config), "quantguard-express")
-        if session.cut is not None:
-            config.pluginmanager.register(session.cut, "quantguard-shard")
-        return session
 
     def _looks(self) -> Looks | None:
         """Return where the processes of a sequential run agree to go on or to stop."""
@@ -234,7 +172,7 @@ class GateSession:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> QuantFile | None:
         """Collect golden files."""
-        if not file_path.name.endswith(SUFFIXES):
+        if not meant(file_path.name):
             return None
         node = QuantFile.from_parent(parent, path=file_path)
         node.load = self._load
@@ -279,7 +217,7 @@ class GateSession:
             self.problems += self.services.unready(item.stash[CASE] for item in items)
             self.problems += self.services.judges.select(chosen(items))
             self.plan["remarks"] += self.services.judges.remarks()
-        if not self.problems and not (_distributes(self.config) and not self.in_worker):
+        if not self.problems and not (distributes(self.config) and not self.in_worker):
             self._plan_requests(self._arranged(session))
         if self.problems and not self.in_worker:
             raise pytest.UsageError("quantguard: " + "\n".join(self.problems))
@@ -353,7 +291,7 @@ class GateSession:
             if self.asking.begun and (go_on or not session.testsfailed):
                 self.engine.start()
                 self.services.judges.start()
-            workers = _distributes(self.config)
+            workers = distributes(self.config)
             with watched(self.config, self.asking, self.run) if workers else nullcontext():
                 result = yield
             # Another worker may wait for what is in flight here: cut short, it would be sent twice.
@@ -381,19 +319,6 @@ class GateSession:
         return data
 
 
-def _run_of(config: pytest.Config) -> Run:
-    """Begin a run, or join the one that this process is a worker of."""
-    worker: Json = getattr(config, "workerinput", {})
-    told = worker.get("quantguard_run")
-    return Run.begin() if told is None else Run.joined(told, int(worker.get("workercount", 1)))
-
-
-def _limits(option: Any) -> Limits:
-    """Return the limits that were given as options."""
-    found = {name: getattr(option, f"quant_max_{name}") for name in ("requests", "cost", "seconds")}
-    return Limits(**found)
-
-
-def _distributes(config: pytest.Config) -> bool:
+def distributes(config: pytest.Config) -> bool:
     """Return True on a pytest-xdist controller, whose workers do the asking."""
     return config.pluginmanager.has_plugin("dsession")

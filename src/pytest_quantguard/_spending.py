@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_quantguard._evidence import further_jobs, jobs_of
 from pytest_quantguard._plural import counted
+from pytest_quantguard.engine.jobs import further_jobs, jobs_of
 from pytest_quantguard.engine.limits import (
     Limits,
     answer_tokens,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,8 @@ class Survey:
                 self._choose(collected, settings, metrics)
             except ConfigError as error:
                 self.problems += error.problems
+        else:
+            self.remarks.append(_why_none({item.stash[CASE].id for item in collected}))
 
     def _choose(
         self,
@@ -137,6 +139,17 @@ class Survey:
             "remarks": self.remarks,
             "problems": [],
         }
+
+
+def _why_none(collected: Collection[str]) -> str:
+    """Say why no golden case is selected; ``collected`` are the ids before -k and -m selected."""
+    if collected:
+        found = counted(len(collected), "golden case")
+        return f"pytest found {found}; -k, -m, --lf or --deselect left none"
+    return (
+        "pytest found no golden case where it looked; golden files are called *.quant.yaml or "
+        "*.quant.jsonl, and 'quantguard init' writes some"
+    )
 
 
 def _seen_before(cases: Mapping[str, GoldenCase], settings: GateConfig) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_quantguard.documents.document import Document
+from pytest_quantguard.documents.labels import variable_problem
 from pytest_quantguard.launching.server import PORT, fixed_port
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Access, Launch, Price, Quantization, Variant
@@ -75,6 +76,8 @@ class VariantReader:
                 )
             self._text(value, where)
         self._check_proxy(data.get("proxy"), (*place, "proxy"))
+        if why := variable_problem("api_key_env", data.get("api_key_env", "API_KEY")):
+            self._problem((*place, "api_key_env"), why)
         if "api_key_env" in data and "api_key_command" in data:
             self._problem(
                 (*place, "api_key_command"),

@@ -1,7 +1,7 @@
 """The shell that pytest loads in every run: options, marker and fixture stubs.
 
-It must stay nearly free of charge. Everything that works is `GateSession`, imported and registered
-only when a candidate is given.
+It must stay nearly free of charge: everything that works is imported, and registered, only when a
+candidate is given (`_activation.py`).
 """
 
 from __future__ import annotations
@@ -190,9 +190,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
         CanarySession.register(config)
     elif config.getoption("quant_candidate") or config.getoption("quant_null"):
-        from pytest_quantguard._session import GateSession
+        from pytest_quantguard._activation import activated
 
-        config.pluginmanager.register(GateSession.configured(config), GATE)
+        config.pluginmanager.register(activated(config), GATE)
     elif given := [name for name in _NEED_A_CANDIDATE if config.getoption(name)]:
         option = given[0].replace("_", "-")
         raise pytest.UsageError(

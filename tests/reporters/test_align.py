@@ -33,11 +33,12 @@ def test_few_edits_find_the_longest_common_subsequence():
             other[at] = draw.choice("xy")
         i, j, longest = draw.randrange(3), draw.randrange(3), longest_common(one, other)
         left, right = ["-"] * i + one + ["+"], ["+"] * j + other + ["-"]
-        found = _align._few_edits(left, right, (i, i + len(one)), (j, j + len(other)))
-        if found is None:
+        same = _align._few_edits(left, right, (i, i + len(one)), (j, j + len(other)))
+        if same is None:
             given_up += 1
             assert len(one) + len(other) - 2 * longest > _align._EDITS
         else:
+            found = [(a + k, b + k) for a, b, size in same for k in range(size)]
             assert longest == len(found)
             assert all(a < c and b < d for (a, b), (c, d) in pairwise(found))
             assert all(left[a] == right[b] and left[a] not in "+-" for a, b in found)
@@ -64,3 +65,21 @@ def test_the_work_grows_with_the_length_alone(words):
         _align.aligned(one, other)
 
         assert one.looks <= _align._DEPTH * (4 * _align._EDITS * size + _align._PAIRS)
+
+
+def test_blocks_are_as_long_as_they_can_be():
+    """They say the same as the pairs, and no two of them touch on both sides."""
+    draw = random.Random(5)
+    sizes = set()
+    for _ in range(200):
+        one, other = (draw.choices("abcdef"[: draw.choice((1, 3, 6))], k=60) for _ in range(2))
+        other[20:50] = one[10:40]
+        found = _align.blocks(one, other)
+
+        assert all(size > 0 and one[i : i + size] == other[j : j + size] for i, j, size in found)
+        pairs = [(i + k, j + k) for i, j, size in found for k in range(size)]
+        assert pairs == _align.aligned(one, other)
+        ends = [(i + size, j + size) for i, j, size in found]
+        assert not {(i, j) for i, j, _ in found} & set(ends)
+        sizes |= {size for _, _, size in found}
+    assert 20 <= max(sizes)

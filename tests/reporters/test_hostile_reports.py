@@ -21,6 +21,7 @@ from pytest_quantguard._screen import Screen
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.reporters import REPORTERS, terminal
 from pytest_quantguard.reporters import json as report_json
+from pytest_quantguard.reporters._headline import EASIER
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.types import Completion, Outcome, Source, ToolCall
 from pytest_quantguard.variants import Access, Launch, Quantization, Variant
@@ -125,6 +126,9 @@ class Fuzz:
             baseline=arm, candidate=self.draw.choice((arm, silent)),
         )  # fmt: skip
 
+    def notes(self):
+        return (*self.texts(), *(f"{EASIER}{text} (entry {text})" for text in self.texts()))
+
     def candidate(self):
         variant = self.variant()
         names = {"variant": variant.name, "cohort": self.text(3), "check": self.text(3)}
@@ -141,7 +145,7 @@ class Fuzz:
         return CandidateReport(
             variant=variant, verdict=worst, budgets=rows,
             outcomes=outcomes, mishaps=(self.mishap(names), self.mishap(names)), log_evidence=3.0,
-            quantization_note=self.text(), notes=self.texts(),
+            quantization_note=self.text(), notes=self.notes(),
             measurements=tuple(self.measurement(names, i) for i in range(5)),
             readings=(Reading(group=Group(metric=self.text(2)), unit="points", note=self.text()),),
             layers=(LayerReading(cohort=names["cohort"], check=names["check"], layer=self.text(2),
@@ -288,8 +292,6 @@ def test_no_line_of_the_terminal_is_obeyed(make, first):
         fuzz = Fuzz(seed)
         report, texts = fuzz.report(), fuzz.spoken()
         for width, verbosity in ((40, 1), (80, 0), (160, 1), (80, -1)):
-            encoding = "utf-8" if seed % 2 else "ascii"
-            screen = Screen(width=width, colour=bool(seed % 3), encoding=encoding)
             screen = Screen(
                 width=width, colour=bool(seed % 3), encoding=("utf-8", "ascii")[seed % 2]
             )

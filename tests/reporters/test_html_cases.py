@@ -11,7 +11,7 @@ import pytest
 from html_pages import live, read_page
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.pairs import PairedMeasurement
-from pytest_quantguard.reporters import html
+from pytest_quantguard.reporters import _views, html
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters.html import _asked, _columns, _compare, _filters
 from pytest_quantguard.reporters.html._case import anchor_of
@@ -20,6 +20,7 @@ from pytest_quantguard.reporters.html.cases import HELD, PAGE_BYTES, PAGE_CASES,
 from pytest_quantguard.types import Completion, Outcome, Swaps, ToolCall, Usage
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 
+COHORTS = _views.cohorts
 STYLES = (Path(html.__file__).parent / "cases.css").read_text("utf-8")
 SCRIPT = (Path(html.__file__).parent / "filter.js").read_text("utf-8")
 
@@ -507,3 +508,12 @@ def test_long_texts_of_the_same_words_are_cut_at_the_same_place(make):
     page = the_page(make, same, f"{same[:50_000]}X{same[50_000:]}")
 
     assert ["Xword"] == [mark.strip() for mark in marks(page, "ins")]
+
+
+def test_the_cohorts_of_a_candidate_are_looked_for_once(two_candidates, make, monkeypatch):
+    """Not for each page, of all outcomes: pages and outcomes grow together."""
+    asked = []
+    monkeypatch.setattr(_views, "cohorts", lambda c: asked.append(c.variant.name) or COHORTS(c))
+    pages = dict(case_pages(two_candidates, make.REALISTIC_TEXTS))
+
+    assert len(pages) > len(asked) == 2

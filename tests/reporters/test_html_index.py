@@ -354,6 +354,31 @@ def test_notes_metrics_and_servers_are_told(make):
     assert "Sequential: stopped at look 1 of 5" in text
 
 
+def test_what_made_the_run_easier_to_pass_stands_in_the_banner(two_candidates):
+    """Once, though each candidate tells it, and not again among the other findings."""
+    told = "Changed since an earlier run: budget loosened from 4 pt to 6 pt; no reason given"
+    both = [replace(c, notes=("a note", told)) for c in two_candidates.candidates]
+    found = page(replace(two_candidates, candidates=tuple(both)))
+    (banner,) = (s for s in every(found, "section") if "banner" in s[1].get("class", ""))
+
+    assert told in words(banner)
+    assert 1 == words(found).count("budget loosened")
+    assert 2 == words(found).count("a note")
+
+
+def test_regions_have_names_of_their_own(make, two_candidates):
+    """Somebody who hears the page is not led to two tables of one name."""
+    timed = tuple(
+        replace(c, measurements=make.measured().candidates[0].measurements)
+        for c in two_candidates.candidates
+    )
+    found = page(replace(two_candidates, candidates=timed))
+    regions = [d[1]["aria-label"] for d in every(found, "div") if d[1].get("role") == "region"]
+
+    assert 1 < sum("quantiles" in name for name in regions)
+    assert len(regions) == len(set(regions))
+
+
 def test_a_long_record_is_cut_with_a_word(make):
     """The rest stands in report.json, and how much it is."""
     report = make.realistic()

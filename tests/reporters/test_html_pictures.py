@@ -55,14 +55,14 @@ def test_round_up_goes_to_1_2_5(value, found):
 def test_one_scale_for_all_candidates(make, two_candidates):
     """A bar of one can be compared with that of another."""
     first, second = two_candidates.candidates
-    far = replace(second.budgets[1], delta=make.delta(0.5, 0.4, 0.6))
+    far = replace(second.budgets[1], delta=make.delta(0.35, 0.3, 0.38))
     report = replace(
         two_candidates,
         candidates=(first, replace(second, budgets=(*second.budgets, far))),
     )
     scale = scales(report)["points"]
 
-    assert scale.holds(0.6)
+    assert scale.holds(0.38)
     assert scale.holds(min(row.delta.low for row in first.budgets if row.delta))
     assert scales(report)["ratio"] is None
 
@@ -79,6 +79,18 @@ def test_one_wild_interval_does_not_crush_the_others(make):
     drawn = bar(wild, wild.delta, scale)
     assert 2 == drawn.count("<polygon")
     assert "90 % interval" in drawn
+
+
+def test_a_build_that_is_wrong_everywhere_does_not_crush_the_others(make):
+    """Where others lie against their budgets can be seen beside a loss of 95 points."""
+    row = replace(make.realistic().candidates[0].budgets[1], max_drop=0.04)
+    good = replace(row, delta=make.delta(0.01, -0.01, 0.03))
+    awful = replace(row, delta=make.delta(0.95, 0.9, 0.99))
+    scale = scale_of([good, awful], "points", 240)
+
+    assert scale.at(0.04) - scale.at(0.03) >= 10
+    assert "<polygon" not in bar(replace(good, verdict=Verdict.PASS), good.delta, scale)
+    assert 1 == bar(awful, awful.delta, scale).count("<polygon")
 
 
 def test_a_budget_of_the_baselines_rate_is_shown_in_points(make):

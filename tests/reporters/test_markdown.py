@@ -214,6 +214,23 @@ def test_checks_without_an_answer_are_not_counted_as_judged(make):
     assert "Without evidence: 160" in text
 
 
+def test_what_made_the_run_easier_to_pass_stands_at_the_top(two_candidates):
+    """Once, before the table; the id of the change can be copied as it is."""
+    told = "Changed since an earlier run: budget loosened from 4 pt to 6 pt (entry 3d7cc32b)"
+    more = "Changed since an earlier run: 2 more such changes, see 'quantguard history'"
+    both = [replace(c, notes=("a note", told, more)) for c in two_candidates.candidates]
+    report = replace(two_candidates, candidates=tuple(both))
+    for text in (markdown.summary_text(report, SILENT), markdown.comment_text(report, SILENT)):
+        head = text[: text.index("| verdict")]
+
+        assert (
+            "- **Changed since an earlier run:** budget loosened from 4 pt to 6 pt "
+            "(entry `3d7cc32b`)\n- **Changed since an earlier run:** 2 more such changes" in head
+        )
+        assert 2 == text.count("Changed since")
+        assert 2 == text.count("a note")
+
+
 def test_hostile_text_is_never_live(make, hostile_text):
     """Names, reasons, notes, provenance, violations, questions and texts: none becomes markup."""
     report = make.hostile(hostile_text)

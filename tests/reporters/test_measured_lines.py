@@ -272,6 +272,20 @@ def test_at_most_twelve_lines_stand_between_table_and_cases(make, width):
     assert "note 29" in shown(report, width=width, verbosity=1)
 
 
+def test_what_made_the_run_easier_to_pass_is_never_left_out(make):
+    """Whatever else there is to say, and however narrow the terminal."""
+    report = make.measured()
+    (candidate,) = report.candidates
+    told = "Changed since an earlier run: budget {} was loosened; no reason given"
+    notes = tuple(f"note {i}: " + "some more words to read " * 4 for i in range(30))
+    notes += tuple(told.format(i) for i in range(6))
+    report = replace(report, candidates=(replace(candidate, notes=notes),))
+    text = unwrapped(shown(report, width=60))
+
+    assert all(told.format(i) in text for i in range(6))
+    assert "note 29" not in text
+
+
 def test_a_ratio_of_medians_is_not_told_as_the_median_ratio(make):
     """``x1.01, from 52.7 ms to 50.1 ms`` would say both slower and faster; so would a rate's."""
     found = make.delta(1.01, 0.9, 1.1, unit="ratio")

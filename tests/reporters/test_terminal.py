@@ -96,6 +96,31 @@ def test_mishaps_are_grouped_and_the_first_five_named(make):
     assert "    ... and 2 more" in text
 
 
+def test_many_failed_budgets_share_the_room(make):
+    """Ten cases of each would be pages that nobody reads; each has three, `-v` has them all."""
+    report = make.realistic()
+    (candidate,) = report.candidates
+    row = next(r for r in candidate.budgets if r.verdict is Verdict.FAIL and r.check)
+    for count, most in ((1, 10), (3, 10), (5, 6), (20, 3)):
+        rows = [
+            replace(
+                row,
+                check=f"check-{n}",
+                regressed=tuple(replace(o, check=f"check-{n}") for o in row.regressed),
+            )
+            for n in range(count)
+        ]
+        found = replace(report, candidates=(replace(candidate, budgets=tuple(rows)),))
+        parts = shown(found).split("\n\n")
+        told = [part for part in parts if part.startswith("Regressed in ")]
+
+        assert [most] * count == [text.count("  refund-order-") for text in told]
+        assert f"... and {len(row.regressed) - most} more" in told[0]
+        parts = shown(found, verbosity=1).split("\n\n")
+        told = [part for part in parts if part.startswith("Regressed in ")]
+        assert [len(row.regressed)] * count == [text.count("\n  refund-order-") for text in told]
+
+
 def test_regressed_cases_are_named_once_and_the_critical_first(make):
     """Smallest group first; a wider budget only adds what has not been said."""
     text = shown(make.realistic())

@@ -128,6 +128,7 @@ def test_details_hold_the_regressed_cases_and_count_the_rest(make):
     assert text.startswith("refund-order-4 (tool_call, critical)  golden/tools.quant.yaml:12\n")
     assert text.count("differs from character") == 3
     assert text.endswith("... and 28 more")
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_details_of_a_budget_without_losses_are_empty(make):

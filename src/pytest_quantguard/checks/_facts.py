@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -46,11 +47,12 @@ class Fact:
     words: tuple[str, ...] = ()
 
 
-def facts(answer: str) -> list[Fact]:
+@lru_cache(maxsize=8)
+def facts(answer: str) -> tuple[Fact, ...]:
     """Return the facts of an answer in their order; none out of code or labels of sources."""
     text = blanked(answer)
     found = [*_numbers(text), *_names(text), *_addresses(text), *_quotes(text)]
-    return sorted(found, key=lambda fact: fact.start)
+    return tuple(sorted(found, key=lambda fact: fact.start))
 
 
 def blanked(answer: str) -> str:

@@ -60,8 +60,8 @@ def count(field: str, value: Any, least: int = 0) -> None:
         )
 
 
-def number(field: str, value: Any, *, least: float = 0.0, most: float = math.inf) -> None:
-    """Demand a finite number above ``least`` and not above ``most``, or None.
+def number(field: str, value: Any, *, most: float = math.inf) -> None:
+    """Demand a finite number above 0 and not above ``most``, or None.
 
     Raises:
         ValueError: when it is anything else.
@@ -69,11 +69,9 @@ def number(field: str, value: Any, *, least: float = 0.0, most: float = math.inf
     if value is None:
         return
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (plain and least < value <= most and math.isfinite(value)):
+    if not (plain and 0 < value <= most and math.isfinite(value)):
         upper = "" if math.isinf(most) else f" and at most {most:g}"
-        raise ValueError(
-            f"`{field}` has to be a number above {least:g}{upper}, got {_shown(value)}"
-        )
+        raise ValueError(f"`{field}` has to be a number above 0{upper}, got {_shown(value)}")
 
 
 def one_of(field: str, value: Any, known: Iterable[str]) -> None:

@@ -25,6 +25,7 @@ _ITEM = re.compile(r"\s{0,40}(?:[-*+\u2022\u2013]|\(?[0-9]{1,3}[.)]|\(?[a-zA-Z][
 _BOLD_LINE = re.compile(r"\s{0,40}(\*\*|__)[^*_]{1,120}\1:?\s*$")
 _ROW_RULE = re.compile(r"[\s|:+-]+$")
 
+_SAYS = re.compile(r"[^\W_]")  # a letter or a digit
 _STOP = re.compile(r"[.!?\u2026]+|[\u3002\uff01\uff1f\uff0e]+")
 _CLOSING = re.compile(r"[\"'\u201d\u2019\u00bb\u201c)\]*_]{0,4}")
 # A source after the full stop belongs to the sentence before it: "It rained. [2]", "It rained.¹".
@@ -97,7 +98,7 @@ def _sentences(text: str) -> Iterator[Sentence]:
 def _trimmed(text: str, start: int, end: int, kind: Kind) -> Iterator[Sentence]:
     piece = text[start:end]
     bare = piece.strip()
-    if any(char.isalnum() for char in bare):
+    if _SAYS.search(bare):
         yield Sentence(text=bare, start=start + len(piece) - len(piece.lstrip()), kind=kind)
 
 

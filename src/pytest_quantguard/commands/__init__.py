@@ -13,10 +13,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pytest_quantguard.commands.check_report:check_report",
         "tell a workflow whether a report.json is there, whole, recent, and a pass",
     ),
-    "doctor": (
-        "pytest_quantguard.commands.doctor:doctor",
-        "reach every endpoint, and say what is wrong and what to do",
-    ),
     "compare": (
         "pytest_quantguard.commands.compare:compare",
         "say what changed between two reports, and whether it is worse",
@@ -24,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": (
         "pytest_quantguard.commands.completion:completion",
         "print a script that completes this command in bash, zsh or fish",
+    ),
+    "doctor": (
+        "pytest_quantguard.commands.doctor:doctor",
+        "reach every endpoint, and say what is wrong and what to do",
     ),
     "export": (
         "pytest_quantguard.commands.export:export",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from pytest_quantguard._sanitize import neutral, one_line, scrub
 from pytest_quantguard._screen import Screen, plain
@@ -14,8 +14,6 @@ _COLOURS = {"ok": 32, "warn": 33, "wrong": 31}
 _LINES = 24
 """Lines of one finding: the end of a server's log may be among them."""
 _LONGEST = 1200
-
-Secrets = Callable[[], tuple[str, ...]]
 
 
 def cleaned(findings: Iterable[Finding], secrets: tuple[str, ...]) -> list[Finding]:

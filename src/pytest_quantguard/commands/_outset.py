@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from pytest_quantguard import _noise
 from pytest_quantguard._costs import Asked, JudgeAsked, Share
-from pytest_quantguard._evidence import further_jobs, jobs_of
 from pytest_quantguard._items import CASE
 from pytest_quantguard._plan import Outset
 from pytest_quantguard._probe import features
 from pytest_quantguard._spending import judged_at_most
 from pytest_quantguard._survey import Survey, chosen
 from pytest_quantguard.cache.completions import completion_key
+from pytest_quantguard.engine.jobs import further_jobs, jobs_of
 from pytest_quantguard.engine.limits import cost_bound, prompt_tokens
 from pytest_quantguard.errors import ProviderError
 

@@ -70,7 +70,7 @@ def _candidate(same: Sequence[PlannedCandidate], plan: Plan, width: int) -> list
 
 def _seen(candidate: PlannedCandidate, width: int) -> list[str]:
     """What today's cases can do, cohort by cohort."""
-    text = "What these cases see and prove, if it is in that cohort alone:"
+    text = "What these cases see and prove, where a loss is in that cohort alone:"
     rows: list[Cells] = [
         {
             "cohort": one_line(one.cohort) if one.cohort is not None else "all",
@@ -94,13 +94,18 @@ def _needed(candidate: PlannedCandidate, plan: Plan, width: int) -> list[str]:
 
 
 def _legend(plan: Plan, width: int) -> list[str]:
-    text = (
-        "power: chance that an equal candidate passes. 80%, 95%: cases for that chance. add: "
-        f"cases missing for {percent(plan.power)}. proves: smallest budget that these cases pass "
-        "with 95%. sees, notices: smallest loss that is shown, and that fails the budget, with "
-        "80%. -: too few cases to say."
-    )
-    lines = wrap(text, width)
+    meanings = {
+        "power": "chance that an equal candidate passes",
+        "80%, 95%": "cases for that chance",
+        "add": f"cases missing for {percent(plan.power)}",
+        "proves": "smallest budget that an equal candidate passes in 95% of runs",
+        "sees": "smallest loss that 80% of runs show",
+        "notices": "smallest loss that fails the budget in 80% of runs",
+        "-": "too few cases to say",
+    }
+    lines = []
+    for name, meaning in meanings.items():
+        lines += wrap(f"{name:10}{meaning}", width, subsequent_indent=" " * 10)
     if plan.undecidable:
         text = (
             f"{counted(len(plan.undecidable), 'budget')} UNDECIDABLE: a run is refused, unless "
@@ -157,8 +162,8 @@ def _auto(plan: Plan, width: int) -> list[str]:
     else:
         text = (
             "The tightest budgets that these cases can decide, to paste, or as 'budgets: auto' (if "
-            f"{percent(plan.auto_psi)} of outcomes differ, an equal candidate passes all of a "
-            "level with 95%):"
+            f"{percent(plan.auto_psi)} of outcomes differ, an equal candidate passes all budgets "
+            "of a level in 95% of runs):"
         )
         lines = [*wrap(text, width), "", "budgets:", *yaml_lines(proposal.budgets)]
     for sentence in proposal.left_out[:_SHOWN]:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_quantguard._hooked import FAULT
+from pytest_quantguard._preview import OFF, told
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.auditing.ranking import Ranking, ranking
 from pytest_quantguard.auditing.shown import markdown, text, to_dict
 from pytest_quantguard.auditing.sources import Source, of_file, of_gguf
-from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
+from pytest_quantguard.cli import NOTHING, USAGE_ERROR, Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import NOTHING, OFF, refuse, told
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.errors import InputError, ProviderError, QuantGuardError
 from pytest_quantguard.reporters._files import write_whole

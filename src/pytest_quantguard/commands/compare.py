@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_quantguard._screen import Screen
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._compare_text import markdown, text, to_dict
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.comparing.records import Comparison, Side

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_quantguard._config_file import nearest
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._completion import script
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._parsers import described

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from pytest_quantguard._config_file import nearest
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
-from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
+from pytest_quantguard.cli import USAGE_ERROR, Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._doctor_text import cleaned, section, summary
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.doctor import machine, offline, setup

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import clean
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard._screen import Screen
+from pytest_quantguard.cli import NOTHING, Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.errors import InputError, ProviderError, QuantGuardError
+from pytest_quantguard.reporters._words import folded
 from pytest_quantguard.types import Json
 from pytest_quantguard.variants import Variant
 
@@ -66,6 +67,8 @@ def export(arguments: Sequence[str]) -> int:
     Every argument that is not its own goes to pytest.
     """
     options, rest = _options(arguments)
+    from pytest_quantguard._preview import collect  # brings pytest: not for a mere --help
+
     found = collect(
         rest,
         options.candidate,
@@ -240,15 +243,18 @@ def _tell(exported: _Exported, options: Namespace) -> None:
     put(told, options.json)
     if alone(options.json):
         return
+    width = Screen.of().width
     lines = [f"quantguard export: {counted(exported.cases, 'case')}"]
     for batch in exported.batches:
-        lines.append(f"  {batch.file or f'{batch.variant}: no file'}: {_counts(batch)}")
+        what = f"{batch.file or f'{batch.variant}: no file'}: {_counts(batch)}"
+        lines += folded(what, width, "  ", "    ")
         if batch.requests > _MOST:
-            lines.append(
-                f"    more than the {_MOST:,} that OpenAI's batch API takes in one file: split it "
+            many = (
+                f"more than the {_MOST:,} that OpenAI's batch API takes in one file: split it "
                 f"(split -l {_MOST} FILE), and give every answer file with --quant-answers"
             )
-    lines += [f"note: {note}" for note in exported.notes]
+            lines += folded(many, width, "    ", "    ")
+    lines += [line for one in exported.notes for line in folded(f"note: {one}", width, "", "  ")]
     tell(clean("\n".join([*lines, *_next(exported)])))
 
 

@@ -13,9 +13,8 @@ from pytest_quantguard import _config
 from pytest_quantguard._config_file import HISTORY, find
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError
 from pytest_quantguard.history import keeping

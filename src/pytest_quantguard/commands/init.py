@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -11,17 +10,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._starter.files import IGNORED, Servers, files, schemas
 from pytest_quantguard.commands._starter.writing import Written, conflicts, write
+from pytest_quantguard.documents.labels import variable_problem
 from pytest_quantguard.errors import InputError, QuantGuardError
 
 INSTALL = 'pip install "pytest-quantguard[llamacpp]"'
 _NEEDED = ("gguf", "numpy", "xllamacpp")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 def init(arguments: Sequence[str]) -> int:
@@ -112,11 +110,8 @@ def _servers(options: Namespace) -> Servers | None:
         problems.append("--url needs --model, the name by which the server knows the model")
     urls = {"--url": options.url, "--candidate-url": options.candidate_url}
     problems += [f"{name} {why}" for name, url in urls.items() if (why := _unusable(url))]
-    if options.key_env is not None and not _VARIABLE.fullmatch(options.key_env):
-        problems.append(
-            "--key-env takes the name of an environment variable, such as QUANT_API_KEY, and "
-            "never the key itself"
-        )
+    if options.key_env is not None and (why := variable_problem("--key-env", options.key_env)):
+        problems.append(why)
     url, model = options.candidate_url or options.url, options.candidate_model or options.model
     both = (url, model) if options.candidate_url or options.candidate_model else None
     if both == (options.url, options.model):

@@ -14,9 +14,8 @@ from pytest_quantguard._config_file import nearest
 from pytest_quantguard._judge_model import EngineJudge
 from pytest_quantguard._sanitize import clean
 from pytest_quantguard.checks.judge import AbsoluteJudge, Judge, PairwiseJudge
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._judge_findings import Findings, Judged, counted
 from pytest_quantguard.commands._judge_labels import Label, read_labels
 from pytest_quantguard.commands._manual import manual
@@ -60,9 +59,9 @@ def judge_check(arguments: Sequence[str]) -> int:
         found = Findings(given.kind, judged, repeated=given.repeated, alike=given.alike)
         _tell(options, judge, found)
     except InputError as error:
-        return refuse([f"quantguard: {problem}" for problem in str(error).split("\n")])
+        return refuse([f"quantguard judge-check: {problem}" for problem in str(error).split("\n")])
     except QuantGuardError as error:  # the JSON cannot be written
-        return refuse([f"quantguard: {error}"])
+        return refuse([f"quantguard judge-check: {error}"])
     return _exit_code(options, found)
 
 
@@ -251,5 +250,5 @@ def _exit_code(options: Namespace, found: Findings) -> int:
         said.append(f"a kappa of {least:g} is asked for (--least-kappa), and {shown} is shown")
     if not said:
         return 0
-    refuse([f"quantguard: {'; '.join(said)}"])
+    refuse([f"quantguard judge-check: {'; '.join(said)}"])
     return NOT_SHOWN

@@ -12,9 +12,8 @@ from typing import Any
 
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import NOTHING, Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.errors import InputError, QuantGuardError, did_you_mean
 from pytest_quantguard.lint import RULES, Finding, Outset
@@ -35,6 +34,8 @@ def lint(arguments: Sequence[str]) -> int:
     Every argument that is not its own goes to pytest.
     """
     options, rest = _options(arguments)
+    from pytest_quantguard._preview import collect  # brings pytest: not for a mere --help
+
     wanted = options.rule or list(RULES)
     for name in wanted:
         if name not in RULES:

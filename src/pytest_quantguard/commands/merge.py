@@ -14,11 +14,11 @@ import pytest
 
 from pytest_quantguard import _config, _config_file, _github, _publish
 from pytest_quantguard._plural import counted
+from pytest_quantguard._preview import OFF
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._screen import Screen
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import OFF, refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._summary import summary
 from pytest_quantguard.errors import ConfigError, InputError, QuantGuardError

@@ -13,9 +13,8 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_quantguard._plan import Outset, Plan, make_plan
-from pytest_quantguard.cli import USAGE_ERROR, Parser, tell
+from pytest_quantguard.cli import NOTHING, USAGE_ERROR, Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import NOTHING, collect, refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._plan_text import render
 from pytest_quantguard.errors import QuantGuardError
@@ -27,6 +26,8 @@ def plan(arguments: Sequence[str]) -> int:
     Every argument that is not its own goes to pytest.
     """
     options, rest = _options(arguments)
+    from pytest_quantguard._preview import collect  # brings pytest: not for a mere --help
+
     found = collect(rest, options.candidate, _look, near=options.near)
     if found.said:
         refuse(found.said)
@@ -36,13 +37,13 @@ def plan(arguments: Sequence[str]) -> int:
     if problems:
         return refuse(["quantguard: " + "\n".join(problems)])
     if not outset.census.leaves:
-        refuse(["quantguard: no golden case was selected: there is nothing to plan"])
+        refuse(["quantguard plan: no golden case was selected: there is nothing to plan"])
         return NOTHING
     made = make_plan(outset, power=options.power, noise=options.noise)
     try:
         _tell(made, options)
     except QuantGuardError as error:
-        return refuse([f"quantguard: {error}"])
+        return refuse([f"quantguard plan: {error}"])
     return USAGE_ERROR if options.check and made.undecidable else 0
 
 

@@ -13,9 +13,8 @@ from pytest_quantguard._github import show as show_github
 from pytest_quantguard._registry import Registry
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard._screen import Screen
-from pytest_quantguard.cli import Parser, tell
+from pytest_quantguard.cli import Parser, refuse, tell
 from pytest_quantguard.commands._as_json import add_json, alone, arguments_of, put
-from pytest_quantguard.commands._collecting import refuse
 from pytest_quantguard.commands._manual import manual
 from pytest_quantguard.commands._summary import summary
 from pytest_quantguard.errors import InputError, QuantGuardError

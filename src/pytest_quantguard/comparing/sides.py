@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_quantguard._decide import decide, weigh
-from pytest_quantguard._judge import grouped, judge
+from pytest_quantguard._judge import judge
 from pytest_quantguard._layers import layered
 from pytest_quantguard._noticed import differences as how_much_differs
 from pytest_quantguard._plural import counted
+from pytest_quantguard._rates import grouped
 from pytest_quantguard.comparing.circumstances import changes, notes
 from pytest_quantguard.comparing.records import (
     CaseChange,

@@ -34,7 +34,8 @@ def findings(seen: Seen, needs: Needs) -> list[Finding]:
     """Return what an endpoint showed, the most important first."""
     if seen.fault is not None:
         fix = remedy(seen.fault, seen.variant)
-        return [_found(seen, "wrong", "reach", str(seen.fault), fix)]
+        saw = str(seen.fault).removesuffix(f"; run {fix}")
+        return [_found(seen, "wrong", "reach", saw, fix)]
     error = seen.errors.get(FIRST)
     if error is not None:
         fix = remedy(error, seen.variant, seen.served)

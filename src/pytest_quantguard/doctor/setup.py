@@ -66,7 +66,7 @@ def chosen(settings: GateConfig, names: Sequence[str]) -> dict[str, Variant]:
 
 def collected(path: Path, settings: GateConfig) -> Golden:
     """Have pytest collect the golden cases, as a run in the configuration's folder would."""
-    from pytest_quantguard.commands._collecting import collect
+    from pytest_quantguard._preview import collect
 
     said = io.StringIO()
     option = [f"{_FROM}={path}", f"--quant-baseline={settings.baseline.name}"]

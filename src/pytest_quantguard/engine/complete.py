@@ -1,6 +1,6 @@
 """Asks every variant for every completion, cache first: the engine that the test run talks to.
 
-All lanes (one for each variant, see `_lane`) hold the cases in the same order, so that the arms
+All lanes (one for each variant, see `lane.py`) hold the cases in the same order, so that the arms
 are asked side by side. Items of the test run wait for the one answer they need.
 """
 

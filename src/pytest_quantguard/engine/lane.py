@@ -1,4 +1,4 @@
-"""One variant's jobs, and the threads that work on them; with `_worker` the only concurrent code.
+"""One variant's jobs, and the threads that work on them (`worker.py`).
 
 A lane has one queue and a few workers, each with a connection of its own: a pool that threads
 share costs more and can block.
@@ -6,11 +6,8 @@ share costs more and can block.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 
 from pytest_quantguard._sanitize import one_line
@@ -19,6 +16,7 @@ from pytest_quantguard.contracts import Connection, Launched, Provider
 from pytest_quantguard.engine.backoff import Gate, Patience, bounded_s
 from pytest_quantguard.engine.limits import Purse
 from pytest_quantguard.engine.progress import Snapshot
+from pytest_quantguard.engine.queue import Queue
 from pytest_quantguard.engine.tasks import Answer, Counts, Job, Refusals, Task, Witness, bare
 from pytest_quantguard.engine.worker import Worker
 from pytest_quantguard.errors import LaunchError, ProviderError, TransportError
@@ -27,8 +25,6 @@ from pytest_quantguard.variants import Variant
 
 _WORD_S = 1.0
 """How long it may take at most until it is known that a server has ended, in seconds."""
-_LOOK_AGAIN_S = 0.02
-_LOOK_AGAIN_MAX_S = 0.2
 _OTHERS = 4
 """Times the longest exchange, all attempts included: so long another process is waited for."""
 
@@ -74,8 +70,7 @@ class Lane:
         self._tasks: dict[str, Task] = {}
         self._met: dict[tuple[int, int], Task] = {}
         """By the id of the very request, which the task keeps, and the repeat: keys take long."""
-        self._queue: deque[Task] = deque()
-        self._later: list[tuple[float, int, Task]] = []
+        self._queue = Queue()
         self._changed = threading.Condition(threading.RLock())
         self._starting = threading.Lock()
         self._started = False
@@ -104,7 +99,7 @@ class Lane:
                 error = self.cut_short() if found is None else None
                 self.finish(task, Answer(key=key, completion=found, error=error, cached=not error))
             else:
-                self._queue.append(task)
+                self._queue.put(task)
                 self._changed.notify()
             return task
 
@@ -124,7 +119,7 @@ class Lane:
         """Put a task that nobody works on in front."""
         with self._changed:
             if not task.taken and not task.done.is_set():
-                self._queue.appendleft(task)
+                self._queue.urge(task)
                 self._changed.notify()
         self.staff()
 
@@ -134,7 +129,7 @@ class Lane:
             for task in self._queue:
                 if not task.taken and (found := self.cache.get(task.key)) is not None:
                     self.finish(task, Answer(key=task.key, completion=found, cached=True))
-            self._queue = deque(task for task in self._queue if not task.done.is_set())
+            self._queue.drop_done()
             return self.counts.cached, len(self._tasks)
 
     def unknown(self, job: Job) -> str:
@@ -156,16 +151,11 @@ class Lane:
         """Wait for a task that is due and take it; None when the run stops."""
         with self._changed:
             while not self.stop.is_set():
-                while self._later and self._later[0][0] <= time.monotonic():
-                    self._queue.appendleft(heapq.heappop(self._later)[2])
-                while self._queue:
-                    task = self._queue.popleft()
-                    if not task.taken and not task.done.is_set():  # an urged one is in it twice
-                        task.taken = True
-                        self._busy += 1
-                        return task
-                due = self._later[0][0] - time.monotonic() if self._later else None
-                self._changed.wait(due)
+                now = time.monotonic()
+                if (task := self._queue.take(now)) is not None:
+                    self._busy += 1
+                    return task
+                self._changed.wait(self._queue.due_s(now))
         return None
 
     def postpone(self, task: Task) -> None:
@@ -179,9 +169,7 @@ class Lane:
                 return
             task.taken = False
             self._busy -= 1
-            wait = min(_LOOK_AGAIN_S * 1.5**task.looks, _LOOK_AGAIN_MAX_S)
-            task.looks += 1
-            heapq.heappush(self._later, (now + wait, id(task), task))
+            self._queue.postpone(task, now)
             self._changed.notify()
 
     def _others(self, seconds: float) -> ProviderError:
@@ -207,8 +195,7 @@ class Lane:
         """Let another variant have its turn when nothing is left to ask."""
         if self._launched is None or not self.variant.exclusive or self._busy:
             return
-        queued = itertools.chain(self._queue, (task for _, _, task in self._later))
-        if any(not task.done.is_set() for task in queued):  # those that are done were urged
+        if any(not task.done.is_set() for task in self._queue):  # those that are done were urged
             return
         self._hang_up()
         self.turn += 1
@@ -223,7 +210,7 @@ class Lane:
     def staff(self) -> None:
         """Have as many workers as there is work for, within the variant's concurrency."""
         with self._changed:
-            wanted = self._busy + len(self._queue) + len(self._later)
+            wanted = self._busy + len(self._queue)
             while len(self._threads) < min(wanted, self._places) and not self.stop.is_set():
                 name = f"quantguard-{self.variant.name}-{len(self._threads)}"
                 thread = threading.Thread(target=Worker(self).run, name=name, daemon=True)

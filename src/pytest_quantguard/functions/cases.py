@@ -32,7 +32,7 @@ from pytest_quantguard.functions.vacuous import is_empty, never_fails, swallows
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Json, Source
 
 if TYPE_CHECKING:
-    from pytest_quantguard._evidence import Examiner
+    from pytest_quantguard._examiner import Examiner
     from pytest_quantguard._services import GateServices
 
 SYSTEM = pytest.StashKey[str]()

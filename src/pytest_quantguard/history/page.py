@@ -12,7 +12,6 @@ from itertools import groupby
 from pathlib import Path
 
 from pytest_quantguard.history.changes import NO_REASON, Change, name_of
-from pytest_quantguard.history.differences import Point
 from pytest_quantguard.history.keeping import Spot
 from pytest_quantguard.history.view import View, place_of, scale, title_of, when
 from pytest_quantguard.reporters._files import write_whole
@@ -89,7 +88,7 @@ def _section(place: int, view: View) -> Markup:
         tag("div", [_figure(view, group, letters) for group in groups], class_="grid"),
         tag("h3", "What changed"),
         _changes(view.changes, letters),
-        folded(f"All {counted(len(view.points), 'run')}", _runs(view.points), class_="runs"),
+        folded(f"All {counted(len(view.points), 'run')}", _runs(view), class_="runs"),
         aria_labelledby=f"candidate-{place}",
     )
 
@@ -137,7 +136,7 @@ def _figure(view: View, group: Group, letters: dict[str, str]) -> Markup:
         )
         for spot, found in zip(reversed(spots), reversed(rows), strict=True)
     )
-    numbers = folded("All numbers", table(f"{name_of(group)}, run by run", columns, lines))
+    numbers = folded("All numbers", table(f"{name_of(group)}, {title_of(view)}", columns, lines))
     drawn = _picture(view, group, shown, letters)
     return tag("figure", caption, drawn, numbers)
 
@@ -298,7 +297,7 @@ def _changes(changes: Sequence[Change], letters: dict[str, str]) -> Child:
     return tag("ul", items, class_="notes")
 
 
-def _runs(points: Sequence[Point]) -> Markup:
+def _runs(view: View) -> Markup:
     columns = (
         Column(title="when"),
         Column(title="cases"),
@@ -315,6 +314,6 @@ def _runs(points: Sequence[Point]) -> Markup:
                 badge(point.judged.verdict),
             ),
         )
-        for point in reversed(points)
+        for point in reversed(view.points)
     )
-    return table("Runs, the newest first", columns, lines)
+    return table(f"{title_of(view)}, the newest run first", columns, lines)

@@ -15,6 +15,7 @@ from pytest_quantguard.history.changes import Past, changes, course_of, sentence
 from pytest_quantguard.history.records import KeptRun, of_report
 from pytest_quantguard.history.store import opened
 from pytest_quantguard.history.view import when
+from pytest_quantguard.reporters._headline import EASIER
 from pytest_quantguard.verdicts import GateReport
 
 _BEHIND_S = 86400.0
@@ -61,11 +62,15 @@ def _told(run: KeptRun, past: Past, notes: dict[str, str]) -> list[str]:
     past = course_of(past, run)
     new = [one for one in changes(past, notes) if one.run == run.id and one.looser and one.reason]
     told = {one.id: sentence_of(one) for one in (*unexplained(past, notes), *new)}
-    said = [f"Changed since an earlier run: {text} (entry {id_})" for id_, text in told.items()]
+    said = [f"{EASIER}{text} (entry {id_})" for id_, text in told.items()]
     return _few(said)
 
 
 def _few(said: Collection[str]) -> list[str]:
     shown = [*said][:_NOTES]
     more = len(said) - len(shown)
-    return [*shown, f"{more} more such changes: see 'quantguard history'"] if more > 0 else shown
+    return (
+        [*shown, f"{EASIER}{more} more such changes, see 'quantguard history'"]
+        if more > 0
+        else shown
+    )

@@ -43,7 +43,7 @@ def labels_of(metadata: Any, prefix: str = "metadata") -> dict[str, str]:
 def note_metadata(metadata: Any, place: str, note: Note) -> None:
     """Say that metadata stays behind, and what it could be used for."""
     if isinstance(metadata, dict) and metadata:
-        why = "golden cases have none; --cohort-by metadata.KEY makes cohorts of it"
+        why = "golden cases have none; --cohort-by metadata.KEY makes cohorts of one"
         note(Loss(place=place, what="metadata", why=why))
 
 

@@ -110,7 +110,9 @@ def parse(data: bytes, constant: Callable[[str], None] = lambda _: None) -> Any:
     """
     try:
         found = json.loads(
-            data.decode("utf-8-sig"), parse_constant=constant, object_pairs_hook=_once
+            data.rstrip(b" \t\r\n").decode("utf-8-sig"),
+            parse_constant=constant,
+            object_pairs_hook=_once,
         )
         # Few texts have so many brackets; what is deeper ends in somebody's RecursionError.
         if data.count(b"[") + data.count(b"{") > _DEEPEST and depth_of(found) > _DEEPEST:
@@ -121,7 +123,8 @@ def parse(data: bytes, constant: Callable[[str], None] = lambda _: None) -> Any:
     except RecursionError:
         raise NotJsonError("it is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise NotJsonError(f"it is no JSON: {error.msg} at column {error.colno}") from None
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise NotJsonError(f"it is no JSON: {error.msg} at {line}column {error.colno}") from None
     except ValueError as error:  # a key twice; an integer of more digits than Python reads
         text = str(error)
         known = text.startswith("the key")

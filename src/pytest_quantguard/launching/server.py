@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from secrets import randbelow
 from urllib.parse import urljoin, urlsplit
 
 from pytest_quantguard._sanitize import clean, one_line, scrub_cut
@@ -27,6 +28,8 @@ from pytest_quantguard.variants import Launch, Variant
 PORT = "{port}"
 """What is replaced by the port in the command, its environment and base_url."""
 
+_OWN_PORTS = range(20_000, 30_000)
+_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _TAIL_LINES = 15
 _TAIL_BYTES = 2**14
 _LINE = 200
@@ -277,8 +280,24 @@ def fixed_port(launch: Launch, base_url: str) -> int | None:
 
 
 def _free_port() -> int:
+    """Return a port to try, of those that the system gives to nobody who did not ask for it.
+
+    A server may load for minutes before it listens; a port that the system had just found free
+    would be given to the next program meanwhile.
+    """
+    end = min(_given_from(), _OWN_PORTS.stop)
+    if end > _OWN_PORTS.start:
+        return _OWN_PORTS.start + randbelow(end - _OWN_PORTS.start)
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+def _given_from() -> int:
+    """Return the first port that Linux gives to whoever wants any; 0 where that is not known."""
+    try:
+        return int(_PORT_RANGE.read_text("ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _user() -> str:

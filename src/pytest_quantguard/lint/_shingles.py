@@ -38,22 +38,22 @@ def _folded(text: str) -> Iterator[str]:
         yield from (match[0].casefold() for match in _WORD.finditer(plain))
 
 
-def shingles(text: str, size: int = SIZE) -> frozenset[str]:
-    """Return every run of ``size`` words; a shorter text is one shingle, an empty one has none."""
-    return frozenset(_runs(words(text), size))
+def shingles(text: str) -> frozenset[str]:
+    """Return every run of `SIZE` words; a shorter text is one shingle, an empty one has none."""
+    return frozenset(_runs(words(text)))
 
 
-def every_shingle(text: str, size: int = SIZE) -> Iterator[str]:
+def every_shingle(text: str) -> Iterator[str]:
     """Yield the runs of a text of any length, one after the other, in constant memory."""
-    return _runs(_folded(text), size)
+    return _runs(_folded(text))
 
 
-def _runs(found: Iterable[str], size: int) -> Iterator[str]:
-    last: deque[str] = deque(maxlen=size)
+def _runs(found: Iterable[str]) -> Iterator[str]:
+    last: deque[str] = deque(maxlen=SIZE)
     whole = False
     for word in found:
         last.append(word)
-        if len(last) == size:
+        if len(last) == SIZE:
             whole = True
             yield " ".join(last)
     if last and not whole:

@@ -9,6 +9,7 @@ where a stream was asked for. All of that is read; whatever leaves the meaning o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,7 @@ REASONING = ("reasoning_content", "reasoning")
 
 _MOST_TOKENS = 2**53
 """A count of tokens above it is none: nothing could add it up, or write it into a report."""
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _CONSTANTS = frozenset({"fp_ollama"})  # fingerprints that are the same on every machine
 
 Decode = Callable[[Json], Json | None]
@@ -117,17 +119,17 @@ class Draft:
         if not self._chosen:
             raise MalformedError("the answer has no 'choices'")
         return Completion(
-            text="".join(self._text),
+            text=_joined(self._text),
             tool_calls=tuple(
                 ToolCall(
                     name=call.name,
-                    arguments_text="".join(call.arguments) or self._no_arguments,
+                    arguments_text=_joined(call.arguments) or self._no_arguments,
                 )
                 for call in self._calls
             ),
             finish_reason=self.finish_reason,
-            refusal="".join(self._refusal) or None,
-            reasoning="".join(self._reasoning),
+            refusal=_joined(self._refusal) or None,
+            reasoning=_joined(self._reasoning),
             usage=self._usage,
             latency_s=latency_s,
             ttft_s=ttft_s,
@@ -259,6 +261,18 @@ def json_object(data: str) -> Json:
     if not isinstance(value, dict):
         raise MalformedError(f"no JSON object: {data}")
     return value
+
+
+def _joined(pieces: list[str]) -> str:
+    """Join what a stream cut; also a character that it cut into the two halves of UTF-16.
+
+    Such halves would be one character again as soon as the answer was stored and read: the same
+    answer would be another text from the cache than from the server.
+    """
+    text = "".join(pieces)
+    if text.isascii() or not _PAIR.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _first_choice(choices: Any) -> Json | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -79,25 +78,30 @@ def checked(document: Any, name: str) -> Json:
     """
     ours = _ours(document, name)
     wrote = _part(document, "results", "tool", "version")
-    here = version("pytest-quantguard")
     by = f"pytest-quantguard {one_line(wrote, 40)}" if isinstance(wrote, str) else "another one"
     found = ours.get("version")
     if found != FORMAT_VERSION:
         newer = isinstance(found, int) and found > FORMAT_VERSION
         raise InputError(
             f"{name}: it is written in version {found!r:.20} of the format, and this "
-            f"pytest-quantguard ({here}) reads version {FORMAT_VERSION}; "
+            f"pytest-quantguard ({_here()}) reads version {FORMAT_VERSION}; "
             + (f"update to {by}, which wrote it" if newer else f"use {by}, which wrote it")
         )
     wrong = problems(Document(name, document), "report.schema.json")
     if wrong:
         more = len(wrong) - PROBLEMS_SHOWN
         also = [f"{name}: and {more} more problems"] if more > 0 else []
-        if wrote != here:
+        if wrote != (here := _here()):
             also.append(f"{name}: {by} wrote it, and this is {here}; that one can read it")
         raise InputError([*wrong[:PROBLEMS_SHOWN], *also])
     found_whole: Json = document
     return found_whole
+
+
+def _here() -> str:
+    from importlib.metadata import version  # brings email and zipfile: only where it is said
+
+    return version("pytest-quantguard")
 
 
 def refuse_contradiction(name: str, what: str, said: Verdict, made: Verdict) -> None:

@@ -6,7 +6,7 @@ from pytest_quantguard._sanitize import quoted_block
 from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.reporters._texts import Texts, spoken
 from pytest_quantguard.reporters._views import worst_first
-from pytest_quantguard.reporters._words import MESSAGE_LIMIT, columns, label, sentence
+from pytest_quantguard.reporters._words import MESSAGE_LIMIT, columns, folded, label, sentence
 from pytest_quantguard.types import Completion
 from pytest_quantguard.verdicts import BudgetVerdict
 
@@ -18,6 +18,8 @@ LINES_BEFORE = 4
 """Lines shown down to the first difference."""
 LINES_SHOWN = 12
 """Lines shown of each text, before long ones are folded."""
+WIDTH = 80
+"""Columns of what is not made for one terminal: pytest's own sections, and JUnit."""
 _PREFIX = "| "
 _BLOCK = 4096
 
@@ -43,10 +45,11 @@ def side_by_side(outcome: PairedOutcome, texts: Texts, width: int) -> list[str]:
     if at is None:
         head = "both arms said the same the first time they were asked"
         return [f"{head}{_size(said[0], baseline)}:", *_excerpt(said[0], 0, width, mark=False)]
+    differs = f"candidate{_size(said[1], candidate)}, differs from character {at + 1:,} on:"
     return [
-        f"baseline{_size(said[0], baseline)}:",
+        *folded(f"baseline{_size(said[0], baseline)}:", width, "", "  "),
         *_excerpt(said[0], at, width, mark=False),
-        f"candidate{_size(said[1], candidate)}, differs from character {at + 1:,} on:",
+        *folded(differs, width, "", "  "),
         *_excerpt(said[1], at, width, mark=True),
     ]
 
@@ -68,7 +71,7 @@ def budget_details(
     outcomes = worst_first(verdict.regressed)
     for number, outcome in enumerate(outcomes):
         rest = f"... and {verdict.losses - number} more"
-        block = "\n".join(case_block(outcome, texts, width=100)) if number < limit else rest
+        block = "\n".join(case_block(outcome, texts, WIDTH)) if number < limit else rest
         left -= len(block) + 2
         if left < len(rest) + 2 or number == limit:
             blocks.append(rest)
@@ -82,7 +85,7 @@ def case_block(outcome: PairedOutcome, texts: Texts, width: int) -> list[str]:
     found = outcome.candidate.violations[:5]
     return [
         case_line(outcome),
-        *(f"  {sentence(text, 300)}" for text in found),
+        *(line for text in found for line in folded(sentence(text, 300), width, "  ", "    ")),
         *(f"  {line}" for line in side_by_side(outcome, texts, width - 2)),
     ]
 

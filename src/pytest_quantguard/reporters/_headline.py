@@ -24,6 +24,14 @@ _TALLY = {
     Verdict.NOT_COMPARABLE: "{} {are} not comparable",
     Verdict.ERROR: "{} {are} in error",
 }
+EASIER = "Changed since an earlier run: "
+"""How a note begins that tells why this run passes more easily than those before it."""
+
+
+def eased(report: GateReport) -> list[str]:
+    """Return those notes, each once: nobody should read the verdict without them."""
+    notes = (note for candidate in report.candidates for note in candidate.notes)
+    return list(dict.fromkeys(note for note in notes if note.startswith(EASIER)))
 
 
 def headline(report: GateReport) -> str:

@@ -12,7 +12,7 @@ from pytest_quantguard._sanitize import quoted_block
 from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.reporters._excerpts import side_by_side
 from pytest_quantguard.reporters._fitting import Piece
-from pytest_quantguard.reporters._headline import headline, reason_of
+from pytest_quantguard.reporters._headline import EASIER, eased, headline, reason_of
 from pytest_quantguard.reporters._judged import judge_sentences
 from pytest_quantguard.reporters._markdown_text import code, fence, html_code, prose
 from pytest_quantguard.reporters._order import place_of
@@ -88,7 +88,16 @@ def head_pieces(report: GateReport) -> list[Piece]:
     else:
         advice = rollout(report)
         lines.append(f"- **What to do:** {prose(advice.sentence or advice.advice, 800)}")
+    lines += (f"- **{EASIER.strip()}** {_change(note)}" for note in eased(report))
     return [Piece("\n".join((*lines, "")))]
+
+
+def _change(note: str) -> str:
+    """Return a note without how it begins; its id can be copied, as prose could not."""
+    text, begin, entry = note.removeprefix(EASIER).rpartition(" (entry ")
+    if not begin:
+        return prose(entry, 800)
+    return f"{prose(text, 800)} (entry {code(entry.removesuffix(')'))})"
 
 
 def mark(verdict: Verdict) -> str:
@@ -275,7 +284,7 @@ def _notes(candidate: CandidateReport, report: GateReport) -> list[Piece]:
     quantization = candidate.quantization_note
     said = [
         counts if outcomes and candidate.counted is None else "",
-        *facts(candidate),
+        *(text for text in facts(candidate) if not text.startswith(EASIER)),  # they stand above
         f"Quantization: {quantization}" if quantization else "",
         servers_say(report.provenance, report.baseline.name, candidate.variant.name),
         f"Also measured: {'; '.join(measured)}" if measured else "",

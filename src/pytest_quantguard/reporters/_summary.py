@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pytest_quantguard._plural import counted
+from pytest_quantguard.reporters._headline import EASIER
 from pytest_quantguard.reporters._layers import layer_sentences
 from pytest_quantguard.reporters._views import unanswered
 from pytest_quantguard.reporters._words import (
@@ -37,11 +38,12 @@ _COUNTED = re.compile("[1-9]")
 def facts(candidate: CandidateReport) -> list[str]:
     """Return what a reader of the verdict should know, one clean line for each."""
     told = (_reading(candidate, _TOLD),)
+    notes = sorted(candidate.notes, key=lambda note: not note.startswith(EASIER))
     found = [
         missing_answers(candidate),
         early_warning(candidate),
         *layer_sentences(candidate),
-        *(sentence(note) for note in candidate.notes),
+        *(sentence(note) for note in notes),
         *(f"Divergence: {sentence(r.note)}" for r in told if r and r.cases and not r.delta),
     ]
     return [text for text in found if text]

@@ -23,7 +23,7 @@ from xml.sax.saxutils import escape
 from junit_xml import TestCase, TestSuite
 
 from pytest_quantguard.pairs import Mishap, PairedOutcome
-from pytest_quantguard.reporters._excerpts import budget_details, case_block
+from pytest_quantguard.reporters._excerpts import WIDTH, budget_details, case_block
 from pytest_quantguard.reporters._files import write_whole
 from pytest_quantguard.reporters._room import KINDS, NODE_LIMIT, Kind, listed, standing
 from pytest_quantguard.reporters._texts import Texts
@@ -316,7 +316,7 @@ class _Writer:
             known = "" if unconfirmed(outcome) else "regressed, but no budget failed over it: "
             case.stdout = f"{known}{message}"
         else:
-            block = "\n".join(case_block(outcome, self.texts, width=100))
+            block = "\n".join(case_block(outcome, self.texts, WIDTH))
             case.add_failure_info(message, self.details(message, block, CASE_LIMIT), "regressed")
         return case
 

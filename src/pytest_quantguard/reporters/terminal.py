@@ -18,6 +18,7 @@ from pytest_quantguard.reporters._excerpts import (
     case_line,
     side_by_side,
 )
+from pytest_quantguard.reporters._headline import EASIER
 from pytest_quantguard.reporters._judged import judge_sentences
 from pytest_quantguard.reporters._layers import layer_sentences
 from pytest_quantguard.reporters._summary import (
@@ -58,7 +59,9 @@ from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 __all__ = ["budget_details", "budget_sentence", "render"]
 
 CASES_SHOWN = 10
-"""Cases named per failed budget, and of each other kind."""
+"""Most cases named per failed budget, and of each other kind."""
+CASES_TOGETHER, CASES_LEAST = 30, 3
+"""Cases that the failed budgets of a candidate share, and how many each has of them at least."""
 UNDECIDED_SHOWN = 5
 """Regressed cases named of budgets that are inconclusive."""
 TEXTS_SHOWN = 100
@@ -178,14 +181,16 @@ def summary_lines(
     if candidate.quantization_note:
         parts.append(f"Quantization: {sentence(candidate.quantization_note)}")
     parts += [said] if said else []
-    droppable = [*layers, *(text for text in reversed(parts) if text not in layers)]
+    known = (text for text in reversed(parts) if text not in layers)
+    droppable = [*layers, *(text for text in known if not text.startswith(EASIER))]
     room = SUMMARY_LINES * -(-80 // style.width) - len(verdict) - len(measured)
     left_out: list[str] = []
     while True:
         kept = [text for text in parts if text not in left_out]
         rest = [f"... and {counted(len(left_out), 'more finding')} with -v"] if left_out else []
         lines = [line for text in kept for line in style.hang(text, 0)]
-        if texts is not None or not kept or len(lines) + len(rest) <= room:
+        gone = len(left_out) == len(droppable)
+        if texts is not None or gone or len(lines) + len(rest) <= room:
             return [*verdict, *lines, *rest, *measured]
         left_out.append(droppable[len(left_out)])
 
@@ -275,6 +280,7 @@ def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | No
         *((f"in {group_name(r)}", r.regressed, r.check is None, r) for r in rows),
         ("although critical", critical, True, None),
     ]
+    most = _share(len(rows)) if texts is None else TEXTS_SHOWN
     for head, regressed, check, row in sections:
         fresh = [o for o in worst_first(regressed) if (o.case, o.check) not in named]
         if not fresh and regressed is critical:
@@ -284,7 +290,6 @@ def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | No
         known = counted_above(above, len(regressed)) + (only_first(row) if row else "")
         total = row.losses if row else len(regressed)
         lines += ["", *style.hang(f"Regressed {head}: {total}{known}", 0)]
-        most = CASES_SHOWN if texts is None else TEXTS_SHOWN
         for outcome in fresh[:most]:
             name = case_line(outcome, check=check)
             lines += style.hang(f"{name}  {violation(outcome)}", 2)
@@ -303,6 +308,11 @@ def regressed_lines(candidate: CandidateReport, style: _Style, texts: Texts | No
         )
     lines += _unconfirmed_lines(candidate, style)
     return lines + _both_wrong_lines(candidate, style, texts)
+
+
+def _share(budgets: int) -> int:
+    """Return how many cases each failed budget names: where all fail, nobody reads ten of each."""
+    return max(CASES_LEAST, min(CASES_SHOWN, CASES_TOGETHER // max(1, budgets)))
 
 
 def _both_wrong_lines(candidate: CandidateReport, style: _Style, texts: Texts | None) -> list[str]:

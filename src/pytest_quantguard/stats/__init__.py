@@ -15,6 +15,7 @@ from .bootstrap import bootstrap_median_ratio, bootstrap_quantile_ratio
 from .evidence import (
     EValue,
     closure_rejects,
+    excess_evidence,
     family_evidence,
     holm,
     mean_evidence,
@@ -51,6 +52,13 @@ from .planning import (
     pass_floor,
     pass_power,
 )
+from .quantiles import (
+    quantile_floor,
+    quantile_ratio,
+    quantile_ratio_p,
+    quantile_ratio_p_of,
+    quantiles_apart,
+)
 from .ratios import (
     MEAN_FLOOR,
     Estimate,
@@ -62,15 +70,6 @@ from .ratios import (
     mean_ratio_floor,
     median_ratio,
     median_ratio_p,
-    quantile_floor,
-    quantile_ratio,
-    quantile_ratio_p,
-    quantile_ratio_p_of,
-    quantiles_apart,
-    success_cost_ratio,
-    success_cost_ratio_p,
-    total_ratio,
-    total_ratio_p,
 )
 from .scores import (
     instability,
@@ -78,11 +77,11 @@ from .scores import (
     mean_interval,
     mean_p,
     mean_upper,
-    swap_permutation_p,
     wasserstein_swap_p,
 )
 from .sequential import looks_alpha, looks_alpha_open
 from .split import SplitEvidence, SplitTable, split_interval, split_p, split_standard
+from .totals import success_cost_ratio, success_cost_ratio_p, total_ratio, total_ratio_p
 
 __all__ = [
     "EValue",
@@ -100,6 +99,7 @@ __all__ = [
     "cases_to_pass",
     "closure_rejects",
     "cohen_kappa",
+    "excess_evidence",
     "fail_cases",
     "family_evidence",
     "holm",
@@ -146,7 +146,6 @@ __all__ = [
     "stretch_to_evidence",
     "success_cost_ratio",
     "success_cost_ratio_p",
-    "swap_permutation_p",
     "tango_interval",
     "tango_lower",
     "tango_upper",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def between(name: str, value: float, low: float, high: float) -> None:
@@ -47,3 +47,30 @@ def planned_drop(max_drop: float) -> float:
     if not 0 < max_drop <= 1:
         raise ValueError(f"max_drop is {max_drop}; a budget is above 0 and at most 1")
     return max(max_drop, LEAST_DROP)
+
+
+def check_arms(baseline: Sequence[float], candidate: Sequence[float]) -> None:
+    """Raise ValueError unless two arms have as many measurements, one at least, all above 0."""
+    for name, values in (("baseline", baseline), ("candidate", candidate)):
+        for place, value in enumerate(values):
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name}[{place}] is {value}; it must be finite and above 0")
+    if len(baseline) != len(candidate) or not baseline:
+        raise ValueError(
+            f"baseline has {len(baseline)} and candidate {len(candidate)} measurements; "
+            "as many of each, one at least, are needed"
+        )
+
+
+def checked_ratios(baseline: Sequence[float], candidate: Sequence[float]) -> list[float]:
+    """Return candidate / baseline, pair by pair, of arms that `check_arms` lets through."""
+    check_arms(baseline, candidate)
+    return [theirs / ours for ours, theirs in zip(baseline, candidate, strict=True)]
+
+
+def check_limit(limit: float, side: str) -> None:
+    """Raise ValueError unless a ratio can be above, or below, such a limit."""
+    if not 0 < limit < math.inf:
+        raise ValueError(f"limit is {limit}; it must be finite and above 0")
+    if side not in ("above", "below"):
+        raise ValueError(f"side is {side!r}; it must be 'above' or 'below'")

@@ -1,8 +1,8 @@
 """Bootstrap intervals of paired ratios: cases are drawn again as pairs, both arms together.
 
-They are reported beside the bounds of `ratios.py`, which judge: those hold for any distribution,
-these are narrower, because they use the pairing, and are right only where there are enough cases
-beyond the quantile (docs/statistics.md has the measured coverage).
+They are reported beside the bounds of `ratios.py` and `quantiles.py`, which judge: those hold for
+any distribution, these are narrower, because they use the pairing, and are right only where there
+are enough cases beyond the quantile (docs/statistics.md has the measured coverage).
 
 Sources: B. Efron, Bootstrap methods, Annals of Statistics 7 (1979). J. Hanley and B. MacGibbon,
 Creating non-parametric bootstrap samples using Poisson frequencies, Computer Methods and Programs
@@ -20,9 +20,8 @@ from itertools import accumulate, repeat
 from operator import itemgetter
 from typing import NamedTuple, Self
 
-from ._domain import between
+from ._domain import between, check_arms, checked_ratios
 from ._special import binomial_at_least
-from .ratios import _check_arms, _ratios
 
 DRAWS = 1000
 """Resamples of a tail: a bound at 5 % then lies between the 3.6 % and the 6.4 % one."""
@@ -47,7 +46,7 @@ def bootstrap_median_ratio(
     (1.0, 1.3)
     """
     between("alpha", alpha, 0, 0.5)
-    ratios = sorted(_ratios(baseline, candidate))
+    ratios = sorted(checked_ratios(baseline, candidate))
     n = len(ratios)
     place = _resampled_place(n, (n + 1) // 2, alpha)
     return ratios[place - 1], ratios[n - place]
@@ -82,7 +81,7 @@ def bootstrap_quantile_ratio(
     does, unless 0.5 <= q < 1, and for less than one draw.
     """
     between("alpha", alpha, 0, 0.5)
-    _check_arms(baseline, candidate)
+    check_arms(baseline, candidate)
     if not 0.5 <= q < 1:
         raise ValueError(f"q is {q}; it must be at least 0.5 and below 1")
     if draws < 1:

@@ -180,31 +180,6 @@ def _hoeffding_upper(sample: _Sample, alpha: float) -> float:
     return first_true(lambda mean: _surprise(sample, mean) >= enough, sample.mean, 1.0)
 
 
-def swap_permutation_p(differences: Iterable[float], draws: int = 2000, seed: int = 0) -> float:
-    """One-sided p-value of "the two models could be swapped": are the differences too positive?
-
-    Under the hypothesis each difference is as likely as its negative. The share of sign patterns
-    with as large a sum as the one observed, among ``draws`` random ones and the observed itself
-    (Phipson and Smyth 2010), so never below 1 / (draws + 1); the same seed, the same result. One
-    difference in [-1, 1] per case, none gives 1. Raises ValueError for another difference, and
-    unless draws is at least 1.
-
-    >>> swap_permutation_p([0.2, 0.1, 0.3, 0.1, 0.2, 0.4, 0.1, 0.2], draws=999)
-    0.007
-    """
-    from random import Random  # loads hashlib and more: only when needed
-
-    _check_draws(draws)
-    values = [value for value in checked_differences(differences) if value]
-    draw, half = Random(seed), math.fsum(values) / 2  # noqa: S311 - nothing here is secret
-    reached = 1
-    for _ in range(draws):
-        pattern = draw.getrandbits(len(values)) if values else 0
-        kept = sum(value for place, value in enumerate(values) if pattern >> place & 1)
-        reached += kept - half >= half - 1e-9  # the sum is kept minus swapped; ties round
-    return reached / (draws + 1)
-
-
 def wasserstein_swap_p(
     baseline: Sequence[float],
     candidate: Sequence[float],

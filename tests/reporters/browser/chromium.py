@@ -65,7 +65,7 @@ def tab_of(browser: Browser, *, scripts: bool = True) -> Iterator[Tab]:
     context = browser.new_context(
         java_script_enabled=scripts, reduced_motion="reduce", service_workers="block"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(120_000)  # of a machine that is busy with other tests, too
     try:
         tab = Tab(context.new_page())
         context.on("request", lambda request: tab.requests.append(request.url))
@@ -88,7 +88,7 @@ def started() -> Iterator[Browser]:
     program = TOOL.find()
     assert program, TOOL.MISSING
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS, timeout=120_000)
         try:
             yield browser
         finally:

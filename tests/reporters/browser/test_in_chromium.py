@@ -194,6 +194,23 @@ def test_pages_are_accessible(tab, server, written):
         assert [] == violations(page, ["color-contrast"]), address
 
 
+def test_paper_is_white(tab, server, written):
+    """Whatever the reader's screen is: dark letters, also those of an answer, on nothing."""
+    colours = (
+        "['body', 'h1', 'article.case td, main'].map("
+        "name => getComputedStyle(document.querySelector(name)).color)"
+    )
+    report = written("matrix")
+    for address in (f"{server}/strict/matrix/index.html", tools_of(report, server)):
+        page = tab.visit(address)
+        light = page.evaluate(colours)
+        page.emulate_media(color_scheme="dark")
+        assert light != page.evaluate(colours)
+        page.emulate_media(media="print", color_scheme="dark")
+        assert light == page.evaluate(colours)
+        assert "light" == page.evaluate("getComputedStyle(document.documentElement).colorScheme")
+
+
 def test_without_scripts_everything_can_be_reached_by_keyboard(chromium, server, written):
     """Filters narrow what is visible, what is folded opens, the first stop leads to the content."""
     with tab_of(chromium, scripts=False) as tab:

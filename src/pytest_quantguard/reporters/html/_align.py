@@ -19,52 +19,76 @@ _DEPTH = 8
 """How often a gap between aligned items is searched again."""
 
 
+class Block(NamedTuple):
+    """``size`` equal items, from ``i`` of one side and ``j`` of the other on."""
+
+    i: int
+    j: int
+    size: int
+
+
 def aligned(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
     """Return indices of equal items in the same order on both sides."""
-    found: list[tuple[int, int]] = []
+    return [(i + k, j + k) for i, j, size in blocks(one, other) for k in range(size)]
+
+
+def blocks(one: Sequence[str], other: Sequence[str]) -> list[Block]:
+    """Return what `aligned` does, each stretch of neighbours at once and as long as it can be."""
+    found: list[Block] = []
     todo = [(0, len(one), 0, len(other), 0)]
     while todo:
         i1, i2, j1, j2, depth = todo.pop()
+        here, end = i1, i2
         while i1 < i2 and j1 < j2 and one[i1] == other[j1]:
-            found.append((i1, j1))
             i1, j1 = i1 + 1, j1 + 1
         while i1 < i2 and j1 < j2 and one[i2 - 1] == other[j2 - 1]:
             i2, j2 = i2 - 1, j2 - 1
-            found.append((i2, j2))
+        found += (Block(here, j1 - (i1 - here), i1 - here), Block(i2, j2, end - i2))
         if i1 == i2 or j1 == j2:
             continue
         if (same := _few_edits(one, other, (i1, i2), (j1, j2))) is not None:
             found += same
         elif (pairs := _pairs(one, other, (i1, i2), (j1, j2))) is not None:
-            found += _rising(pairs)
+            found += (Block(i, j, 1) for i, j in _rising(pairs))
         elif depth < _DEPTH and (anchors := _anchors(one, other, (i1, i2), (j1, j2))):
             ends = [*anchors, (i2, j2)]
             for (i, j), (up_to_i, up_to_j) in zip(anchors, ends[1:], strict=True):
                 todo.append((i, up_to_i, j, up_to_j, depth + 1))
             todo.append((i1, anchors[0][0], j1, anchors[0][1], depth + 1))
-    return sorted(found)
+    return _joined(sorted(found))
+
+
+def _joined(found: list[Block]) -> list[Block]:
+    """Put blocks that touch on both sides together; empty ones vanish."""
+    whole: list[Block] = []
+    for block in found:
+        if not block.size:
+            continue
+        if whole and (last := whole[-1]).i + last.size == block.i and last.j + last.size == block.j:
+            whole[-1] = Block(last.i, last.j, last.size + block.size)
+        else:
+            whole.append(block)
+    return whole
 
 
 class _Chain(NamedTuple):
-    """``size`` equal items from ``i`` and ``j`` on, and those before them."""
+    """A block, and those before it."""
 
-    i: int
-    j: int
-    size: int
+    block: Block
     before: _Chain | None
 
-    def pairs(self) -> list[tuple[int, int]]:
-        """Return the indices of all items, in their order."""
-        runs, last = [self], self.before
+    def blocks(self) -> list[Block]:
+        """Return all blocks, in their order."""
+        found, last = [self.block], self.before
         while last is not None:
-            runs.append(last)
+            found.append(last.block)
             last = last.before
-        return [(run.i + k, run.j + k) for run in reversed(runs) for k in range(run.size)]
+        return found[::-1]
 
 
 def _few_edits(
     one: Sequence[str], other: Sequence[str], here: tuple[int, int], there: tuple[int, int]
-) -> list[tuple[int, int]] | None:
+) -> list[Block] | None:
     """Align two ranges by their fewest edits, or return None when these are more than `_EDITS`.
 
     Greedy, after E. Myers (1986): for each number of edits, how far one comes on each diagonal. It
@@ -84,9 +108,9 @@ def _few_edits(
             while i < i2 and i + shift < j2 and one[i] == other[i + shift]:
                 i += 1
             if i > start:
-                chain = _Chain(start, start + shift, i - start, chain)
+                chain = _Chain(Block(start, start + shift, i - start), chain)
             if way == end and i >= i2:
-                return chain.pairs() if chain else []
+                return chain.blocks() if chain else []
             reach[way] = (i, chain)
     return None
 

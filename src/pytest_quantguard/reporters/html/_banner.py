@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pytest_quantguard.reporters._headline import headline, reason_of
+from pytest_quantguard.reporters._headline import EASIER, eased, headline, reason_of
 from pytest_quantguard.reporters._routing import Rollout
 from pytest_quantguard.reporters._views import compared
 from pytest_quantguard.reporters._words import NO_CANDIDATE, duration, label, sentence
@@ -28,10 +28,17 @@ def banner(report: GateReport, found: Rollout) -> Markup:
         tag("h1", headline(report)),
         reason,
         todo,
+        _eased(report),
         read_first(0, only) if only else None,
         tag("p", scope(report), class_="muted"),
         class_=f"banner {verdict_class(report.verdict)}",
     )
+
+
+def _eased(report: GateReport) -> list[Markup]:
+    """Say why this run passes more easily than those before it."""
+    told = (sentence(note.removeprefix(EASIER)) for note in eased(report))
+    return [tag("p", tag("b", EASIER), text, class_="todo eased") for text in told]
 
 
 def _each(report: GateReport) -> Markup | None:

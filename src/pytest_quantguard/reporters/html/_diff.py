@@ -1,6 +1,6 @@
 """Where two texts part, word by word; the cost is bounded by sizes, never by a clock.
 
-What cannot be aligned within the bounds of `aligned` is marked as a whole.
+What cannot be aligned within the bounds of `blocks` is marked as a whole.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from typing import NamedTuple
 from unicodedata import category
 
 from pytest_quantguard.reporters._excerpts import first_difference
-from pytest_quantguard.reporters.html._align import aligned
+from pytest_quantguard.reporters.html._align import aligned, blocks
 
 SAME, CHANGED, SHARP = 0, 1, 2
 """Marks of a piece: in both; in this side only; the very characters that differ in a word."""
 _SCRIPTS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts that are written without blanks: a character is a word."""
-_WORD = re.compile(rf"([^\s\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f{_SCRIPTS}]+|\S)(\s*)")
-_BLANKS = re.compile(r"\s*")
+_WORD = re.compile(rf"([^\s\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f{_SCRIPTS}]+|\S)")
 _LONGEST_WORD = 80
 """Longest run without a blank that is compared character by character."""
 _UNLIKE, _MANY = 5, 20
@@ -56,21 +55,21 @@ class _Words(NamedTuple):
 
     words: list[str]
     gaps: list[str]
+    parts: list[str]
+    """Words and gaps in turn: the text."""
 
     @classmethod
     def of(cls, text: str) -> _Words:
-        lead = _BLANKS.match(text)
-        words, gaps = ([""], [lead[0]]) if lead and lead[0] else ([], [])
-        found = _WORD.findall(text)
-        words += [word for word, _ in found]
-        gaps += [gap for _, gap in found]
-        return cls(words, gaps)
+        parts = _WORD.split(text)  # what is between words is blank
+        if parts[0]:
+            parts.insert(0, "")
+        else:
+            del parts[0]
+        return cls(parts[::2], parts[1::2], parts)
 
     def text(self, start: int, end: int) -> str:
         """Return some words with the blanks between them, but not those after the last."""
-        inner = zip(self.words[start : end - 1], self.gaps[start : end - 1], strict=True)
-        parts = [part for pair in inner for part in pair]
-        return "".join((*parts, self.words[end - 1])) if end > start else ""
+        return "".join(self.parts[2 * start : max(0, 2 * end - 1)])
 
 
 def compare(one: str, other: str) -> Sides:
@@ -92,18 +91,12 @@ def compare(one: str, other: str) -> Sides:
 def _runs(one: Sequence[str], other: Sequence[str]) -> Iterator[_Run]:
     """Yield equal and unequal runs in turn, over the whole of both sides."""
     i = j = 0
-    pairs = aligned(one, other)
-    place = 0
-    while place < len(pairs):
-        first_i, first_j = pairs[place]
-        if (first_i, first_j) != (i, j):
-            yield _Run(False, i, first_i, j, first_j)
-        i, j = first_i, first_j
-        while place < len(pairs) and pairs[place] == (i, j):
-            place, i, j = place + 1, i + 1, j + 1
-        yield _Run(True, first_i, i, first_j, j)
-    if (i, j) != (len(one), len(other)):
-        yield _Run(False, i, len(one), j, len(other))
+    for at_i, at_j, size in (*blocks(one, other), (len(one), len(other), 0)):
+        if (at_i, at_j) != (i, j):
+            yield _Run(False, i, at_i, j, at_j)
+        i, j = at_i + size, at_j + size
+        if size:
+            yield _Run(True, at_i, i, at_j, j)
 
 
 def _calm(runs: Iterator[_Run], left: _Words, right: _Words) -> list[_Run]:
@@ -140,7 +133,8 @@ def _long(run: _Run) -> bool:
 def _equal(run: _Run, left: _Words, right: _Words, sides: tuple[list[Piece], list[Piece]]) -> None:
     """Words that both sides have; the blanks after them may still differ."""
     start = run.i1
-    gaps = zip(left.gaps[run.i1 : run.i2], right.gaps[run.j1 : run.j2], strict=True)
+    one, other = left.gaps[run.i1 : run.i2], right.gaps[run.j1 : run.j2]
+    gaps = () if one == other else zip(one, other, strict=True)
     for i, both in enumerate(gaps, start):
         if both[0] == both[1]:
             continue
@@ -179,6 +173,8 @@ def _letters(one: str, other: str) -> Sides:
         return _middle(one, other)
     if len(one) == len(other) and _has_digit(one) and _has_digit(other):
         kept = [(i, i) for i, char in enumerate(one) if char == other[i]]
+    elif 2 * _in_common(one, other) < max(len(one), len(other)):
+        return plain
     else:
         kept = aligned(one, other)
     if 2 * len(kept) < max(len(one), len(other)):
@@ -188,6 +184,11 @@ def _letters(one: str, other: str) -> Sides:
         marked = (Piece(c, CHANGED if i in same else SHARP) for i, c in enumerate(text))
         lines.append(tuple(_joined(marked)))
     return Sides(*lines)
+
+
+def _in_common(one: str, other: str) -> int:
+    """Return how many characters both have in whatever order: at least as many as in one order."""
+    return sum(min(one.count(char), other.count(char)) for char in set(one))
 
 
 def _middle(one: str, other: str) -> Sides:

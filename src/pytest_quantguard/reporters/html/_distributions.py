@@ -124,7 +124,7 @@ def _numbers(title: str, samples: Sequence[Sample], arms: tuple[str, str]) -> Ma
         written = plain_number(sample.unit)
         cells = [written(value) for pair in zip(one, other, strict=True) for value in pair]
         rows.append(row(columns, [label(sample.name), f"{len(sample.baseline):,}", *cells]))
-    return table(f"{title}: quantiles", columns, rows)
+    return table(f"{title}: quantiles of {arms[0]} and {arms[1]}", columns, rows)
 
 
 def _key(arms: tuple[str, str]) -> Markup:

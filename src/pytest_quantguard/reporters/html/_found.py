@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_quantguard.pairs import Mishap
+from pytest_quantguard.reporters._headline import EASIER
 from pytest_quantguard.reporters._summary import (
     also_measured,
     every_reading,
@@ -37,7 +38,7 @@ def notes(candidate: CandidateReport, baseline: str, provenance: Json) -> list[C
     servers = servers_say(provenance, baseline, candidate.variant.name)
     sound = candidate.verdict not in (Verdict.ERROR, Verdict.NOT_COMPARABLE)
     told = [
-        *facts(candidate),
+        *(text for text in facts(candidate) if not text.startswith(EASIER)),  # in the banner
         _once(candidate),
         f"Precision: {sentence(candidate.quantization_note)}"
         if candidate.quantization_note

@@ -56,7 +56,7 @@ def join(children: Iterable[Child]) -> Markup:
 
 
 def _text(children: Iterable[Child]) -> str:
-    return "".join(map(_piece, children))
+    return "".join([c if type(c) is Markup else _piece(c) for c in children])
 
 
 def _piece(child: Child) -> str:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pytest_quantguard.reporters._words import digits
 from pytest_quantguard.verdicts import BudgetVerdict, Unit
 
-WIDEST = 12.0
-"""A scale reaches at most this many times the widest budget; what lies beyond ends in an arrow."""
+WIDEST = 4.0
+"""A scale reaches at most this many times the widest budget; what lies beyond ends in an arrow.
+
+One build that is wrong nearly everywhere must not squeeze the bars of all others to dots.
+"""
 _RATIO_TICKS = (1, 0.5, 2, 0.25, 4, 0.1, 10, 0.8, 1.25, 0.02, 50, 0.9, 1.1, 0.95, 1.05)
 """In the order in which they are wanted."""
 

@@ -46,11 +46,12 @@ def case_pages(report: GateReport, texts: Texts) -> Iterator[tuple[str, str]]:
     A cohort's first page comes after its others: it says on which page each part begins. No more
     than two pages are held at once.
     """
+    all_cohorts = [_views.cohorts(candidate) for candidate in report.candidates]
     for number, candidate in enumerate(report.candidates):
         by_cohort = entries(candidate)
         findings = {(o.cohort, o.case, o.check): f for o, f in _views.findings(candidate)}
         measured = {(m.cohort, m.case): m for m in candidate.measurements}
-        for cohort in _views.cohorts(candidate):
+        for cohort in all_cohorts[number]:
             cases = by_cohort.get(cohort, [])
             classes = classes_of_checks(found.check for entry in cases for found in entry.found)
             context = Context(
@@ -60,7 +61,7 @@ def case_pages(report: GateReport, texts: Texts) -> Iterator[tuple[str, str]]:
                 measured={key[1]: m for key, m in measured.items() if key[0] == cohort},
                 classes=classes,
             )
-            yield from _Cohort(report, number, cohort, ordered(cases), context).pages()
+            yield from _Cohort(report, number, cohort, ordered(cases), context, all_cohorts).pages()
 
 
 def ordered(cases: Sequence[Entry]) -> list[Entry]:
@@ -91,6 +92,8 @@ class _Cohort:
     cohort: str
     cases: list[Entry]
     context: Context
+    all_cohorts: Sequence[Sequence[str]]
+    """Of each candidate."""
 
     @property
     def candidate(self) -> CandidateReport:
@@ -195,14 +198,14 @@ class _Cohort:
     def neighbours(self) -> Markup | None:
         """Lead to the other cohorts, and to this one in the other candidates."""
         groups = []
-        others = [c for c in _views.cohorts(self.candidate) if c != self.cohort]
+        others = [c for c in self.all_cohorts[self.number] if c != self.cohort]
         if others:
             links = [tag("a", label(c), href=page_of(self.number, c)) for c in others]
             groups.append(self.links("Other cohorts", links))
         same = [
             tag("a", label(candidate.variant.name), href=page_of(number, self.cohort))
             for number, candidate in enumerate(self.report.candidates)
-            if number != self.number and self.cohort in _views.cohorts(candidate)
+            if number != self.number and self.cohort in self.all_cohorts[number]
         ]
         if same:
             groups.append(self.links("Other candidates", same))

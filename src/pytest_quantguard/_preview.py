@@ -1,27 +1,21 @@
-"""Collecting the golden cases for a command: by pytest itself, selected as in a run.
-
-Nothing is asked of any server.
-"""
+"""The cases of a run without the run: pytest itself collects and selects, and nothing is asked."""
 
 from __future__ import annotations
 
 import io
 import re
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import pytest
 
-from pytest_quantguard._sanitize import clean
-from pytest_quantguard.cli import USAGE_ERROR
-
 if TYPE_CHECKING:
     from pytest_quantguard._session import GateSession
 
-NOTHING = int(pytest.ExitCode.NO_TESTS_COLLECTED)
+_NOTHING = int(pytest.ExitCode.NO_TESTS_COLLECTED)
+_USAGE_ERROR = int(pytest.ExitCode.USAGE_ERROR)
 OFF = (
     "quantguard: the plugin is off; take '-p no:quantguard' away, or, where "
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, give '-p quantguard'"
@@ -58,11 +52,11 @@ def collect(
     with redirect_stdout(output):
         code = int(pytest.main(["--collect-only", "-qq", *arguments], plugins=[collector]))
     if collector.failed:
-        return Collected(None, USAGE_ERROR, tuple(collector.failed))
-    if collector.looked is None or code not in (0, NOTHING):
+        return Collected(None, _USAGE_ERROR, tuple(collector.failed))
+    if collector.looked is None or code not in (0, _NOTHING):
         # pytest has said on stderr what a usage error is about
-        said = near(arguments) if code == USAGE_ERROR else output.getvalue()
-        return Collected(None, code or USAGE_ERROR, (said,) if said else ())
+        said = near(arguments) if code == _USAGE_ERROR else output.getvalue()
+        return Collected(None, code or _USAGE_ERROR, (said,) if said else ())
     return Collected(collector.looked)
 
 
@@ -90,13 +84,6 @@ def told(report: pytest.CollectReport) -> str:
     else:
         place, what = line[1] if line else report.nodeid, raised[0]
     return f"{place}: {what}; 'pytest --collect-only' shows how it came to that"
-
-
-def refuse(sentences: Iterable[str]) -> int:
-    """Write each sentence once to stderr; return the exit code of a usage error."""
-    for sentence in dict.fromkeys(sentences):
-        sys.stderr.write(f"{clean(sentence)}\n")
-    return USAGE_ERROR
 
 
 class _Collector(Generic[T]):
