@@ -42,7 +42,7 @@ class Tab:
         """Open a page, forget what the one before did, and wait until this one is loaded."""
         self.page.goto("about:blank")
         self.page.set_viewport_size({"width": width, "height": 800})
-        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        self.page.emulate_media(media="screen", color_scheme="dark" if dark else "light")
         for kept in (self.complaints, self.requests, self.dialogs):
             kept.clear()
         self.page.goto(url, wait_until="load")
