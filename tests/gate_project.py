@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -119,6 +120,19 @@ class GateProject:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def stop(process: subprocess.Popen[str], how: signal.Signals = signal.SIGINT) -> str:
+    """End a run by a signal; return its output.
+
+    Python loses a Ctrl-C that comes while it clears an object away: then it is pressed once more.
+    """
+    process.send_signal(how)
+    try:
+        return process.communicate(timeout=60)[0]
+    except subprocess.TimeoutExpired:
+        process.send_signal(how)
+        return process.communicate(timeout=90)[0]
 
 
 def quantguard(folder: Path, *arguments: str, **env: str) -> Run:

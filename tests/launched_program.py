@@ -9,9 +9,9 @@ import argparse
 import itertools
 import json
 import os
+import select
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from scripted_server import Exchange, ScriptedServer, says
@@ -32,8 +32,8 @@ def _main() -> None:
     sys.stdout.write(f"{options.prints}\n")
     if options.exits is not None:
         sys.exit(options.exits)
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: None if options.ignores_sigterm else over.set())
+    over, end = os.pipe()  # an event may be locked by whom the signal interrupts: itself
+    signal.signal(signal.SIGTERM, lambda *_: options.ignores_sigterm or os.write(end, b"."))
     left = itertools.count() if options.dies_after is None else iter(range(options.dies_after))
 
     def reply(exchange: Exchange) -> None:
@@ -50,7 +50,7 @@ def _main() -> None:
         # Only now: whoever finds it ready may end it in the next moment.
         page = None if options.never_ready else {"status": "ok"}
         server.pages = {"/health": page, "/v1/models": {"data": [{"id": options.name}]}}
-        over.wait(600)
+        select.select([over], [], [], 600)
         _note(options.diary, f"down {options.name} {server.requests}")
 
 

@@ -67,7 +67,7 @@ class Server:
         params.warmup = params.fit_params = False
         params.verbosity = 0
         self._server = xllamacpp.Server(params)
-        self._client = httpx.Client(base_url=self._server.listening_address, timeout=30)
+        self._client = httpx.Client(base_url=self._server.listening_address, timeout=300)
 
     def post(self, path: str, **body: Any) -> Any:
         return self._client.post(path, json=body).raise_for_status().json()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gate_project import GateProject, Run
+from gate_project import GateProject, Run, stop
 from pytest_quantguard import _config
 from pytest_quantguard import _run as runs
 from pytest_quantguard._asking import Asking
@@ -392,8 +391,7 @@ def test_ctrl_c_leaves_nothing_running(launches: LaunchProject) -> None:
     until = time.monotonic() + 90
     while "up cand" not in launches.diary and time.monotonic() < until:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=90)
+    output = stop(process)
 
     assert process.returncode == 2, output
     assert "No verdict" in output

@@ -66,6 +66,12 @@ def bounded() -> Callable[[], AbstractContextManager[None]]:
     return clock
 
 
+@pytest.fixture(autouse=True)
+def _helper_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a busy machine a minute for what the helper process does in less than a second."""
+    monkeypatch.setattr(_limited, "LIMIT_S", 60.0)
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the helper process give up after 0.3 seconds."""
@@ -84,9 +90,21 @@ def late_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
         def ask(self: Process, line: str) -> str | None:
             if said in line:
-                self._deadline = time.monotonic() + 0.3
+                self._deadline = min(self._deadline, time.monotonic() + 0.3)
             return asks(self, line)
 
         monkeypatch.setattr(Process, "ask", ask)
 
     return begin
+
+
+@pytest.fixture
+def late_from_its_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time of a process in a sandbox be up soon after it first wrote something."""
+    reads = Process._read
+
+    def read(self: Process, fd: int, pipe: object, buffer: bytearray) -> None:
+        self._deadline = min(self._deadline, time.monotonic() + 0.3)
+        reads(self, fd, pipe, buffer)
+
+    monkeypatch.setattr(Process, "_read", read)

@@ -126,9 +126,10 @@ class TestForgedReplies:
         ],
         ids=lambda text: text[:35],
     )
-    def test_asserts(self, run, reply):
+    def test_asserts(self, run, late_from, reply):
         """Also where the reply goes on to the process of the tests."""
-        found = run(SENDS % reply, tests="assert f(1) == 2", timeout_s=2)
+        late_from('"get"')
+        found = run(SENDS % reply, tests="assert f(1) == 2", timeout_s=60)
 
         assert (0.0, 1) == (found.value, len(found.violations))
 

@@ -239,9 +239,6 @@ def test_hostile_ends(name):
 def test_patterns_without_end(spec):
     """A pattern of the user that backtracks for ever is stopped, and is the check's error."""
     check = Registry().build_check(spec)
-    began = time.monotonic()
 
-    with pytest.raises(CheckError, match="was stopped after"):
+    with pytest.raises(CheckError, match=r"was stopped after 0\.3 s"):
         judged((answer("a" * 60 + "b"),) * 2, CASE, check.key, check)
-
-    assert time.monotonic() - began < 20

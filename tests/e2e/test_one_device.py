@@ -26,18 +26,18 @@ told("_launch")
 told("stop")
 """
 SERVE = """
-import signal, sys, threading, xllamacpp
+import select, signal, sys, xllamacpp
 from pytest_quantguard.embedded import gguf_path
 from pathlib import Path
 import os
-over = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: over.set())
+over, end = os.pipe()
+signal.signal(signal.SIGTERM, lambda *_: os.write(end, b"."))
 params = xllamacpp.CommonParams()
 params.model.path = str(gguf_path(sys.argv[1], Path(os.environ["QUANTGUARD_MODEL_DIR"])))
 params.port, params.n_parallel, params.warmup, params.fit_params = int(sys.argv[2]), 1, False, False
 server = xllamacpp.Server(params)
 print("serving", sys.argv[1], flush=True)
-over.wait(100)
+select.select([over], [], [], 600)
 """
 
 

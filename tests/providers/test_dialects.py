@@ -33,7 +33,7 @@ def provider(server: ScriptedServer, dialect: str, **given: Any) -> OpenAIProvid
             provider="openai",
             model=MODEL,
             base_url=server.url,
-            timeout_s=5.0,
+            timeout_s=60.0,
             dialect=dialect,
             **given,
         )

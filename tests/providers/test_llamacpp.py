@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import gc
 import json
+import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from pytest_quantguard.providers.llamacpp import LlamaCppProvider, content_hash
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import Completion, CompletionRequest
 from pytest_quantguard.variants import Variant
-from scripted_server import ScriptedServer, says
+from scripted_server import Exchange, ScriptedServer, says
 
 QUESTIONS = [
     "What is the total for 3 x 45 EUR?",
@@ -79,7 +81,9 @@ def answers(provider: LlamaCppProvider) -> list[tuple[str, str | None, int | Non
 def test_real_answer(served: LlamaCppProvider) -> None:
     """Text, tokens, times and names come from the real server."""
     connection = Steady(served.connect())
+    began = time.monotonic()
     found = connection.complete(request(QUESTIONS[0]))
+    took_s = time.monotonic() - began
     connection.close()
 
     assert found.text.strip()
@@ -87,7 +91,7 @@ def test_real_answer(served: LlamaCppProvider) -> None:
     assert found.usage.prompt_tokens
     assert found.usage.completion_tokens
     assert found.ttft_s is not None
-    assert 0 < found.ttft_s <= found.latency_s < 10
+    assert 0 < found.ttft_s <= found.latency_s <= took_s
     assert found.served_as == "tiny"
 
 
@@ -189,7 +193,13 @@ def test_too_long_a_prompt_is_refused(served: LlamaCppProvider) -> None:
 @pytest.mark.parametrize("slots", [1, 2])
 def test_no_more_requests_than_slots(models: Path, slots: int) -> None:
     """Waits in the server's queue would count as latency, and shared batches change answers."""
-    with ScriptedServer(default=says("fine", 0.05)) as server:
+    together = threading.Barrier(slots)
+
+    def reply(exchange: Exchange) -> None:
+        together.wait(60)  # as many as there are slots do come, however busy the machine is
+        says("fine", 0.05)(exchange)
+
+    with ScriptedServer(default=reply) as server:
         asked = replace(variant(models, n_parallel=slots), base_url=server.url)
         provider = LlamaCppProvider(asked)
         provider.start()
@@ -259,9 +269,11 @@ def test_content_hash_of_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     llamacpp._content_hash.cache_clear()
     found = {whole, content_hash(path)}
     for place, size in ((0, 10_000), (9_999, 10_000), (5, 10_001)):
+        changed_ns = path.stat().st_mtime_ns + 1_000_000_000  # some clocks of files are coarse
         data = bytearray(size)
         data[place] = 1
         path.write_bytes(data)
+        os.utime(path, ns=(changed_ns, changed_ns))
         found.add(content_hash(path))
 
     assert len(found) == 5
@@ -390,4 +402,4 @@ def test_a_server_that_is_stopped_at_once_ends(models):
     )
     command = [sys.executable, "-c", program, str(models)]
 
-    assert 0 == subprocess.run(command, timeout=60, check=False).returncode
+    assert 0 == subprocess.run(command, timeout=300, check=False).returncode

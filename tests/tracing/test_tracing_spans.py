@@ -480,7 +480,7 @@ def test_a_receiver_that_is_down_is_named_as_the_reason(monkeypatch):
     way.tracer.start_span("quantguard run").end()
     way.count()
 
-    sent = way.close(2.0)
+    sent = way.close(5.0)
 
     assert (1, 1) == (sent.spans, sent.lost)
     assert "http://127.0.0.1:9: the receiver is not reachable, or refused them" == sent.why
