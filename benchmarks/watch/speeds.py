@@ -62,11 +62,11 @@ def p_of(weather: Weather, rng: np.random.Generator, nights: int, faster: float 
 def _levels(weather: Weather, rng: np.random.Generator, count: int) -> list[float]:
     """Logarithms of the nights' levels: a first-order autoregression, and busy nights."""
     fresh = rng.standard_normal(count) * weather.spread
-    level, found = float(fresh[0]), []
-    for one in fresh:
-        level = weather.alike * level + math.sqrt(1 - weather.alike**2) * float(one)
-        found.append(level - (math.log(2) if rng.random() < weather.busy else 0.0))
-    return found
+    levels = [float(fresh[0])]
+    for one in fresh[1:]:
+        rest = math.sqrt(1 - weather.alike**2) * float(one)
+        levels.append(weather.alike * levels[-1] + rest)
+    return [one - (math.log(2) if rng.random() < weather.busy else 0.0) for one in levels]
 
 
 def _look(night: int, level: float, rng: np.random.Generator) -> Look:

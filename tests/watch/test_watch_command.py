@@ -265,6 +265,42 @@ def test_what_a_look_took_is_what_the_server_answered(watched, answer, monkeypat
     assert found["provenance"]["cost"] == pytest.approx(cost)
 
 
+def test_a_golden_run_that_broke_off_counts_what_it_sent(watched, answer):
+    """A plugin of the project breaks pytest after golden cases were asked: those are counted."""
+    watched.bless("--looks", "4")
+    (watched.folder / "conftest.py").write_text(
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call':\n"
+        "        raise RuntimeError('broken')\n",
+        encoding="utf-8",
+    )
+    before = watched.server.requests
+
+    code, found, _ = answer(watched)
+
+    assert code == 10
+    assert "the golden set could not be run" in found["reasons"][0]
+    # One that was cut off may have been on its way and not have come to the server.
+    assert found["look"]["requests"] >= watched.server.requests - before > 16
+
+
+def test_who_interrupts_the_golden_cases_stops_the_look(blessed, capsys):
+    """2, as of every command: no probe is asked, no look is kept, and the next look is as usual."""
+    looks = set((blessed.kept / "looks").iterdir())
+    conftest = blessed.folder / "conftest.py"
+    conftest.write_text(
+        "def pytest_runtest_call(item):\n    raise KeyboardInterrupt\n", encoding="utf-8"
+    )
+    blessed.endpoint.asked.clear()
+
+    assert blessed.watch() == 2
+    assert not any(body.get("logprobs") for body in blessed.endpoint.asked)
+    assert set((blessed.kept / "looks").iterdir()) == looks
+    conftest.unlink()
+    assert blessed.watch() == 0
+    assert "UNCHANGED" in capsys.readouterr().out
+
+
 def test_texts_that_could_show_nothing_are_no_evidence(watched, answer):
     """Four looks of one minute: not even other texts throughout would be beyond the limit."""
     watched.endpoint.logprobs = False
@@ -685,7 +721,27 @@ def test_a_series_is_shown_with_its_drift(blessed, capsys):
     assert "  changed; log-probs" in lines[9]
 
 
-def test_the_newest_looks_can_be_blessed(blessed, answer):
+def test_a_pin_of_an_older_version_is_read_and_what_to_do_is_said(watched, answer, capsys):
+    """Its looks asked other probes and knew no `told`: unclear, shown, and mended by blessing."""
+    watched.endpoint.logprobs = False
+    watched.bless("--no-golden")
+    for path in (watched.kept / "looks").iterdir():
+        look = json.loads(path.read_text("ascii"))
+        del look["told"]
+        older = {**look, "probes": "sampled-0123456789abcdef"}
+        path.write_text(json.dumps(older), encoding="ascii")
+
+    code, found, _ = answer(watched, "--no-golden")
+    assert (code, found["since"], found["new"]) == (10, "", False)
+    assert "by another version of quantguard: bless again" in found["reasons"][0]
+    capsys.readouterr()
+    assert watched.watch("--show") == 0
+    assert "left out" not in capsys.readouterr().out
+    watched.bless("--no-golden")
+    assert answer(watched, "--no-golden")[0] == 0
+
+
+def test_the_newest_looks_can_be_blessed(blessed, answer, capsys):
     """After a change that is known: looks at it become the pin; what was before is left behind."""
     blessed.endpoint.shift = 1.0
     for _ in range(4):
@@ -693,6 +749,8 @@ def test_the_newest_looks_can_be_blessed(blessed, answer):
     assert blessed.watch("--bless", "v2 was announced", "--newest", "4") == 0
 
     assert answer(blessed, *PRINT)[0] == 0
+    assert blessed.watch("--show") == 0
+    assert capsys.readouterr().out.count("  pin  changed against another pin\n") == 4
     (old,) = (blessed.kept / "pins").iterdir()
     assert json.loads(old.read_text("ascii"))["reason"] == "go-live"
 

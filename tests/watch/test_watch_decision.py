@@ -102,6 +102,15 @@ def test_a_loss_beyond_the_years_limit_is_worse() -> None:
     assert "over a year of looks" in reasons
 
 
+def test_worse_says_what_else_stands_in_the_way() -> None:
+    """An older version's probes: that the fingerprint compares nothing is said beside a loss."""
+    older = [replace(one, probes="logprobs-0123456789abcdef") for one in LOOKS]
+    answer, reasons, _ = decided(judged=gate(Verdict.FAIL, math.log(1e6), worse=30), looks=older)
+
+    assert answer is Answer.WORSE
+    assert "by another version of quantguard: bless again" in reasons
+
+
 def test_a_loss_short_of_it_is_unclear_and_says_what_would_settle_it() -> None:
     """100 : 1 is what three looks in a year may show by chance."""
     answer, reasons, _ = decided(judged=gate(Verdict.FAIL, math.log(150), worse=9))

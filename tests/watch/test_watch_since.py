@@ -106,7 +106,56 @@ def test_a_change_that_is_gone_is_said() -> None:
     found = nights(other, other, None)
 
     assert found[-1][1] is Answer.UNCHANGED
-    assert found[-1][2].startswith("as in the pin again, after 2 looks that differed")
+    assert found[-1][2].startswith("as in the pin again, after 2 looks that said changed or")
+
+
+def test_the_night_on_which_a_drift_goes_away_is_nothing_new() -> None:
+    """The week still holds it: nobody is called once more, and its date stays."""
+    *_, last = first, *rest = nights(*[moved(1.0)] * 5, *[None] * 6)
+
+    over = [reasons for _, answer, reasons in rest[4:] if answer is Answer.CHANGED]
+    said = "nothing new: this look alone is not shown to differ, the last seven days hold"
+    assert over
+    assert all(one.startswith(said) for one in over)
+    assert all(f"first seen in the look {first[0].id};" in one for one in over)
+    assert {now.told.changed.get("logprobs/") for now, *_ in rest if now.told} <= {
+        first[0].id,
+        None,
+    }
+    assert last[1] is Answer.UNCHANGED
+
+
+def test_a_drift_that_comes_back_within_the_week_is_nothing_new() -> None:
+    """Gone for one night and back: the date is that of its first night."""
+    first, _, _, back = nights(moved(1.0), moved(1.0), None, moved(1.0))
+
+    assert back[1] is Answer.CHANGED
+    assert back[2].startswith("nothing new: as in the ")
+    assert back[0].told is not None
+    assert back[0].told.changed == {"logprobs/": first[0].id}
+
+
+def test_changes_of_two_dates_are_dated_apart() -> None:
+    """The first date alone would say that both are as old."""
+    first, second, third_ = nights(other, *[both(moved(1.0), other)] * 2)
+
+    dates = f"first seen in the look {first[0].id}, what came last in the look {second[0].id};"
+    assert dates in third_[2]
+
+
+def test_looks_that_nobody_wrote_down_prove_no_date() -> None:
+    """Of a look by an older version nobody knows whether it was as the pin, or differed already."""
+    (quiet,) = nights(None)
+    now = changed(look(40, nats=0.02), moved(1.0))
+    older = changed(look(31, nats=0.02), moved(1.0))
+
+    def reasons(*between: Look) -> str:
+        known = [*LOOKS, quiet[0], *between]
+        found = findings(known, now, PIN, None)
+        return " | ".join(decide(found, now=now, looks=known, pin=PIN, gate=None)[1])
+
+    assert "first seen in this look" in reasons()
+    assert "first seen in this look" not in reasons(older)
 
 
 def test_another_pin_knows_nothing_of_it() -> None:

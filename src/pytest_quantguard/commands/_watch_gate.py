@@ -106,7 +106,11 @@ class Asks:
 
 
 def run(plan: Plan, tell: Callable[[Asks], None]) -> GoldenRun:
-    """Run the gate; ``tell`` is called once it is known what it takes, before anything is asked."""
+    """Run the gate; ``tell`` is called once it is known what it takes, before anything is asked.
+
+    Raises:
+        KeyboardInterrupt: somebody interrupted it; pytest itself ends in silence then.
+    """
     plugin = _Plugin(plan, tell)
     arguments = ["-qq", "-s"]
     if importlib.util.find_spec("xdist") and "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ:
@@ -114,6 +118,8 @@ def run(plan: Plan, tell: Callable[[Asks], None]) -> GoldenRun:
     output, beside = io.StringIO(), io.StringIO()
     with redirect_stdout(output), redirect_stderr(beside):
         code = int(pytest.main([*arguments, *plan.arguments], plugins=[plugin]))
+    if plugin.interrupted:  # whoever wants to stop does not want the probes asked, either
+        raise KeyboardInterrupt
     if plugin.report is None:  # what other plugins warn of belongs in no answer
         sys.stderr.write(beside.getvalue())
     return plugin.found(code, output.getvalue())
@@ -131,6 +137,7 @@ class _Plugin:
     remarks: list[str] = field(default_factory=list)
     none: bool = False
     changed: bool = False
+    interrupted: bool = False
     meter: Meter = field(default_factory=Meter)
 
     # --- putting in ---------------------------------------------------------------------
@@ -283,6 +290,10 @@ class _Plugin:
             money=spending.cost if rows and all(row.variant.price for row in rows) else None,
         )
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell somebody's Ctrl-C from `pytest.exit`, which pytest reports here, too."""
+        self.interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_quantguard_report(self, report: GateReport) -> None:
         """Keep the report."""
@@ -299,18 +310,19 @@ class _Plugin:
             said = (
                 () if code == _USAGE else (output.strip()[-2000:] or f"pytest ended with {code}",)
             )
-            return GoldenRun(said=said, usage=code == _USAGE)
-        spent = self.report.provenance.get("requests", {})
-        requests = sum(int(one.get("attempts", 0)) for one in spent.values())
+            return replace(self._spent(), said=said, usage=code == _USAGE)
         candidate = self.report.candidates[0]
-        return GoldenRun(
+        return replace(
+            self._spent(),
             report=self.report,
             behaviour=behaviour(candidate, self.report.provenance.get("golden_hash", "")),
             remarks=tuple(self.remarks),
-            requests=requests,
-            tokens=self.meter.tokens,
-            cost=self.meter.cost,
         )
+
+    def _spent(self) -> GoldenRun:
+        """What was sent counts against the limits of a look, whatever became of the run."""
+        meter = self.meter
+        return GoldenRun(requests=meter.requests, tokens=meter.tokens, cost=meter.cost)
 
 
 def behaviour(candidate: CandidateReport, golden: str) -> Behaviour:

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Counts tokens and money of every answer, judges' and repeated ones included."""
+    """Counts requests, and tokens and money of every answer: judges' and repeated ones, too."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.requests = 0
+        """That were sent, those that got no answer among them."""
         self.tokens = 0
         """Of prompts and answers, where the server counts them."""
         self.cost: float | None = None
@@ -28,6 +30,8 @@ class Meter:
         def begun(
             name: str, task: Task
         ) -> Callable[[Completion | None, BaseException | None], None]:
+            with self._lock:
+                self.requests += 1
             told = witness(name, task) if witness is not None else None
 
             def ended(found: Completion | None, error: BaseException | None) -> None:

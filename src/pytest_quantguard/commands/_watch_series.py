@@ -7,7 +7,7 @@ from pytest_quantguard.types import Json
 from pytest_quantguard.watch.behaviour import mean_value
 from pytest_quantguard.watch.findings import findings
 from pytest_quantguard.watch.plain import pin_to
-from pytest_quantguard.watch.records import Finding, Look
+from pytest_quantguard.watch.records import Finding, Look, Pin
 from pytest_quantguard.watch.shown import about, series, state
 from pytest_quantguard.watch.store import Kept
 
@@ -18,7 +18,7 @@ SHOWN = 30
 def lines(kept: Kept, screen: Screen) -> list[str]:
     """Return what the terminal shows: a line for each look, and what is damaged."""
     found = _found(kept)
-    told = [(look, _told(look, found.get(look.id, ()))) for look in kept.looks]
+    told = [(look, _told(look, found.get(look.id, ()), kept.pin)) for look in kept.looks]
     return series(told, kept.pin, screen, kept.problems)
 
 
@@ -73,8 +73,8 @@ def _found(kept: Kept) -> dict[str, tuple[Finding, ...]]:
     return found
 
 
-def _told(look: Look, found: tuple[Finding, ...]) -> str:
-    """Say in half a line how far a look is off the pin."""
+def _told(look: Look, found: tuple[Finding, ...], pin: Pin | None) -> str:
+    """Say in half a line what a look was said to show, and how far it is off the pin."""
     values = [
         f"{about(one)} {one.value:.3g}"
         for one in found
@@ -87,7 +87,10 @@ def _told(look: Look, found: tuple[Finding, ...]) -> str:
     held = _held(look)
     golden = [f"golden set {held:.1%}"] if held is not None else []
     lost = [f"{len(look.failures)} kinds of failures"] if look.failures else []
-    said = [look.told.answer] if look.told is not None else []
+    said = []
+    if look.told is not None:
+        same = pin is not None and look.told.pin == pin.at
+        said = [look.told.answer if same else f"{look.told.answer} against another pin"]
     return "; ".join([*said, *values, *golden, *changed, *lost])
 
 

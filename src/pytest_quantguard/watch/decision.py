@@ -47,10 +47,10 @@ def decide(
     signature = _signature(found, gate)
     known = series(looks, now, pin)
     changed = tuple(dict.fromkeys(one.sentence for one in found if _decisive(one)))
-    if worse := _worse(found, gate):
-        said = (worse, *since_when(found, known, worse=True), *changed)
-        return Answer.WORSE, said, signature
     obstacles, gate_says = _obstacles(found, now, looks, pin), _gate_obstacles(found, gate)
+    if worse := _worse(found, gate):
+        said = (worse, *since_when(found, known, worse=True), *changed, *obstacles)
+        return Answer.WORSE, said, signature
     if changed:
         first, last = (gate_says, ()) if gate is not None and unsound(gate) else ((), gate_says)
         when = since_when(found, known, worse=False)

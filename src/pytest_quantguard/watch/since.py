@@ -31,13 +31,14 @@ def dated(
 
     A change counts as the same where today's look is not apart from these looks as well: log-probs
     and texts by how far looks of the pin are apart, facts exactly, lengths and golden answers case
-    by case.
+    by case. A look that is as the pin again shows nothing new, however far it is from them.
     """
     if not series.run:
         return tuple(found)
     as_pin = replace(series, pin=series.run, week=())
     again = {one.key for one in (*facts(as_pin), *lengths(as_pin, limits)) if one.changed}
     again |= {one.key for one in found if one.against == "previous" and one.changed}
+    again &= {one.key for one in found if _decisive(one) and one.window == "look"}
     again |= {WORSE} if _further_loss(series) else set()
     return tuple(
         replace(one, since=_first_seen(one.key, series))
@@ -102,8 +103,11 @@ def since_when(found: Sequence[Finding], series: Series, *, worse: bool) -> tupl
     if all(since.values()):
         week = all(one.window == "week" for one in filter(_decisive, found)) and not worse
         looks = "look" if len(series.run) == 1 else row
-        said = f"nothing new: as in the {looks} before it, first seen in the look {first}"
-        return (f"{said}; it is said in each look until it is gone or blessed", *_WEEK[:week])
+        said = f"nothing new: {_WEEK if week else f'as in the {looks} before it'}"
+        later = [one for one in since.values() if one != first]
+        last = f", what came last in the look {max(later)}" if later else ""
+        rest = "it is said in each look until it is gone or blessed"
+        return (f"{said}, first seen in the look {first}{last}; {rest}",)
     new = [_about(one) for one in filter(_decisive, found) if not since[one.key]]
     new += [_FAILS] if worse and not since[WORSE] else []
     rest = f"; all else was first seen in the look {first}" if first else ""
@@ -116,11 +120,12 @@ def gone(series: Series) -> tuple[str, ...]:
     if not series.run:
         return ()
     row = counted(len(series.run), "look")
-    return (f"as in the pin again, after {row} that differed, the last {series.run[-1].id}",)
+    last = series.run[-1].id
+    return (f"as in the pin again, after {row} that said changed or worse, the last {last}",)
 
 
 _FAILS = "the golden set's gate fails"
-_WEEK = ("this look alone is not shown to differ: the last seven days hold looks that did",)
+_WEEK = "this look alone is not shown to differ, the last seven days hold looks that did"
 
 
 def _about(one: Finding) -> str:
@@ -129,7 +134,9 @@ def _about(one: Finding) -> str:
 
 def _first_time(found: Sequence[Finding], series: Series) -> tuple[str, ...]:
     """No look before it differed: does it differ from these, too, or did it come bit by bit?"""
-    known = series.quiet[-1:]
+    # What nobody wrote down, such as by an older version, may have differed.
+    untold = [one.at for one in series.before if one.told is None]
+    known = [one for one in series.quiet[-1:] if one.at >= max(untold, default=one.at)]
     first = tuple(f"first seen in this look: the look {one.id} was as the pin" for one in known)
     drifts = [one for one in found if one.kind in ("logprobs", "sampled") and one.able]
     moved = any(one.changed for one in drifts if one.against == "pin")
