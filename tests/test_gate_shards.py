@@ -121,7 +121,10 @@ def test_a_shard_is_refused_or_red_where_a_run_would_be(project):
 
 
 def test_a_shard_without_a_case_is_sound(project):
-    """There may be more machines than cases; pytest's exit code 5 would stop the matrix."""
+    """There may be more machines than cases; pytest's exit code 5 would stop the matrix.
+
+    It may be the first of them, whose facts the merge takes: what was asked for is among them.
+    """
     project.config(project.server.url)
     project.golden(3, cohort="faq")
     (project.folder / "golden/tools.quant.yaml").unlink()
@@ -130,10 +133,12 @@ def test_a_shard_without_a_case_is_sound(project):
     drawn = shard_of_cases({f"faq-{i}": "faq" for i in range(3)}, 4).values()
     (empty,) = {1, 2, 3, 4} - set(drawn)
 
-    nobody = project.run(f"--quant-shard={empty}/4", allowed)
+    nobody = project.run(f"--quant-shard={empty}/4", allowed, "--quant-baseline=base")
+    told = json.loads((project.folder / f"quant-report/shard-{empty}-of-4.json").read_text())
     nothing = project.run(f"--quant-shard={empty}/4", allowed, "-k", "nothing")
 
     assert OK == nobody.code
     assert nobody.has(f"shard {empty} of 4: 0 of 3 cases; no verdict")
+    assert told["asked"]["baseline_given"] is True
     assert FAILED == nothing.code
     assert nothing.has("no golden case was selected: nothing was compared")

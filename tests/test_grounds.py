@@ -213,3 +213,19 @@ def test_routes_give_nothing_to_a_candidate_with_another_template() -> None:
     assert {"a": "not comparable", "b": "not comparable"} == {
         r.cohort: r.reason for r in routes(report)
     }
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("variant 'b' at http://127.0.0.1:1: no connection: refused", True),
+        ("variant 'b' at http://127.0.0.1:1: no complete answer within 3 s (timeout_s)", False),
+    ],
+)
+def test_a_server_that_is_not_there_is_a_matter_for_doctor(message: str, told: bool) -> None:
+    """The sentence of the ERROR names the next step; a slow server is none of its business."""
+    failed = [replace(m, message=message) for m in mishaps("a", "json", n=2, kind="TransportError")]
+    found = judge(outcomes("a", "json", first=2), [Budget(max_drop=0.05)], mishaps=failed)
+    evidence = next(row for row in found.budgets if row.check == "evidence")
+
+    assert told == ("; quantguard doctor says what is wrong" in evidence.reason)

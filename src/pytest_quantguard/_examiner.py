@@ -33,7 +33,7 @@ from pytest_quantguard.engine.jobs import FURTHER_RUNS, job_of, jobs_of, referen
 from pytest_quantguard.engine.tasks import Answer, Job
 from pytest_quantguard.errors import CheckError, ProviderError, TransportError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.types import Completion, GoldenCase, Outcome, Role
+from pytest_quantguard.types import UNANSWERED, Completion, GoldenCase, Outcome, Role
 from pytest_quantguard.variants import Price
 
 _Found = dict[str, tuple[Arm, Arm, PairedMeasurement]]
@@ -327,7 +327,7 @@ class Examiner:
         return held, self._told(found)
 
     def _unanswered(self, arm: Arm) -> Outcome:
-        return Outcome.of([self._safe(f"no answer: {arm.error}")])
+        return Outcome.of([self._safe(f"{UNANSWERED}{arm.error}")])
 
     def _told(self, outcome: Outcome) -> Outcome:
         if not outcome.violations:

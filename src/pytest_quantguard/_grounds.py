@@ -12,6 +12,7 @@ from dataclasses import replace
 from pytest_quantguard import stats
 from pytest_quantguard._comparability import places
 from pytest_quantguard._plural import counted
+from pytest_quantguard.errors import NO_CONNECTION
 from pytest_quantguard.pairs import Mishap, PairedMeasurement, PairedOutcome
 from pytest_quantguard.types import EMPTY
 from pytest_quantguard.verdicts import Budget, BudgetVerdict, Group, Verdict
@@ -87,8 +88,15 @@ def _unanswered(
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(m.kind for m in failed).items())
     return [
         f"{len(checks)} of {counted(planned, 'check')} had no answer to judge ({kinds}; "
-        f"{100 * max_errors:g} % are allowed), first: {failed[0].message}"
+        f"{100 * max_errors:g} % are allowed), first: {failed[0].message}{_remedy(failed)}"
     ]
+
+
+def _remedy(failed: Sequence[Mishap]) -> str:
+    """Say who knows what to do about a server that was not there."""
+    if not any(NO_CONNECTION in m.message for m in failed if m.kind == "TransportError"):
+        return ""
+    return "; quantguard doctor says what is wrong with a server, and what to do"
 
 
 def critical_rows(

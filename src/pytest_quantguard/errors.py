@@ -57,6 +57,10 @@ class ProviderError(QuantGuardError):
     """A completion could not be obtained; says which variant and why."""
 
 
+NO_CONNECTION = "no connection"
+"""What every message says of a server that could not be reached at all."""
+
+
 class TransportError(ProviderError):
     """The exchange broke: refused, timed out, reset, 429, 5xx, or a body that is no answer.
 

@@ -280,6 +280,8 @@ class Swaps:
 
 EMPTY = "the answer is empty"
 """The violation of an empty answer, whatever the check: silence satisfies nothing."""
+UNANSWERED = "no answer: "
+"""How the violation begins of a candidate that gave none; the failure's own words follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

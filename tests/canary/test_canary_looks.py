@@ -64,12 +64,14 @@ def test_a_loss_below_the_budget_stops_nothing_by_an_early_estimate():
     for step in losses(12, of=250):
         judge.take(step)
     early = judge.report()
+    asked_for = [note for note in early.notes if note.startswith("Roll back")]
     assert not judge.decided()
     for step in losses(0, of=5000):
         judge.take(step)
     report = judge.report()
 
     assert Verdict.FAIL is early.verdict  # had the traffic ended there: one look, no wandering
+    assert ["at pair 250 (mirror.jsonl:250)"] == [one[-30:] for one in asked_for]
     assert (Verdict.PASS, 1000) == (report.verdict, judge.pairs)
     assert not any("was over its budget" in note for note in report.notes)
 

@@ -12,8 +12,9 @@ from recorded_pairs import asked, call, litellm, pair, said, span
 
 from pytest_quantguard.canary import waiting
 from pytest_quantguard.canary.lost import Recent
+from pytest_quantguard.canary.reading import Reader
 from pytest_quantguard.canary.records import Feedback, MirroredPair, Side
-from pytest_quantguard.canary.waiting import packed, unpacked
+from pytest_quantguard.canary.waiting import Waiting, WaitingRoom, mark, packed, unpacked
 from pytest_quantguard.errors import InputError
 from pytest_quantguard.importers import _lines
 from pytest_quantguard.types import Completion, CompletionRequest, Source, ToolCall, Usage
@@ -275,6 +276,75 @@ def test_a_disk_without_room_is_a_usage_error(canary, monkeypatch):
         list(canary.reader(canary.write("log.jsonl", *lines)).pairs())
 
 
+def test_a_file_name_of_any_bytes_waits_on_disk_too(canary):
+    """Such a name is no text: half characters stand in it for its bytes."""
+    canary.configure(window=1)
+    lines = [litellm(n, BOTH[0]) for n in range(3)] + [litellm(0, BOTH[1])]
+    log = canary.write("log.jsonl", *lines)
+    odd = "caf\udce9.jsonl"
+    reader = Reader([(canary.folder / log, odd)], canary.config())
+    (found,) = reader.pairs()
+
+    assert f"{odd}:1" == str(found.source)
+    assert {"alone": 2} == dict(reader.lost.counts)
+
+
+def test_what_waits_on_disk_leaves_no_file_and_goes_when_reading_ends(canary, tmp_path):
+    """However it ends: the file has no name, and the room is given back when reading is closed."""
+    canary.configure(window=1)
+    ours = [litellm(n, BOTH[0], "x" * 3000) for n in range(5)]
+    reader = canary.reader(canary.write("log.jsonl", *ours, litellm(2, BOTH[1])))
+    before = sorted(tmp_path.rglob("*"))
+    closed = []
+
+    class Disk(sqlite3.Connection):
+        def close(self):
+            closed.append(self)
+            super().close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        make = sqlite3.connect
+        patch.setattr(sqlite3, "connect", lambda *a, **k: make(*a, **k, factory=Disk))
+        patch.setenv("SQLITE_TMPDIR", str(tmp_path))
+        pairs = reader.pairs()
+        next(pairs)
+        assert before == sorted(tmp_path.rglob("*"))
+        assert [] == closed
+        pairs.close()
+
+    assert 1 == len(closed)
+
+
+def test_one_question_that_is_asked_for_ever_does_not_fill_the_memory():
+    """The first waits for ever, and each later one is there before the one before it has left."""
+    room = WaitingRoom(100)
+    half = MirroredPair(
+        id="r",
+        request=CompletionRequest(messages=()),
+        baseline=None,
+        candidate=None,
+        source=Source(file="a", line=1),
+    )
+    key = mark("baseline", "ping")
+
+    def one(number):
+        trace = mark("baseline", "ping", str(number))
+        room.put(Waiting("baseline", key, trace, replace(half, id=str(number)), 1))
+        return trace
+
+    one(0)
+    last = one(1)
+    for number in range(2, 3000):
+        new = one(number)
+        assert str(number - 1) == room.take(key, last).half.id
+        last = new
+
+    assert 100 > len(room._numbers[key])
+    assert ["0", "2999"] == [room.take(key, b"").half.id for _ in range(2)]
+    assert room.take(key, b"") is None
+    assert {} == room._numbers
+
+
 def test_what_waits_on_disk_comes_back_as_it_was():
     """Every field of both kinds of sides, half characters of texts included."""
     call = ToolCall(name="f", arguments_text='{"a": "\ud800"}')
@@ -464,8 +534,8 @@ def test_a_batch_that_both_models_answered(canary):
         list(canary.reader(*names[:2]).pairs())
 
 
-def batch(canary, errors):
-    """Six requests, of which each model answered some; and a file of errors that nobody signed."""
+def batch(canary, *errors):
+    """Six requests, of which each model answered some; and files of errors that nobody signed."""
     requests = [{"custom_id": f"c{n}", "method": "POST", "body": asked(str(n))} for n in range(6)]
 
     def answers(model, *numbers):
@@ -480,7 +550,12 @@ def batch(canary, errors):
         canary.write("in.jsonl", *requests),
         canary.write("base.jsonl", *answers(BOTH[0], 0, 1, 2, 3, 4)),
         canary.write("cand.jsonl", *answers(BOTH[1], 0, 1, 2)),
-        canary.write("errors.jsonl", *({"custom_id": c, "response": failed} for c in errors)),
+        *(
+            canary.write(
+                f"errors{n or ''}.jsonl", *({"custom_id": c, "response": failed} for c in e)
+            )
+            for n, e in enumerate(errors)
+        ),
     )
 
 
@@ -490,6 +565,26 @@ def test_the_errors_of_a_batch_are_a_file_of_their_own(canary):
 
     assert ["c0", "c1", "c2", "c3", "c4"] == [one.id for one in found]
     assert ["", "", "", "too long", "too long"] == [one.candidate.failure for one in found]
+
+
+@pytest.mark.parametrize(
+    "errors", [(["c5"], ["c3", "c4", "c5"]), (["c3", "c4", "c5"], ["c5"])], ids=["first", "last"]
+)
+def test_of_two_files_of_errors_the_clear_one_is_given_away_first(canary, errors):
+    """Once it is known where the candidate failed, the other file is the baseline's."""
+    found = list(batch(canary, *errors).pairs())
+
+    assert ["", "", "", "", "", "too long"] == [one.baseline.failure for one in found]
+    assert ["", "", "", *["too long"] * 3] == [one.candidate.failure for one in found]
+
+
+def test_what_neither_model_could_answer_stands_in_two_files_of_errors(canary):
+    """They are equal, and so one of each; three of them are nobody's."""
+    *_, last = batch(canary, ["c5"], ["c5"]).pairs()
+
+    assert ("too long", "too long") == (last.baseline.failure, last.candidate.failure)
+    with pytest.raises(InputError, match="both models' answers lack"):
+        list(batch(canary, ["c5"], ["c5"], ["c5"]).pairs())
 
 
 @pytest.mark.parametrize(

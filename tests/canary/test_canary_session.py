@@ -14,10 +14,12 @@ from pytest_quantguard._config import load
 from pytest_quantguard._registry import Registry, built_in_metrics
 from pytest_quantguard.canary import progress, settings
 from pytest_quantguard.canary.feedback import feedback_metrics
+from pytest_quantguard.canary.judging import CanaryJudge
 from pytest_quantguard.canary.kept import Arms
 from pytest_quantguard.canary.progress import ReadingLine
 from pytest_quantguard.canary.reading import Reader, named
 from pytest_quantguard.canary.running import CanaryRun
+from pytest_quantguard.canary.waiting import WaitingRoom
 from pytest_quantguard.variants import Variant
 
 JSON = {"response_format": {"type": "json_object"}}
@@ -352,3 +354,41 @@ def test_answers_that_were_given_hours_apart_are_remarked_on(seconds, told):
     remarks = [text for text in arms.likeness().remarks if "apart" in text]
     assert len(told) == len(remarks)
     assert all(part in text for part, text in zip(told, remarks, strict=True))
+
+
+def test_what_waits_on_disk_is_given_back_on_ctrl_c(canary, judged, monkeypatch):
+    """At once, and not when somebody has forgotten the exception."""
+    canary.configure(window=1)
+    lines = [litellm(n, "help-desk-bf16") for n in range(4)] + [litellm(0, "help-desk-awq")]
+    name = canary.write("log.jsonl", *lines)
+    closed = []
+
+    def interrupted(self, step):
+        raise KeyboardInterrupt
+
+    def close(self):
+        closed.append(self)
+
+    monkeypatch.setattr(CanaryJudge, "take", interrupted)
+    monkeypatch.setattr(WaitingRoom, "close", close)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        judged(name)
+
+    assert 1 == len(closed)
+    assert caught.traceback  # which still holds the run and all that it had open
+
+
+def test_a_failed_answer_is_told_in_its_own_words(canary, judged):
+    """The check that it cost says why there is nothing to read, without the key in it."""
+    canary.configure(budgets=[{"max_drop": "5 pt"}])
+    key = "sk-" + "a1B2" * 12
+    gone = {"error": f"HTTP 503 for Bearer {key}"}
+    asked_ = [asked(f"As JSON: {n}", **JSON) for n in range(3)]
+    good = said("{}")
+    lines = [pair(n, request=one, baseline=good, candidate=gone) for n, one in enumerate(asked_)]
+    report, _ = judged(canary.write("m.jsonl", *lines))
+    found = {text for o in report.outcomes for text in o.candidate.violations}
+
+    assert all(text.startswith("no answer: HTTP 503") for text in found)
+    assert found
+    assert key not in repr(report)

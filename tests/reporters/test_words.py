@@ -10,7 +10,7 @@ import pytest
 from pytest_quantguard.reporters import REPORTERS, _excerpts, _views, _words
 from pytest_quantguard.reporters._texts import Texts
 from pytest_quantguard.reporters.terminal import budget_details, budget_sentence
-from pytest_quantguard.types import Completion
+from pytest_quantguard.types import UNANSWERED, Completion, Outcome
 from pytest_quantguard.verdicts import Delta, Verdict
 
 
@@ -191,6 +191,21 @@ def test_an_empty_answer_is_said_to_be_nothing(make):
     )
 
     assert lines[-1] == "| (nothing)"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_candidate_that_gave_no_answer_is_not_said_to_be_lost_from_the_cache(make, kept):
+    """There was no text: the failure's own words stand there, beside what the baseline said."""
+    lost = make.pair("c", lost=True)
+    silent = replace(lost, candidate=Outcome.of([f"{UNANSWERED}HTTP 503: \x1b[31mbusy"]))
+    said = Completion(text="Berlin") if kept else None
+    lines = _excerpts.side_by_side(
+        silent, Texts(lambda key: said if key == silent.keys[0] else None), 80
+    )
+
+    shown = ["baseline, 6 characters:", "| Berlin"] if kept else []
+    assert [*shown, "candidate: no answer: HTTP 503: "] == [*lines[:-1], lines[-1][:32]]
+    assert "\x1b" not in lines[-1]
 
 
 def test_the_table_of_reporters_leads_to_functions():

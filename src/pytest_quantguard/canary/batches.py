@@ -42,8 +42,7 @@ def batch_pairs(
         else:
             unsigned.append((path, name))
     _refuse_incomplete(asked, told, config)
-    for file in unsigned:
-        told[_lacking(file, told)].append(file)
+    _share_out(unsigned, told)
     indexes = {role: AnswerIndex(found, note) for role, found in told.items()}
     done: set[str] = set()
     for path, name in asked:
@@ -159,23 +158,35 @@ def _role_of(path: Path, name: str, config: CanaryConfig) -> Role | None:
     return None
 
 
-def _lacking(file: _File, told: dict[Role, list[_File]]) -> Role:
-    """Return whose errors a file holds: those of the only arm that did not answer these requests.
+def _share_out(unsigned: Sequence[_File], told: dict[Role, list[_File]]) -> None:
+    """Add each file of errors to those of the only arm that did not answer its requests.
+
+    Where one arm failed is known, the other's errors may be, too: the clear ones come first. Two
+    files with the same requests, which neither model answered, are one of each.
 
     Raises:
-        InputError: that may be both, or none.
+        InputError: a file may be both models', or neither's.
     """
-    name = file[1]
-    failed_ = list(AnswerIndex([file], ignore))
-    lacking = []
-    for role, files in told.items():
-        answered = AnswerIndex(files, ignore)
-        if not any(answered.answers(custom_id) for custom_id in failed_):
-            lacking.append(role)
-    if len(lacking) != 1:
-        why = "both models' answers lack" if lacking else "neither model's answers lack all of"
-        raise InputError(
-            f"{name}: no answer in it says which model gave it, and {why} its requests; append it "
-            "to the file of its model's answers"
-        )
-    return lacking[0]
+    left = {file: frozenset(AnswerIndex([file], ignore)) for file in unsigned}
+    known: dict[Role, set[str]] = {}
+    for role, files in told.items() if left else ():
+        index = AnswerIndex(files, ignore)
+        known[role] = {one for failed_ in left.values() for one in failed_ if index.answers(one)}
+    while left:
+        lacking = {f: [r for r in known if not known[r] & ids] for f, ids in left.items()}
+        sure = [file for file, roles in lacking.items() if len(roles) == 1]
+        twins = len(left) == 2 and len(set(left.values())) == 1 and all(lacking.values())
+        if not sure and not twins:
+            file, roles = next(iter(lacking.items()))
+            raise InputError(_unclear(file[1], roles))
+        file = (sure or list(left))[0]
+        told[lacking[file][0]].append(file)
+        known[lacking[file][0]] |= left.pop(file)
+
+
+def _unclear(name: str, lacking: Sequence[Role]) -> str:
+    why = "both models' answers lack" if lacking else "neither model's answers lack all of"
+    return (
+        f"{name}: no answer in it says which model gave it, and {why} its requests; append it "
+        "to the file of its model's answers"
+    )

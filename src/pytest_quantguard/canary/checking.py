@@ -29,7 +29,7 @@ from pytest_quantguard.checks.json_schema import JsonSchema
 from pytest_quantguard.contracts import Check, Fitted, offers
 from pytest_quantguard.errors import CheckError
 from pytest_quantguard.pairs import Measurement, Mishap, PairedMeasurement, PairedOutcome
-from pytest_quantguard.types import Completion, GoldenCase, Outcome, Role
+from pytest_quantguard.types import UNANSWERED, Completion, GoldenCase, Outcome, Role
 from pytest_quantguard.variants import Price
 
 SCHEMAS = 256
@@ -40,7 +40,6 @@ _ROLES: tuple[Role, Role] = ("baseline", "candidate")
 _JSON, _TOOL_CALLS, _TOOL_USE = JsonCheck(), ValidToolCalls(), ToolUse()
 _FINISH = FinishReason(allowed=("stop", "tool_calls", "function_call"))
 _CITATIONS = Citations()
-_UNANSWERED = "there is no answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +155,15 @@ class Checker:
     ) -> tuple[Outcome, Outcome]:
         ours, theirs = baseline.completion, candidate.completion
         if ours is None:
-            raise CheckError(_UNANSWERED)
+            raise CheckError("there is no answer")
         timed = reads_timing(check)
         if pairwise(check):
             if theirs is None:
-                return Outcome.of([]), Outcome.of([_UNANSWERED])
+                return Outcome.of([]), _unanswered(candidate)
             return compared((ours,), (theirs,), case, check.key, check)
         held = judged((ours,), case, check.key, check)
         if theirs is None:
-            return held, Outcome.of([_UNANSWERED])
+            return held, _unanswered(candidate)
         if same and not timed:
             return held, held
         return held, judged((theirs,), case, check.key, check)
@@ -365,3 +364,7 @@ def _says_the_same(ours: Completion | None, theirs: Completion | None) -> bool:
         and ours.finish_reason == theirs.finish_reason
         and ours.usage.completion_tokens == theirs.usage.completion_tokens
     )
+
+
+def _unanswered(side: Side) -> Outcome:
+    return Outcome.of([f"{UNANSWERED}{side.failure}"])

@@ -39,7 +39,7 @@ from pytest_quantguard.canary.measured import Plan, Sums
 from pytest_quantguard.canary.records import Step
 from pytest_quantguard.canary.repeats import note_of, outweighed
 from pytest_quantguard.canary.rows import Error, Summed, metric_rows, rate_rows, withheld
-from pytest_quantguard.canary.telling import cut_off, group_of, rollbacks, told
+from pytest_quantguard.canary.telling import at_the_end, cut_off, group_of, rollbacks, told
 from pytest_quantguard.canary.traffic import Traffic
 from pytest_quantguard.errors import ConfigError
 from pytest_quantguard.metrics._paired import ALPHA
@@ -253,17 +253,17 @@ class CanaryJudge:
             log_evidence=0.0 if wholly else family.log_evidence,
             readings=() if unlike else self._readings(),
             layers=() if unlike else self._traffic.places.layer_readings(),
-            notes=() if silent else tuple(self._notes(cases[Group()], rows)),
+            notes=() if silent else tuple(self._notes(cases[Group()], rows, here)),
             counted=self._counted(),
         )
 
-    def _notes(self, suite: Count, rows: Sequence[BudgetVerdict]) -> list[str]:
+    def _notes(self, suite: Count, rows: Sequence[BudgetVerdict], here: Trigger) -> list[str]:
         notes = [differences_of(suite.checks, suite.lost, suite.gained, suite)]
         repeated, places = self._traffic.repeated, self._traffic.places.of
         notes += note_of(repeated, self.pairs, {cohort for _, cohort in places})
         if self._noise:
             notes.append(self._noise.sentence())
-        notes += rollbacks(rows, self._triggers)
+        notes += rollbacks(rows, {**at_the_end(rows, here), **self._triggers})
         if self._stopped is not None:
             notes.append(f"Decided after {self.pairs:,} pairs, at {self._source}: not read further")
         return notes

@@ -115,7 +115,7 @@ class _Table:
 
     def __init__(self) -> None:
         self._mask = 1023
-        self._cells = array("q", bytes(8 * 1024))
+        self._cells = array("q", [0]) * 1024
         self.held = 0
 
     def _place(self, key: int) -> int:
@@ -133,7 +133,7 @@ class _Table:
         """Take in a number that is not there yet."""
         if 2 * self.held > self._mask:
             old, self._mask = self._cells, 2 * self._mask + 1
-            self._cells = array("q", bytes(8 * (self._mask + 1)))
+            self._cells = array("q", [0]) * (self._mask + 1)
             for one in filter(None, old):
                 self._cells[self._place(one)] = one
         self._cells[self._place(key)] = key

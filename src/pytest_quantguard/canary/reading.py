@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,8 @@ class Reader:
             return 0
         return sum(path.stat().st_size for path, _ in self.files)
 
-    def pairs(self) -> Iterator[MirroredPair]:
-        """Yield the pairs, in the order in which they are complete.
+    def pairs(self) -> Generator[MirroredPair]:
+        """Yield the pairs, in the order in which they are complete; closed, it gives the disk back.
 
         Raises:
             InputError: a file cannot be read to its end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pytest_quantguard._config import GateConfig
@@ -14,6 +15,7 @@ from pytest_quantguard.canary.kept import Arms, KeptTexts
 from pytest_quantguard.canary.lost import REMEMBERED
 from pytest_quantguard.canary.progress import ReadingLine
 from pytest_quantguard.canary.reading import Reader
+from pytest_quantguard.canary.records import MirroredPair
 from pytest_quantguard.canary.repeats import Repeats
 from pytest_quantguard.canary.settings import CanaryConfig, wanted_tags
 from pytest_quantguard.providers._access import secrets_of
@@ -83,18 +85,22 @@ class CanaryRun:
         line = ReadingLine(screen, self.reader.size)
         self.reader.tell = line.passed
         try:
-            for pair in self.reader.pairs():
-                step = self._repeats.marked(pair, self._checker.step(pair))
-                self.outcomes += len(step.outcomes)
-                self.arms.add(step)
-                if self._judge.take(step):
-                    self.texts.add(pair, step)
-                if self._judge.decided():
-                    break
-                line.show(self._judge.pairs)
+            with closing(self.reader.pairs()) as pairs:  # what waits on disk goes at once
+                for pair in pairs:
+                    self._take(pair)
+                    if self._judge.decided():
+                        break
+                    line.show(self._judge.pairs)
         finally:
             line.hide()
         return self._report()
+
+    def _take(self, pair: MirroredPair) -> None:
+        step = self._repeats.marked(pair, self._checker.step(pair))
+        self.outcomes += len(step.outcomes)
+        self.arms.add(step)
+        if self._judge.take(step):
+            self.texts.add(pair, step)
 
     def _report(self) -> CandidateReport:
         alike = self.arms.likeness()

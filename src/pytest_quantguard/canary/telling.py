@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_quantguard import _budgets
+from pytest_quantguard._decide import ALPHA_FAIL
 from pytest_quantguard.canary.looking import Trigger
 from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
 
@@ -36,6 +37,14 @@ def told(row: BudgetVerdict, triggers: Mapping[Group, Trigger], here: Trigger) -
     shown = f"shown by pair {found.pair:,} ({found.source})"
     counts = row.counts and replace(row.counts, shown=shown)
     return replace(row, reason=f"{row.reason}; {shown}", counts=counts)
+
+
+def at_the_end(rows: Sequence[BudgetVerdict], here: Trigger) -> dict[Group, Trigger]:
+    """Return what the end of the traffic shows of its budgets: some fail at no look before it."""
+    if here.log_evidence < math.log(1 / ALPHA_FAIL):  # ``strict`` takes another proof
+        return {}
+    failed = (row for row in rows if row.verdict is Verdict.FAIL and row.metric is None)
+    return {group_of(row): here for row in failed if row.max_drop is not None}
 
 
 def rollbacks(rows: Sequence[BudgetVerdict], triggers: Mapping[Group, Trigger]) -> list[str]:

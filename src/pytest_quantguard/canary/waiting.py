@@ -23,15 +23,19 @@ from pytest_quantguard.types import Completion, CompletionRequest, Role, Source
 
 MAX_WAITING = 256 * 2**20
 """Characters that answers may hold that wait in memory, all together."""
+_GONE = 64
+"""Numbers that are gone and are remembered in any case, of one question."""
 _TABLE = (
     "PRAGMA journal_mode = OFF",
     "PRAGMA synchronous = OFF",
     "PRAGMA cache_size = -16384",  # KiB of it that stay in memory
     "CREATE TABLE waiting (number INTEGER PRIMARY KEY, key BLOB, trace BLOB, role TEXT,"
-    " file TEXT, line INTEGER, data BLOB)",
+    " file BLOB, line INTEGER, data BLOB)",
     "CREATE INDEX by_key ON waiting (key)",
     "CREATE INDEX by_trace ON waiting (trace)",
 )
+_ANY = ("utf-8", "surrogatepass")
+"""A file's name may hold bytes that are no characters: Python has them as half ones."""
 _OLDEST = {
     "key": "SELECT number, role, data FROM waiting WHERE key = ? ORDER BY number LIMIT 1",
     "trace": "SELECT number, role, data FROM waiting WHERE trace = ? ORDER BY number LIMIT 1",
@@ -116,7 +120,7 @@ class WaitingRoom:
             with _told():
                 query = "SELECT role, file, line FROM waiting ORDER BY number"
                 for role, file, line in self._disk.execute(query):
-                    yield role, Source(file=file, line=line)
+                    yield role, Source(file=file.decode(*_ANY), line=line)
         for found in self._here.values():
             yield found.role, found.half.source
 
@@ -149,6 +153,8 @@ class WaitingRoom:
                 numbers.pop()
             if not numbers:
                 del self._numbers[name]
+            elif len(numbers) > 2 * len(self._here) + _GONE:  # those between two that wait
+                self._numbers[name] = deque(one for one in numbers if one in self._here)
         return found
 
     # --- disk ---------------------------------------------------------------------------
@@ -166,7 +172,7 @@ class WaitingRoom:
                     old.key,
                     old.trace or None,
                     old.role,
-                    old.half.source.file,
+                    old.half.source.file.encode(*_ANY),
                     old.half.source.line,
                     packed(old.half),
                 ),

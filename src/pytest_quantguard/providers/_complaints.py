@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import httpx
 
 from pytest_quantguard._sanitize import one_line, scrub
-from pytest_quantguard.errors import ProviderError, RefusedError, TransportError
+from pytest_quantguard.errors import NO_CONNECTION, ProviderError, RefusedError, TransportError
 from pytest_quantguard.providers import _refusals, _wire
 from pytest_quantguard.providers._http import CONNECT_S, Deadline, Reach, body_of, shown
 from pytest_quantguard.variants import Variant
@@ -34,7 +34,7 @@ class Complaints:
         seconds = self._variant.timeout_s
         if connecting:
             seconds = min(seconds, CONNECT_S)
-            what = f"no connection within {seconds:g} s"
+            what = f"{NO_CONNECTION} within {seconds:g} s"
         else:
             what = f"no complete answer within {seconds:g} s (timeout_s)"
         message = f"{self.who}: {what}"
@@ -46,7 +46,7 @@ class Complaints:
             return TransportError(f"{self.who}: the exchange was cut short")
         text = self.said(str(error) or type(error).__name__)
         if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
-            return TransportError(f"{self.who}: no connection: {text}", connected=False)
+            return TransportError(f"{self.who}: {NO_CONNECTION}: {text}", connected=False)
         return TransportError(f"{self.who}: the exchange broke off: {text}")
 
     def unusable(self, error: _wire.MalformedError | _wire.ReportedError) -> ProviderError:

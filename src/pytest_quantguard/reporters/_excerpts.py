@@ -7,7 +7,7 @@ from pytest_quantguard.pairs import PairedOutcome
 from pytest_quantguard.reporters._texts import Texts, spoken
 from pytest_quantguard.reporters._views import worst_first
 from pytest_quantguard.reporters._words import MESSAGE_LIMIT, columns, folded, label, sentence
-from pytest_quantguard.types import Completion
+from pytest_quantguard.types import UNANSWERED, Completion
 from pytest_quantguard.verdicts import BudgetVerdict
 
 BEFORE = 120
@@ -38,6 +38,9 @@ def first_difference(one: str, other: str) -> int | None:
 def side_by_side(outcome: PairedOutcome, texts: Texts, width: int) -> list[str]:
     """Show both texts around their first difference, each line prefixed with ``| ``."""
     baseline, candidate = (texts.completion(key) for key in outcome.keys)
+    if candidate is None and (silence := _silence(outcome)):
+        said_ = [] if baseline is None else _one_text(baseline, width)
+        return [*said_, silence]
     if baseline is None or candidate is None:
         return ["the texts are not in the cache"]
     said = spoken(baseline), spoken(candidate)
@@ -52,6 +55,18 @@ def side_by_side(outcome: PairedOutcome, texts: Texts, width: int) -> list[str]:
         *folded(differs, width, "", "  "),
         *_excerpt(said[1], at, width, mark=True),
     ]
+
+
+def _silence(outcome: PairedOutcome) -> str:
+    """Return why there is no answer of the candidate to show; empty where it gave one."""
+    found = (text for text in outcome.candidate.violations if text.startswith(UNANSWERED))
+    return next((f"candidate: {sentence(text, 300)}" for text in found), "")
+
+
+def _one_text(baseline: Completion, width: int) -> list[str]:
+    said = spoken(baseline)
+    head = folded(f"baseline{_size(said, baseline)}:", width, "", "  ")
+    return [*head, *_excerpt(said, 0, width, mark=False)]
 
 
 def budget_details(
