@@ -182,6 +182,7 @@ from pathlib import Path
 from pytest_quantguard.cache.completions import CompletionCache
 from pytest_quantguard.types import Completion, CompletionRequest
 if os.geteuid() == 0:  # permissions mean nothing to root; it may read more modules, though
+    Path("/").as_uri()  # loads one, in Python 3.13
     os.seteuid(65534)
 warnings.simplefilter("ignore")
 folder, spare, *keys = sys.argv[1:]
