@@ -684,6 +684,30 @@ def test_one_process_is_told_of_a_refusal_for_all(
     assert server.requests == 4
 
 
+@pytest.mark.parametrize("seen", ["before it asks", "when it would give up"])
+def test_what_another_process_was_given_shows_that_the_server_lives(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer, seen: str
+) -> None:
+    """A process whose own first requests all fail does not call a server dead that others use."""
+    server.default = lambda exchange: (
+        answers(503) if any(b"case %d" % i in exchange.body for i in range(4)) else says("fine")
+    )(exchange)
+    first, second = (engine_for(shares=2, max_attempts=1) for _ in range(2))
+    *bad, good, last = jobs(6)
+    if seen == "before it asks":
+        run(first, [good])
+    second.plan([*bad, last, good])
+    assert second.known() == {"a": (int(seen == "before it asks"), 6)}
+    if seen != "before it asks":
+        run(first, [good])
+    found = [second.get(job) for job in bad]
+
+    assert errors(found) == ["TransportError"] * 4
+    assert {str(answer.error).partition(": HTTP ")[2] for answer in found} == {"503: {}"}
+    assert texts([second.get(good), second.get(last)]) == ["fine"] * 2
+    assert server.requests == 6
+
+
 def test_another_process_is_not_waited_for_for_ever(
     engine_for: Callable[..., CompletionEngine], cache: CompletionCache
 ) -> None:

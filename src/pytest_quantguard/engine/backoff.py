@@ -272,7 +272,9 @@ class Patience:
         self._wave = max(2, places)
         self._timeout_s = timeout_s
         self._free = max(2, math.ceil(RETRIES / shares))
-        self._answers = self._retries = 0
+        self.answers = 0
+        """That the server gave, as far as is known, to whichever process of the run."""
+        self._retries = 0
         self._failed = self._lost = self._late = 0
         """Since the last answer: attempts, completions in all their attempts, time-outs."""
         self._silent_since, self._reached, self._unasked_s = 0.0, False, 0.0
@@ -280,7 +282,7 @@ class Patience:
 
     def answered(self) -> None:
         """Note an answer."""
-        self._answers += 1
+        self.answers += 1
         self._failed = self._lost = self._late = self._rests = 0
 
     def failed(
@@ -301,7 +303,7 @@ class Patience:
         self._reached |= connected
         self._failed += 1
         self._late += timed_out
-        if not self._answers and self._late >= max(2, min(self._wave, planned)):
+        if not self.answers and self._late >= max(2, min(self._wave, planned)):
             return "it has never answered"
         most = _RESTS if self._reached else _RESTS_UNREACHED
         if self._rests >= most and began >= self._rested:
@@ -332,7 +334,7 @@ class Patience:
         """
         if busy:
             return True
-        if self._retries >= self._free + RETRIES_PER_ANSWER * self._answers:
+        if self._retries >= self._free + RETRIES_PER_ANSWER * self.answers:
             return False
         self._retries += 1
         return True
@@ -340,7 +342,7 @@ class Patience:
     def lost(self) -> str:
         """Note a completion without an answer; return why nothing more should be asked."""
         self._lost += 1
-        if not self._answers and self._lost >= _NEVER_ANSWERED:
+        if not self.answers and self._lost >= _NEVER_ANSWERED:
             return "it has never answered"
         if self._lost >= GIVE_UP_AFTER:
             return f"{self._lost} completions in a row failed"

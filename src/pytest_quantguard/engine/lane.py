@@ -77,6 +77,7 @@ class Lane:
         self._threads: list[threading.Thread] = []
         self._busy = 0
         self._patience = Patience(places, variant.timeout_s, shares)
+        self._shared = shares > 1
         self._answered_at = 0.0
 
     # --- jobs ---------------------------------------------------------------------------
@@ -126,11 +127,20 @@ class Lane:
     def known(self) -> tuple[int, int]:
         """Look up what is planned: how many completions are cached, and of how many?"""
         with self._changed:
-            for task in self._queue:
-                if not task.taken and (found := self.cache.get(task.key)) is not None:
-                    self.finish(task, Answer(key=task.key, completion=found, cached=True))
-            self._queue.drop_done()
+            self._catch_up()
             return self.counts.cached, len(self._tasks)
+
+    def _catch_up(self) -> bool:
+        """Look up what waits; tell whether another process of the run was given any of it."""
+        heard = False
+        for task in self._queue:
+            if not task.taken and (found := self.cache.get(task.key)) is not None:
+                self.finish(task, Answer(key=task.key, completion=found, cached=True))
+                heard |= found.is_of(self.run)
+        self._queue.drop_done()
+        if heard:
+            self.heard()
+        return heard
 
     def unknown(self, job: Job) -> str:
         """Return the key of a job that the cache cannot answer; empty when it can."""
@@ -324,19 +334,23 @@ class Lane:
         """Tell whether there may be a further attempt; a variant has a budget of them."""
         with self._changed:
             granted = self._patience.again(busy=error.retry_after_s is not None)
-            if not granted and not self.counts.answered:
+            if not granted and not self._patience.answers:
                 self._end(error, "it has never answered")
             return granted
 
     def exhausted(self, error: TransportError, reached: bool, since: float) -> None:
         """Note that a job failed in all its attempts, and give up when the server is gone."""
         with self._changed:
-            if not reached and self._answered_at < since:
+            if not reached and self._answered_at < since and not self._others_heard():
                 self.give_up(error)
             self._end(error, self._patience.lost())
 
+    def _others_heard(self) -> bool:
+        """Tell whether another process of the run was given an answer that is news here."""
+        return self._shared and self._catch_up()
+
     def _end(self, error: TransportError, why: str) -> None:
-        if not why or self.halt.is_set():
+        if not why or self.halt.is_set() or self._others_heard():
             return
         made, had = self.counts.attempts, self.counts.answered
         text = (
