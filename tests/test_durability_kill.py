@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -112,6 +113,7 @@ class Ledger:
         time.sleep(0.005)
         with self.lock:
             held = held or go is not self._go or self.complete.total() >= self._hold_at
+            held = held or gone(exchange)  # of a run that was killed; this thread comes late
             if not held:  # counted before it is sent: to be told too early does no harm
                 self.complete[key] += 1
                 self._last[exchange.client_address] = key
@@ -122,6 +124,16 @@ class Ledger:
             exchange.close_connection = True
         else:
             says(quantized(*key))(exchange)
+
+
+def gone(exchange: Exchange) -> bool:
+    """Tell whether the client has hung up."""
+    try:
+        return not exchange.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
 
 
 def stored(project: GateProject) -> int:
