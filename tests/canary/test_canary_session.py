@@ -252,13 +252,15 @@ def test_keys_of_strangers_reach_no_report(canary, judged):
 
 def test_no_pair_is_an_error(canary, judged):
     """A log of other models: the sentence says what both arms are looked for by."""
-    canary.write("m.jsonl", *(litellm(n, "gpt-x") for n in range(5)))
+    strange = {**litellm(6, "help-desk-awq"), "call_type": "aembedding"}
+    canary.write("m.jsonl", *(litellm(n, "gpt-x") for n in range(5)), strange, strange)
     found, _ = judged("m.jsonl")
 
     assert "error" == found.verdict
     told = " ".join(row.reason for row in found.budgets)
     assert "there is no pair in m.jsonl" in told
-    assert "help-desk-awq" in told
+    assert "the candidate is awq-int4 or help-desk-awq" in told
+    assert "other records: it is a call of type 'aembedding', no chat completion (2)" in told
 
 
 def test_a_few_lost_records_are_told(canary, judged):

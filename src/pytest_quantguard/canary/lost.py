@@ -48,6 +48,8 @@ class Lost:
     places: dict[str, list[str]] = field(default_factory=dict)
     models: Counter[str] = field(default_factory=Counter)
     """Names of models that are neither arm."""
+    aliens: Counter[str] = field(default_factory=Counter)
+    """Why records are no exchange with a chat model: no loss, unless nothing is left."""
 
     def add(self, kind: str, place: str, why: str = "") -> None:
         """Count one, and keep its place if it is among the first."""
@@ -56,6 +58,16 @@ class Lost:
         if len(kept) < _SHOWN:
             said = one_line(without_keys(why))
             kept.append(f"{one_line(place)}: {said}" if why else one_line(place))
+
+    def alien(self, why: str) -> None:
+        """Count a record that is no exchange with a chat model."""
+        if why in self.aliens or len(self.aliens) < _MODELS:
+            self.aliens[why] += 1
+
+    def passed_over(self) -> str:
+        """Say what else stands in a log, the most frequent first; empty for nothing."""
+        shown = [f"{one_line(without_keys(why))} ({n:,})" for why, n in self.aliens.most_common(_SHOWN)]
+        return f"other records: {', '.join(shown)}" if shown else ""
 
     def stranger(self, model: str, place: str) -> None:
         """Count an exchange with a model that is neither arm."""

@@ -186,6 +186,8 @@ class Reader:
         """Count what an importer could not use; details of what it could are no loss here."""
         if loss.whole:
             self.lost.add("record", loss.place, loss.why)
+        elif loss.alien:
+            self.lost.alien(loss.why)
 
 
 def source_of(place: str) -> Source:

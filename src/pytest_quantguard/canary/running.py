@@ -124,11 +124,12 @@ class CanaryRun:
         if not self._judge.pairs:
             names = self._canary.names
             called = " and ".join(
-                f"the {role} {', '.join(sorted(names[role])) or 'nothing of its own'}"
+                f"the {role} is {' or '.join(sorted(names[role])) or 'not named'}"
                 for role in sorted(names)
             )
-            joined = f"; in a log of single answers {called}" if self.reader.joins else ""
-            return [f"there is no pair in {self.reader.named}{joined}"]
+            said = [f"there is no pair in {self.reader.named}"]
+            said += [f"there {called}"] if self.reader.joins else []
+            return ["; ".join([*said, *filter(None, [lost.passed_over()])])]
         share = lost.missing / max(1, all_)
         if share <= self._max_errors:
             return []

@@ -1,4 +1,9 @@
-"""Messages of the GenAI conventions become messages of the chat API."""
+"""Messages of the GenAI conventions become messages of the chat API.
+
+LiteLLM's spans differ from them: parts stay as the chat API has them, ``tool_calls`` stand beside
+the parts, lists are written as JSON text, and the calls of an answer are numbered attributes of
+their own, such as ``gen_ai.completion.0.function_call.name``.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +32,15 @@ def chat_of(signal: Signal, note: Note) -> tuple[list[Json], list[Json]]:
     """
     found = signal.attributes
     if "gen_ai.input.messages" in found:
-        system = _parts_of_system(_value(found.get("gen_ai.system_instructions")))
+        system = _parts_of_system(found.get("gen_ai.system_instructions"))
         asked = _messages(_value(found["gen_ai.input.messages"]), signal.place, note)
         told = _messages(_value(found.get("gen_ai.output.messages")), signal.place, note)
-        return [*system, *asked], told
+        return [*system, *asked], _with_calls(told, found)
     for name, inner in signal.events:  # the same attributes, on an event of the span
         if "gen_ai.input.messages" in inner:
             asked = _messages(_value(inner["gen_ai.input.messages"]), signal.place, note)
             told = _messages(_value(inner.get("gen_ai.output.messages")), signal.place, note)
-            system = _parts_of_system(_value(inner.get("gen_ai.system_instructions")))
+            system = _parts_of_system(inner.get("gen_ai.system_instructions"))
             return [*system, *asked], told
         if name == "gen_ai.content.prompt":
             return _plain_list(inner.get("gen_ai.prompt")), _completion_event(signal)
@@ -44,6 +49,14 @@ def chat_of(signal: Signal, note: Note) -> tuple[list[Json], list[Json]]:
         told = [asked.pop()] if signal.events[-1][0] == "gen_ai.choice" else []
         return asked, told
     return _indexed(found, "gen_ai.prompt."), _indexed(found, "gen_ai.completion.")
+
+
+def captured(signal: Signal) -> bool:
+    """Tell whether a signal holds messages at all."""
+    return any(
+        key == "gen_ai.input.messages" or key.startswith("gen_ai.prompt.")
+        for key in signal.attributes
+    ) or any(name.startswith("gen_ai.") for name, _ in signal.events)
 
 
 def told_of(signal: Signal) -> tuple[Json, bool] | None:
@@ -60,10 +73,10 @@ def answer_of(signal: Signal, told: list[Json]) -> Completion | None:
     if not told:
         return None
     found = signal.attributes
-    reasons = found.get("gen_ai.response.finish_reasons")
     reason = told[0].pop("finish_reason", None)
-    if reason is None and isinstance(reasons, list) and reasons:
-        reason = reasons[0]
+    if reason is None:
+        reasons = _value_or_text(found.get("gen_ai.response.finish_reasons"))
+        reason = reasons[0] if isinstance(reasons, list) and reasons else None
     reason = "tool_calls" if reason == "tool_call" else reason
     completion = completion_of_message(told[0], reason if isinstance(reason, str) else None)
     if completion is None:
@@ -110,10 +123,21 @@ def _value(value: Any) -> Any:
         raise UnusableError(f"its messages cannot be read: {error}") from None
 
 
+def _value_or_text(value: Any) -> Any:
+    """Return structured content, or the text where that is all it is."""
+    try:
+        return _value(value)
+    except UnusableError:
+        return value
+
+
 # --- messages made of parts ---------------------------------------------------------------
 
 
-def _parts_of_system(parts: Any) -> list[Json]:
+def _parts_of_system(given: Any) -> list[Json]:
+    parts = _value_or_text(given)
+    if isinstance(parts, str):
+        parts = [{"content": parts}]
     if not isinstance(parts, list):
         return []
     texts = [
@@ -140,8 +164,10 @@ def _message(message: Json, place: str, note: Note) -> list[Json]:
     results: list[Json] = []
     for part in message["parts"]:
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "text" and isinstance(part.get("content"), str):
-            content.append({"type": "text", "text": part["content"]})
+        if kind == "text" and isinstance(text := part.get("content", part.get("text")), str):
+            content.append({"type": "text", "text": text})
+        elif kind == "image_url":
+            content.append(part)
         elif kind == "tool_call":
             calls.append(part)
         elif kind == "tool_call_response":
@@ -157,12 +183,25 @@ def _message(message: Json, place: str, note: Note) -> list[Json]:
         return results
     texts_only = all(part["type"] == "text" for part in content)
     plain = content[0]["text"] if len(content) == 1 and texts_only else content or None
+    beside = ("finish_reason", "tool_calls", "tool_call_id")
     made: Json = {"role": message.get("role"), "content": plain}
+    made |= {key: message[key] for key in beside if message.get(key)}
     if calls:
         made["tool_calls"] = [_call(call, i) for i, call in enumerate(calls, 1)]
-    if isinstance(message.get("finish_reason"), str):
-        made["finish_reason"] = message["finish_reason"]
     return [made, *results]
+
+
+def _with_calls(told: list[Json], found: Json) -> list[Json]:
+    """Return the answers, the first with the calls that are numbered attributes of their own."""
+    numbered = [
+        {key.removeprefix("function_call."): value for key, value in item.items()}
+        for item in _numbered(found, "gen_ai.completion.")
+        if "function_call.name" in item
+    ]
+    if not numbered or not told or told[0].get("tool_calls"):
+        return told
+    calls = [_call(call, i) for i, call in enumerate(numbered, 1)]
+    return [{**told[0], "tool_calls": calls}, *told[1:]]
 
 
 def _call(part: Json, number: int) -> Json:

@@ -22,6 +22,8 @@ class Loss:
     """Why it cannot be carried over, and what to do instead, where there is something."""
     whole: bool = False
     """True where nothing of a record could be used, and it may have been an exchange."""
+    alien: bool = False
+    """True where a record is no exchange with a chat model at all."""
 
 
 Note = Callable[[Loss], None]

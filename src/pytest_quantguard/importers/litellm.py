@@ -44,8 +44,8 @@ def requests(source: Source, note: Note) -> Iterator[Recorded]:
                 log = inner if isinstance(inner, dict) else record
                 yield _exchange(log, place, note, failures=source.failures)
             except UnusableError as error:
-                lost = not isinstance(error, AlienError)
-                note(Loss(place=place, what="the exchange", why=str(error), whole=lost))
+                alien, why = isinstance(error, AlienError), str(error)
+                note(Loss(place=place, what="the exchange", why=why, whole=not alien, alien=alien))
 
 
 def drafts(source: Source, note: Note) -> Iterator[Draft]:

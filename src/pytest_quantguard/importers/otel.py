@@ -3,7 +3,8 @@
 Read are the conventions as they are (https://github.com/open-telemetry/semantic-conventions-genai:
 ``gen_ai.input.messages`` and ``gen_ai.output.messages`` on spans and on the event
 ``gen_ai.client.inference.operation.details``), as they were (one event for each message, up to
-1.36; ``gen_ai.content.prompt``, up to 1.27), and OpenLLMetry's ``gen_ai.prompt.0.content``.
+1.36; ``gen_ai.content.prompt``, up to 1.27), OpenLLMetry's ``gen_ai.prompt.0.content``, and what
+LiteLLM's proxy makes of them (seen of 1.106.2: see `_gen_ai.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pytest_quantguard.importers._chat import (
     tools_of,
 )
 from pytest_quantguard.importers._drafts import drafts_of
-from pytest_quantguard.importers._gen_ai import answer_of, chat_of, told_of
+from pytest_quantguard.importers._gen_ai import answer_of, captured, chat_of, told_of
 from pytest_quantguard.importers._lines import records
 from pytest_quantguard.importers._otlp import Signal, signals
 from pytest_quantguard.importers._records import (
@@ -35,7 +36,8 @@ from pytest_quantguard.importers._records import (
 )
 from pytest_quantguard.types import Json
 
-_CHAT = ("chat", "generate_content", "text_completion")
+_CHAT = ("chat", "generate_content", "text_completion", "completion", "acompletion")
+"""The last two are LiteLLM's own words for a chat."""
 _PARAMS = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -50,7 +52,8 @@ _PARAMS = {
 }
 _ROUTES = ("gen_ai.prompt.name", "gen_ai.agent.name", "service.name")
 _REMEMBERED = 10_000
-"""Spans that are remembered, so that a span and its event are one exchange."""
+"""Spans that are remembered, so that a span and its event are one exchange; and of those that
+wait for the other one."""
 _LABEL = 200
 
 
@@ -62,10 +65,11 @@ def requests(source: Source, note: Note) -> Iterator[Recorded]:
             found = False
             for signal in signals(document, place):
                 found = True
-                yield from reader.exchange(signal)
+                yield from reader.exchanges(signal)
             if not found:
                 why = "it holds neither spans nor log records of OTLP"
                 note(Loss(place=place, what="the document", why=why))
+    yield from reader.rest()
 
 
 def drafts(source: Source, note: Note) -> Iterator[Draft]:
@@ -82,9 +86,39 @@ class _Reader:
         self._told: OrderedDict[str, None] = OrderedDict()
         self._open: OrderedDict[str, list[Json]] = OrderedDict()
         """Messages that came as events of their own, by span."""
+        self._halves: OrderedDict[str, Signal] = OrderedDict()
+        """Spans without messages, and events that do not name the model, by span."""
 
-    def exchange(self, signal: Signal) -> Iterator[Recorded]:
-        """Yield the exchange that a span or log record completes, if it does."""
+    def exchanges(self, signal: Signal) -> Iterator[Recorded]:
+        """Yield what a span or log record completes, if it does."""
+        whole = self._put_together(signal)
+        if whole is not None:
+            yield from self._exchange(whole)
+        if len(self._halves) > _REMEMBERED:
+            yield from self._exchange(self._halves.popitem(last=False)[1])
+
+    def rest(self) -> Iterator[Recorded]:
+        """Yield what can be made of the halves whose other half never came."""
+        while self._halves:
+            yield from self._exchange(self._halves.popitem(last=False)[1])
+
+    def _put_together(self, signal: Signal) -> Signal | None:
+        """Return a span with what its event tells, too; None for a half that has to wait.
+
+        A server may leave the messages to the event, and the model, the tools and the times to the
+        span; either may come first.
+        """
+        if not signal.span or _is_whole(signal):
+            self._halves.pop(signal.span, None)
+            return signal
+        other = self._halves.pop(signal.span, None)
+        if other is None or other.log == signal.log:
+            self._halves[signal.span] = signal
+            return None
+        span, event = (other, signal) if signal.log else (signal, other)
+        return replace(span, attributes={**event.attributes, **span.attributes})
+
+    def _exchange(self, signal: Signal) -> Iterator[Recorded]:
         try:
             if not any(key.startswith("gen_ai.") for key in signal.attributes) and not (
                 signal.name.startswith("gen_ai.")
@@ -104,8 +138,9 @@ class _Reader:
                 yield recorded
         except UnusableError as error:
             what = "a log record" if signal.log else "a span"
-            lost = not isinstance(error, AlienError)
-            self._note(Loss(place=signal.place, what=what, why=str(error), whole=lost))
+            alien = isinstance(error, AlienError)
+            loss = Loss(place=signal.place, what=what, why=str(error), whole=not alien, alien=alien)
+            self._note(loss)
 
     def _message(self, signal: Signal, message: Json, last: bool) -> Iterator[Recorded]:
         messages = self._open.setdefault(signal.span, [])
@@ -124,6 +159,14 @@ class _Reader:
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
         return True
+
+
+def _is_whole(signal: Signal) -> bool:
+    """Tell whether a signal is more than a half of an exchange, or no part of one."""
+    about = signal.attributes
+    if about.get("gen_ai.operation.name") not in _CHAT or told_of(signal) is not None:
+        return True
+    return "gen_ai.request.model" in about if signal.log else captured(signal)
 
 
 def _recorded(signal: Signal, note: Note) -> Recorded:
@@ -159,6 +202,7 @@ def _exchange(signal: Signal, asked: list[Json], told: list[Json], note: Note) -
         route="" if route.startswith("unknown_service") else route,
         labels=labels,
         trace=signal.span.partition(" ")[0],
+        key=signal.span,
         facts={k: v for k, v in about.items() if isinstance(v, str | int | float)},
     )
 
