@@ -18,7 +18,10 @@ from pytest_quantguard.commands._parsers import Described, subparsers
 
 Kind = Literal["none", "words", "files", "variants"]
 """What stands behind an option, or at an argument's place."""
-_FILES = {"FILE", "PATH", "DIR", "FOLDER"}
+_FILES = {"FILE", "PATH", "DIR", "FOLDER", "MODEL"}
+"""What options call files; a MODEL is a GGUF file."""
+_NO_FILES = {"ENTRY"}
+"""What arguments without a name call something else."""
 _VARIANTS = {"candidate", "baseline", "variant", "quant_candidate", "quant_baseline"}
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 """Choices and words that mean themselves in every shell."""
@@ -51,7 +54,7 @@ class Completed:
     words: tuple[str, ...]
     about: str
     further: tuple[str, ...]
-    """Words that may follow, with arguments of their own."""
+    """Words that may follow at once, with arguments of their own, in place of `argument`."""
     options: tuple[Option, ...]
     argument: Value
     """What its arguments without a name are."""
@@ -99,7 +102,8 @@ def _value(action: argparse.Action, *, file: bool = False) -> Value:
     given = getattr(action, "complete", None)
     if given == "variant" or (given is None and action.dest in _VARIANTS):
         return Value("variants")
-    files = file or action.type is Path or action.metavar in _FILES
+    named = action.type is Path or action.metavar in _FILES
+    files = named or (file and action.metavar not in _NO_FILES)
     return Value("files" if files else "none")
 
 
@@ -190,16 +194,12 @@ def _bash_value(one: Completed, option: Option) -> str:
 
 
 def _bash_argument(one: Completed) -> Iterator[str]:
-    words = (*one.further, *one.argument.words)
-    if one.argument.kind == "files":
-        yield '                    kind="files"'
-        if words:
-            yield f"                    for word in {_spaced(words)}; do"
-            yield '                        [[ $word == "$cur"* ]] && COMPREPLY+=("$word")'
-            yield "                    done"
-        return
-    kind = "words" if words else one.argument.kind
-    yield f'                    words="{_spaced(words)}" kind="{kind}"'
+    if one.further:
+        yield f"                    (( COMP_CWORD == {len(one.words) + 1} )) &&"
+        yield f'                        words="{_spaced(one.further)}" kind="words"'
+    else:
+        words = _spaced(one.argument.words)
+        yield f'                    words="{words}" kind="{one.argument.kind}"'
 
 
 def _first(commands: Sequence[Completed]) -> list[str]:
@@ -219,7 +219,7 @@ _ZSH_HEAD = """\
 _quantguard_variants() {
     local -a found
     found=(${(f)"$(quantguard completion --variants 2>/dev/null)"})
-    compadd -a found
+    compadd "$@" -a found
 }
 _quantguard() {
     local -a commands
@@ -256,7 +256,7 @@ def _zsh(commands: Sequence[Completed]) -> Iterator[str]:
         if depth > 1:
             yield f"            if (( CURRENT > {depth + 1} )); then"
         yield f"            shift {depth} words; (( CURRENT -= {depth} ))"
-        yield "            _arguments -s \\"
+        yield "            _arguments -s -S \\"
         for option in one.options:
             for name in option.names:
                 yield f"                {_zsh_option(name, option)} \\"
@@ -278,8 +278,9 @@ def _zsh_option(name: str, option: Option) -> str:
 
 
 def _zsh_argument(one: Completed) -> str:
-    if one.further and one.argument.kind in ("none", "words"):
-        return _quoted(f"*:word:({_spaced((*one.further, *one.argument.words))})")
+    if one.further:
+        offered = f'compadd "$expl[@]" -- {_spaced(one.further)}'
+        return _quoted(f"*:word:{{(( CURRENT == 2 )) && {offered}}}")
     return _quoted(f"*:argument:{_zsh_value(one.argument)}")
 
 
@@ -308,6 +309,9 @@ function __quantguard_is
     set -l most (math 1 + (count $argv))
     test (count $given) -ge $most; and test "$given[2..$most]" = "$argv"
 end
+function __quantguard_ends
+    __quantguard_is $argv; and test (count (commandline -opc)) -eq (math 1 + (count $argv))
+end
 complete -c quantguard -f
 complete -c quantguard -n __fish_use_subcommand -l help -s h -d 'show the commands'
 complete -c quantguard -n __fish_use_subcommand -l version -d 'print the version'"""
@@ -317,7 +321,7 @@ def _fish(commands: Sequence[Completed]) -> Iterator[str]:
     yield _FISH_HEAD
     for one in commands:
         *before, last = one.words
-        when = f"__quantguard_is {_spaced(before)}" if before else "__fish_use_subcommand"
+        when = f"__quantguard_ends {_spaced(before)}" if before else "__fish_use_subcommand"
         about = _fish_quoted(_shorter(one.about))
         yield f"complete -c quantguard -n {_fish_quoted(when)} -a {last} -d {about}"
     for one in commands:
@@ -326,8 +330,8 @@ def _fish(commands: Sequence[Completed]) -> Iterator[str]:
 
 def _fish_command(one: Completed) -> Iterator[str]:
     when = f"__quantguard_is {_spaced(one.words)}"
-    if one.further:
-        when += f"; and not __fish_seen_subcommand_from {_spaced(one.further)}"
+    for word in one.further:
+        when += f"; and not __quantguard_is {_spaced((*one.words, word))}"
     head = f"complete -c quantguard -n {_fish_quoted(when)}"
     for option in one.options:
         names = _spaced(
