@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from recorded_pairs import TOOL, asked, call, pair, said
+from recorded_pairs import TOOL, asked, call, pair, said, span
 
 from pytest_quantguard.canary.checking import SCHEMAS, Checker
 from pytest_quantguard.canary.patience import Patience
@@ -15,6 +15,7 @@ from pytest_quantguard.variants import Price
 
 SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
+BOTH = ("help-desk-bf16", "help-desk-awq")
 SOURCES = "Answer from these.\n[doc-1] Delivery takes two days.\n[doc-2] Refunds take five."
 
 
@@ -95,6 +96,21 @@ def test_calls_of_tools(steps):
     assert {"tool_calls", "tool_use"}.isdisjoint(values(found[4]))
     assert (1.0, 0.0) == values(found[5])["tool_calls"]
     assert "tool_use" not in values(found[5])
+
+
+def test_a_log_that_does_not_tell_the_tools(canary, steps):
+    """A span without definitions: whether a tool is called can be told, which were offered not."""
+    canary.configure(cohorts=[{"cohort": "tools", "tools": "used"}])
+    part = {"type": "tool_call", "id": "c", "name": "refund_order", "arguments": {}}
+    told = json.dumps([{"role": "assistant", "parts": [part], "finish_reason": "tool_call"}])
+    lines = [span(n, BOTH[0], **{"gen_ai.output.messages": told}) for n in (1, 2)]
+    others = span(1, BOTH[1]), span(2, BOTH[1], **{"gen_ai.output.messages": told})
+    lost, kept = steps(*lines, *others)
+
+    assert ("tools", "tools") == (lost.cohort, kept.cohort)
+    assert {"tool_use": (1.0, 0.0), "finish_reason": (1.0, 1.0)} == values(lost)
+    assert {"tool_use": (1.0, 1.0), "finish_reason": (1.0, 1.0)} == values(kept)
+    assert 2 == steps.checker.skipped["tool_calls: the log does not tell which tools were offered"]
 
 
 def test_citations_where_either_arm_cites(steps):

@@ -218,6 +218,25 @@ def test_both_answers_are_found(canary, record):
     assert [] == reader.lost.sentences()
 
 
+def test_spans_and_their_messages_in_two_files(canary):
+    """A collector writes logs to a file of their own; the model is known from the span alone."""
+    lines = [span(number, model) for number in range(3) for model in BOTH]
+    events = []
+    for line in lines:
+        (one,) = line["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        kept = [a for a in one["attributes"] if a["key"] != "gen_ai.request.model"]
+        one["attributes"] = [a for a in one["attributes"] if "messages" not in a["key"]]
+        event = {"traceId": one["traceId"], "spanId": one["spanId"], "attributes": kept}
+        events.append({"resourceLogs": [{"scopeLogs": [{"logRecords": [event]}]}]})
+    names = canary.write("logs.jsonl", *events), canary.write("traces.jsonl", *lines)
+    reader = canary.reader(*names)
+    found = list(reader.pairs())
+
+    assert 3 == len(found)
+    assert {1.5} == {one.candidate.completion.latency_s for one in found}
+    assert [] == reader.lost.sentences()
+
+
 def test_one_file_for_each_arm(canary):
     """Files are read in turns: none has to fit into the window."""
     canary.configure(window=2)

@@ -128,11 +128,10 @@ def test_the_event_with_all_messages(read):
         "eventName": "gen_ai.client.inference.operation.details",
         "attributes": attributes(about),
     }
-    logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
-    found = read("otel", [spans(span(**{"gen_ai.input.messages": INPUT})), logs])
+    found = read("otel", [spans(span(**{"gen_ai.input.messages": INPUT})), logs(record)])
 
     assert 1 == len(found.recorded)
-    assert 1 == len(read("otel", [logs]).recorded)
+    assert 1 == len(read("otel", [logs(record)]).recorded)
 
 
 def test_spans_of_litellm(read):
@@ -200,10 +199,8 @@ def test_a_span_and_its_event_are_one_exchange(read, first, silent):
         ),
     }
     alone = {**record, "spanId": "s2"}
-    logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
-    traces = spans(span("s1", **({} if silent else messages)))
-    rest = {"resourceLogs": [{"scopeLogs": [{"logRecords": [alone]}]}]}
-    found = read("otel", [*([traces, logs] if first == "span" else [logs, traces]), rest])
+    both = [spans(span("s1", **({} if silent else messages))), logs(record)]
+    found = read("otel", [*(both if first == "span" else reversed(both)), logs(alone)])
     together, apart = found.recorded
 
     assert ("m", "Weather?", 2.5) == (
@@ -218,53 +215,64 @@ def test_a_span_and_its_event_are_one_exchange(read, first, silent):
 def test_halves_that_wait_are_bounded(read, monkeypatch):
     """Spans whose messages nobody captured: each is told of, the oldest before the end."""
     monkeypatch.setattr(otel, "_REMEMBERED", 3)
-    found = read("otel", [spans(span("s0"), *(span(f"s{i}") for i in range(9)))])
+    told = {"gen_ai.input.messages": INPUT}
+    found = read("otel", [spans(*(span(f"s{i}") for i in range(9)), span("whole", **told))])
 
     assert 9 == len(found.lost("a span"))
+    assert 1 == len(found.recorded)
+
+
+def message(name, said, span_id="s1", **about):
+    """A log record of the conventions up to 1.36: one message."""
+    return {
+        "traceId": "t1",
+        "spanId": span_id,
+        "eventName": f"gen_ai.{name}",
+        "attributes": attributes({"gen_ai.system": "openai", **about}),
+        "body": value(said),
+    }
+
+
+def logs(*found):
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": list(found)}]}]}
+
+
+SPOKEN = (
+    message("system.message", {"content": "Be brief"}),
+    message("user.message", {"content": [{"type": "text", "text": "Weather?"}]}),
+    message("choice", {"index": 0, "finish_reason": "stop", "message": {"content": "Sunny."}}),
+)
 
 
 def test_one_event_for_each_message(read):
-    """The conventions up to 1.36: records of one span, put together when the choice comes."""
+    """The conventions up to 1.36: records of one span are put together."""
+    (exchange,) = read("otel", [logs(*SPOKEN)]).recorded
 
-    def record(name, said):
-        return {
-            "traceId": "t",
-            "spanId": "s",
-            "attributes": attributes({"event.name": name}),
-            "body": value(said),
-        }
-
-    found = read(
-        "otel",
-        [
-            {
-                "resourceLogs": [
-                    {
-                        "scopeLogs": [
-                            {
-                                "logRecords": [
-                                    record("gen_ai.system.message", {"content": "Be brief"}),
-                                    record("gen_ai.user.message", {"content": "Weather?"}),
-                                    record(
-                                        "gen_ai.choice",
-                                        {
-                                            "index": 0,
-                                            "finish_reason": "stop",
-                                            "message": {"content": "Sunny."},
-                                        },
-                                    ),
-                                ]
-                            }
-                        ]
-                    }
-                ]
-            }
-        ],
-    )
-    (exchange,) = found.recorded
-
-    assert ASKED == list(exchange.messages)
+    assert ["system", "user"] == [one["role"] for one in exchange.messages]
     assert ("Sunny.", "stop") == (exchange.answer.text, exchange.answer.finish_reason)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
+def test_a_span_brings_what_the_events_of_its_messages_lack(read, order):
+    """Model, parameters, times and tokens, wherever among the events it stands; and an error."""
+    failed = {
+        **span("s2", **{"error.type": "APIConnectionError"}),
+        "status": {"code": "STATUS_CODE_ERROR"},
+    }
+    asked = message("user.message", {"content": "Anyone?"}, "s2")
+    usage = {"gen_ai.usage.input_tokens": 7, "gen_ai.request.max_tokens": 64}
+    documents = [logs(*SPOKEN[:2]), logs(SPOKEN[2], asked), spans(span("s1", **usage), failed)]
+    found = read("otel", [documents[i] for i in order], failures=True)
+    said, failure = sorted(found.recorded, key=lambda one: one.key)
+
+    assert ("m", {"max_tokens": 64}) == (said.model, said.params)
+    assert ("Sunny.", 2.5, 7) == (
+        said.answer.text,
+        said.answer.latency_s,
+        said.answer.usage.prompt_tokens,
+    )
+    assert (None, "APIConnectionError", "m") == (failure.answer, failure.failure, failure.model)
+    assert "Anyone?" == failure.messages[0]["content"]
 
 
 def test_older_spans(read):
@@ -292,6 +300,16 @@ def test_older_spans(read):
     assert ["A", ""] == [exchange.answer.text for exchange in found.recorded]
     assert [WEATHER] == found.cases[1]["tools"]
     assert "get_weather" == found.recorded[1].answer.tool_calls[0].name
+
+
+def test_json_that_was_asked_for(read):
+    """Of the format a span tells no more than that: no schema."""
+    found = read(
+        "otel", [spans(span(**{"gen_ai.input.messages": INPUT, "gen_ai.output.type": "json"}))]
+    )
+
+    assert {"response_format": {"type": "json_object"}} == found.recorded[0].params
+    assert "if it was by a schema, add that" in found.lost("gen_ai.output.type")[0]
 
 
 def test_spans_that_are_no_exchange(read):

@@ -263,10 +263,16 @@ class Checker:
             return _JSON
 
     def _tool_calls(self, case: GoldenCase, pair: MirroredPair) -> Check | None:
-        return _TOOL_CALLS if calls_a_tool(pair) else None
+        if not calls_a_tool(pair):
+            return None
+        if not pair.tells_tools:
+            self._skip("tool_calls: the log does not tell which tools were offered")
+            return None
+        return _TOOL_CALLS
 
     def _tool_use(self, case: GoldenCase, pair: MirroredPair) -> Check | None:
-        return _TOOL_USE if case.request.tools and calls_a_tool(pair) else None
+        offered = case.request.tools or not pair.tells_tools
+        return _TOOL_USE if offered and calls_a_tool(pair) else None
 
     def _finish_reason(self, case: GoldenCase, pair: MirroredPair) -> Check | None:
         told = [c for c in _completions(pair) if c.finish_reason is not None]

@@ -127,8 +127,9 @@ def _tools(key: str, value: Any) -> Condition:
 
     def holds(pair: MirroredPair) -> bool:
         tools = pair.request.tools
-        if not tools:
-            return "none" in wanted
+        if not tools:  # a log that leaves them out shows that there were some by a call
+            used = not pair.tells_tools and calls_a_tool(pair)
+            return ("used" if used else "none") in wanted
         if "offered" in wanted or ("used" in wanted and calls_a_tool(pair)):
             return True
         return any(tool.get("function", tool).get("name") in wanted for tool in tools)

@@ -130,6 +130,7 @@ class Joiner:
         return {
             "id": identity(recorded.key or recorded.name, source),
             "request": recorded.request,
+            "tells_tools": recorded.tells_tools,
             "source": source,
             "route": recorded.route,
             "tags": recorded.tags or ((recorded.route,) if recorded.route else ()),

@@ -66,7 +66,9 @@ class Lost:
 
     def passed_over(self) -> str:
         """Say what else stands in a log, the most frequent first; empty for nothing."""
-        shown = [f"{one_line(without_keys(why))} ({n:,})" for why, n in self.aliens.most_common(_SHOWN)]
+        shown = [
+            f"{one_line(without_keys(why))} ({n:,})" for why, n in self.aliens.most_common(_SHOWN)
+        ]
         return f"other records: {', '.join(shown)}" if shown else ""
 
     def stranger(self, model: str, place: str) -> None:

@@ -15,7 +15,7 @@ from pytest_quantguard.canary.pair_lines import UnusableLineError, pair_of
 from pytest_quantguard.canary.records import MirroredPair
 from pytest_quantguard.canary.settings import CanaryConfig
 from pytest_quantguard.errors import InputError
-from pytest_quantguard.importers import recorded
+from pytest_quantguard.importers import recorded_in
 from pytest_quantguard.importers._detect import guess, sample_of
 from pytest_quantguard.importers._lines import Line, NotJsonError, numbered_lines, parse
 from pytest_quantguard.importers._records import Loss
@@ -168,10 +168,9 @@ class Reader:
             joiner.close()
 
     def _joined_by(self, joiner: Joiner) -> Iterator[MirroredPair]:
-        streams = [
-            recorded(path, name, self._note, format=self.format, failures=True)
-            for path, name in self.files
-        ]
+        # Spans may have their messages in another file: that importer reads all files itself.
+        groups = [self.files] if self.format == "otel" else [(file,) for file in self.files]
+        streams = [recorded_in(group, self._note, self.format, failures=True) for group in groups]
         while streams:
             for stream in tuple(streams):
                 found = next(stream, None)

@@ -56,6 +56,8 @@ class MirroredPair:
     candidate: Side | None
     source: Source
     """The line of the file."""
+    tells_tools: bool = True
+    """False where the log may leave out which tools were offered."""
     route: str = ""
     tags: tuple[str, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pytest_quantguard.importers._records import Note, Recorded
@@ -41,13 +41,30 @@ def recorded(
     Raises:
         InputError: the file cannot be read, or holds no recorded traffic.
     """
-    from pytest_quantguard.errors import InputError
-    from pytest_quantguard.importers._detect import guess, named
-    from pytest_quantguard.importers._records import Source, ignore
+    from pytest_quantguard.importers._detect import guess
+    from pytest_quantguard.importers._records import ignore
 
     name = name or path.name
     found = format or guess(path, name)[0]
-    read = named(found).requests
+    return recorded_in([(path, name)], note or ignore, found, failures=failures)
+
+
+def recorded_in(
+    files: Sequence[tuple[Path, str]], note: Note, format: str, *, failures: bool = False
+) -> Iterator[Recorded]:
+    """Yield the exchanges of files of one format that may belong together.
+
+    ``files`` are paths, and what messages call them; the rest is as in `recorded`.
+
+    Raises:
+        InputError: a file cannot be read, or the format holds no traffic.
+    """
+    from pytest_quantguard.errors import InputError
+    from pytest_quantguard.importers._detect import named
+    from pytest_quantguard.importers._records import Source
+
+    read = named(format).requests
+    paths, names = zip(*files, strict=True)
     if read is None:
-        raise InputError(f"{name}: {found} holds questions, and no recorded traffic")
-    return read(Source(paths=(path,), names=(name,), failures=failures), note or ignore)
+        raise InputError(f"{names[0]}: {format} holds questions, and no recorded traffic")
+    return read(Source(paths=paths, names=names, failures=failures), note)

@@ -77,6 +77,8 @@ class Recorded:
     messages: tuple[Json, ...]
     """In the words of the OpenAI chat API, without the answer."""
     tools: tuple[Json, ...] = ()
+    tells_tools: bool = True
+    """False where a log may leave out which tools were offered: none in it does not mean none."""
     params: Json = field(default_factory=dict)
     """Sampling and format parameters that golden files know."""
     answer: Completion | None = None

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pytest_quantguard.importers._chat import (
-    AlienError,
     UnusableError,
     messages_of,
     params_of,
@@ -52,29 +52,85 @@ _PARAMS = {
 }
 _ROUTES = ("gen_ai.prompt.name", "gen_ai.agent.name", "service.name")
 _REMEMBERED = 10_000
-"""Spans that are remembered, so that a span and its event are one exchange; and of those that
-wait for the other one."""
+"""Exchanges that wait for further pieces, and exchanges that are known again, at most."""
+_MESSAGES = 1000
+"""Of one exchange, where each came as an event of its own."""
 _LABEL = 200
 
 
 def requests(source: Source, note: Note) -> Iterator[Recorded]:
-    """Yield the model calls of OTLP JSON files."""
+    """Yield the model calls of OTLP JSON files, which are read in turns.
+
+    Spans and events of one exchange may stand in two files.
+    """
     reader = _Reader(note, source.failures)
-    for path, name in source.files:
-        for place, document in records(path, name, note):
-            found = False
-            for signal in signals(document, place):
-                found = True
-                yield from reader.exchanges(signal)
-            if not found:
-                why = "it holds neither spans nor log records of OTLP"
-                note(Loss(place=place, what="the document", why=why))
+    streams = [_documents(path, name, note) for path, name in source.files]
+    while streams:
+        for stream in tuple(streams):
+            found = next(stream, None)
+            if found is None:
+                streams.remove(stream)
+                continue
+            for signal in found:
+                yield from reader.take(signal)
     yield from reader.rest()
+
+
+def _documents(path: Path, name: str, note: Note) -> Iterator[list[Signal]]:
+    """Yield the signals of each document of a file."""
+    for place, document in records(path, name, note):
+        found = list(signals(document, place))
+        if not found:
+            why = "it holds neither spans nor log records of OTLP"
+            note(Loss(place=place, what="the document", why=why))
+        yield found
 
 
 def drafts(source: Source, note: Note) -> Iterator[Draft]:
     """Yield golden cases; a recorded answer shows what must hold."""
     return drafts_of(requests(source, note), source, note)
+
+
+@dataclass(slots=True)
+class _Pieces:
+    """What was seen of one exchange: a span, an event with all messages, events with one each."""
+
+    span: Signal | None = None
+    event: Signal | None = None
+    asked: list[Json] = field(default_factory=list)
+    told: list[Json] = field(default_factory=list)
+
+    def add(self, signal: Signal) -> None:
+        """Take in a span or a log record."""
+        message = told_of(signal)
+        if not signal.log:
+            self.span = signal
+            return
+        if self.event is None or captured(signal):
+            self.event = signal
+        if message is not None and len(self.asked) < _MESSAGES:
+            (self.told if message[1] else self.asked).append(message[0])
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing more has to come: a span with its messages.
+
+        Log records alone are no whole: the span has the times, and often the model and the tools.
+        """
+        if self.span is None:
+            return False
+        event = self.event is not None and captured(self.event)
+        return captured(self.span) or event or bool(self.asked and self.told)
+
+    def together(self) -> Signal:
+        """Return all that was told as one signal."""
+        told: Json = {}
+        if self.asked:
+            told = {"gen_ai.input.messages": self.asked, "gen_ai.output.messages": self.told}
+        event = self.event.attributes if self.event is not None else {}
+        signal = self.span or self.event
+        assert signal is not None, "there are pieces of one of them at least"  # noqa: S101
+        return replace(signal, attributes={**told, **event, **signal.attributes})
 
 
 class _Reader:
@@ -83,90 +139,55 @@ class _Reader:
     def __init__(self, note: Note, failures: bool) -> None:
         self._note = note
         self._failures = failures
-        self._told: OrderedDict[str, None] = OrderedDict()
-        self._open: OrderedDict[str, list[Json]] = OrderedDict()
-        """Messages that came as events of their own, by span."""
-        self._halves: OrderedDict[str, Signal] = OrderedDict()
-        """Spans without messages, and events that do not name the model, by span."""
+        self._read: OrderedDict[str, None] = OrderedDict()
+        self._pieces: OrderedDict[str, _Pieces] = OrderedDict()
+        """Of exchanges that are not whole yet, by span."""
 
-    def exchanges(self, signal: Signal) -> Iterator[Recorded]:
-        """Yield what a span or log record completes, if it does."""
-        whole = self._put_together(signal)
-        if whole is not None:
-            yield from self._exchange(whole)
-        if len(self._halves) > _REMEMBERED:
-            yield from self._exchange(self._halves.popitem(last=False)[1])
+    def take(self, signal: Signal) -> Iterator[Recorded]:
+        """Yield what a span or log record completes, and what has waited for too long."""
+        if why := _alien(signal):
+            self._lose(signal, why, alien=True)
+            return
+        if signal.span in self._read:
+            return
+        pieces = self._pieces.setdefault(signal.span, _Pieces())
+        pieces.add(signal)
+        if pieces.whole or not signal.span:
+            yield from self._exchange(self._pieces.pop(signal.span))
+        elif len(self._pieces) > _REMEMBERED:
+            yield from self._exchange(self._pieces.popitem(last=False)[1])
 
     def rest(self) -> Iterator[Recorded]:
-        """Yield what can be made of the halves whose other half never came."""
-        while self._halves:
-            yield from self._exchange(self._halves.popitem(last=False)[1])
+        """Yield what can be made of pieces whose other ones never came."""
+        while self._pieces:
+            yield from self._exchange(self._pieces.popitem(last=False)[1])
 
-    def _put_together(self, signal: Signal) -> Signal | None:
-        """Return a span with what its event tells, too; None for a half that has to wait.
-
-        A server may leave the messages to the event, and the model, the tools and the times to the
-        span; either may come first.
-        """
-        if not signal.span or _is_whole(signal):
-            self._halves.pop(signal.span, None)
-            return signal
-        other = self._halves.pop(signal.span, None)
-        if other is None or other.log == signal.log:
-            self._halves[signal.span] = signal
-            return None
-        span, event = (other, signal) if signal.log else (signal, other)
-        return replace(span, attributes={**event.attributes, **span.attributes})
-
-    def _exchange(self, signal: Signal) -> Iterator[Recorded]:
+    def _exchange(self, pieces: _Pieces) -> Iterator[Recorded]:
+        signal = pieces.together()
+        if signal.span:
+            self._read[signal.span] = None
+        if len(self._read) > _REMEMBERED:
+            self._read.popitem(last=False)
         try:
-            if not any(key.startswith("gen_ai.") for key in signal.attributes) and not (
-                signal.name.startswith("gen_ai.")
-            ):
-                raise AlienError("it has no gen_ai.* attributes")
-            told = told_of(signal)
-            if told is not None:  # one message of an exchange, as an event
-                yield from self._message(signal, *told)
-                return
-            operation = signal.attributes.get("gen_ai.operation.name") or "chat"
-            if operation not in _CHAT:
-                raise AlienError(f"its operation is {operation!r:.40}, no chat")
             recorded = _recorded(signal, self._note)
             if self._failures and recorded.answer is None:
                 recorded = _with_failure(recorded, signal)
-            if self._is_new(signal.span):
-                yield recorded
+            yield recorded
         except UnusableError as error:
-            what = "a log record" if signal.log else "a span"
-            alien = isinstance(error, AlienError)
-            loss = Loss(place=signal.place, what=what, why=str(error), whole=not alien, alien=alien)
-            self._note(loss)
+            self._lose(signal, str(error))
 
-    def _message(self, signal: Signal, message: Json, last: bool) -> Iterator[Recorded]:
-        messages = self._open.setdefault(signal.span, [])
-        if len(self._open) > _REMEMBERED:
-            self._open.popitem(last=False)
-        messages.append(message)
-        if last:
-            self._open.pop(signal.span, None)
-            yield _exchange(signal, messages[:-1], messages[-1:], self._note)
-
-    def _is_new(self, span: str) -> bool:
-        if span in self._told:
-            return False
-        if span:
-            self._told[span] = None
-        if len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
-        return True
+    def _lose(self, signal: Signal, why: str, *, alien: bool = False) -> None:
+        what = "a log record" if signal.log else "a span"
+        self._note(Loss(place=signal.place, what=what, why=why, whole=not alien, alien=alien))
 
 
-def _is_whole(signal: Signal) -> bool:
-    """Tell whether a signal is more than a half of an exchange, or no part of one."""
-    about = signal.attributes
-    if about.get("gen_ai.operation.name") not in _CHAT or told_of(signal) is not None:
-        return True
-    return "gen_ai.request.model" in about if signal.log else captured(signal)
+def _alien(signal: Signal) -> str:
+    """Say why a signal is no part of an exchange with a chat model; empty when it is one."""
+    named = signal.name.startswith("gen_ai.")
+    if not named and not any(key.startswith("gen_ai.") for key in signal.attributes):
+        return "it has no gen_ai.* attributes"
+    operation = signal.attributes.get("gen_ai.operation.name") or "chat"
+    return "" if operation in _CHAT else f"its operation is {operation!r:.40}, no chat"
 
 
 def _recorded(signal: Signal, note: Note) -> Recorded:
@@ -181,21 +202,24 @@ def _recorded(signal: Signal, note: Note) -> Recorded:
 
 def _exchange(signal: Signal, asked: list[Json], told: list[Json], note: Note) -> Recorded:
     found = signal.attributes
-    params = {
+    params: Json = {
         name: found[f"gen_ai.request.{key}"]
         for key, name in _PARAMS.items()
         if found.get(f"gen_ai.request.{key}") is not None
     }
     if found.get("gen_ai.output.type") == "json":
-        why = "JSON was asked for, but spans do not hold the schema: add a response_format"
+        params["response_format"] = {"type": "json_object"}
+        why = "JSON was asked for; if it was by a schema, add that: spans do not hold it"
         note(Loss(place=signal.place, what="gen_ai.output.type", why=why))
     about = {**signal.resource, **found}
     labels = {k: v for k, v in about.items() if isinstance(v, str) and 0 < len(v) <= _LABEL}
     route = next((labels[key] for key in _ROUTES if key in labels), "")
+    tools = _tools(signal, note)
     return Recorded(
         place=signal.place,
         messages=messages_of(asked, signal.place, note),
-        tools=_tools(signal, note),
+        tools=tools,
+        tells_tools=bool(tools),
         params=params_of(params, signal.place, note),
         answer=answer_of(signal, told),
         model=labels.get("gen_ai.request.model", ""),
