@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
@@ -30,6 +33,16 @@ class Received:
             for scope in resource.scope_spans
             for span in scope.spans
         ]
+
+    def lines(self) -> Iterator[str]:
+        """All that arrived as OTLP JSON, as a collector's file exporter writes it: ids are hex."""
+        for request in self.requests:
+            document = MessageToDict(request)
+            for resource in document["resourceSpans"]:
+                for span in (one for scope in resource["scopeSpans"] for one in scope["spans"]):
+                    for name in ("traceId", "spanId", "parentSpanId"):
+                        span[name] = base64.b64decode(span.get(name, "")).hex()
+            yield json.dumps(document) + "\n"
 
     def named(self, beginning: str) -> list[Any]:
         """The spans whose name begins so."""

@@ -11,6 +11,7 @@ import pytest
 from gate_project import GateProject, quantized, speaks
 from otlp_receiver import receiver, told
 from pytest_quantguard.errors import ConfigError
+from pytest_quantguard.importers import recorded
 from pytest_quantguard.tracing.export import Way
 from scripted_server import ScriptedServer
 
@@ -62,6 +63,22 @@ def test_a_run_is_one_trace_at_the_receiver(project):
     assert {2} == {len(span.links) for span in cases}
     assert all(b"answer faq" not in body for body in received.raw)
     assert all("traceparent" not in headers for headers in project.server.headers)
+
+
+def test_the_spans_are_traffic_that_a_canary_reads(project):
+    """With the content, what was asked and answered comes back out of them, pair by pair."""
+    with receiver() as received:
+        project.run("--quant-otel-content", OTEL_EXPORTER_OTLP_ENDPOINT=received.url)
+    log = project.folder / "spans.jsonl"
+    log.write_text("".join(received.lines()))
+    found = {(one.model, one.request.question): one.answer for one in recorded(log)}
+
+    questions = {f"faq {n}" for n in range(12)}
+    assert {(model, text) for model in ("base", "cand") for text in questions} == found.keys()
+    assert {text: quantized("cand", text) for text in questions} == {
+        text: found["cand", text].text for text in questions
+    }
+    assert all(answer.latency_s > 0 and answer.usage.prompt_tokens for answer in found.values())
 
 
 def test_workers_send_their_spans_under_the_same_trace(project):
