@@ -510,6 +510,9 @@ def test_few_cases_rank_what_can_be_ranked_and_leave_the_verdict_open(house):
 
 
 OBSERVER = """
+import sys
+def pytest_configure(config):
+    sys.stderr.write("another plugin warns")
 def pytest_quantguard_completion(case, variant, completion):
     raise ValueError(f"no room on the disk for {case.id}")
 """
@@ -529,6 +532,7 @@ def test_what_fails_beside_the_verdicts_is_told(house):
     found = house.json()
     assert ("pass", FAILED, 2) == (found["verdict"], found["exit_code"], len(found["beside"]))
     run.has("Beside the verdicts: golden/test_else.py::test_else failed", "no room on the disk")
+    assert "another plugin warns" not in run.output
 
 
 def test_an_audit_without_golden_cases_is_no_success(house):

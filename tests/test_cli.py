@@ -24,6 +24,18 @@ def plan(project):
     return lambda *arguments, **env: quantguard(project.folder, "plan", *arguments, **env)
 
 
+def test_what_other_plugins_warn_of_is_no_part_of_an_answer(project, plan):
+    """Where the cases were collected; a mistake is said, and what was said beside it."""
+    project.write(
+        "conftest.py",
+        "import sys\ndef pytest_configure(config):\n    sys.stderr.write('a warning\\n')\n",
+    )
+    fine, wrong = plan(), plan("-k", "(")
+
+    assert (0, False) == (fine.code, "a warning" in fine.output), fine.output
+    assert (4, True) == (wrong.code, "a warning" in wrong.output), wrong.output
+
+
 # --- finding the command ------------------------------------------------------------------
 
 

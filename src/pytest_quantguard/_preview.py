@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -48,9 +49,11 @@ def collect(
     arguments, ``near`` may name the option that was meant, see `cli.Parser.near`.
     """
     collector = _Collector(candidates, look)
-    output = io.StringIO()
-    with redirect_stdout(output):
+    output, beside = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(beside):
         code = int(pytest.main(["--collect-only", "-qq", *arguments], plugins=[collector]))
+    if code not in (0, _NOTHING):  # else it is what other plugins warn of: no part of the answer
+        sys.stderr.write(beside.getvalue())
     if collector.failed:
         return Collected(None, _USAGE_ERROR, tuple(collector.failed))
     if collector.looked is None or code not in (0, _NOTHING):

@@ -653,6 +653,8 @@ def test_what_other_plugins_warn_of_is_no_part_of_a_mail(blessed, capsys):
     assert blessed.watch() == 0
     out, err = capsys.readouterr()
     assert (out.startswith("Asking api: "), err) == (True, "")
+    assert blessed.watch("-k", "nothing_of_the_kind") == 10
+    assert "a warning" not in capsys.readouterr().err
     assert blessed.watch("-k", "(") == 4
     assert capsys.readouterr().err
 
@@ -665,11 +667,11 @@ def test_two_at_once_do_not_mix(blessed, answer):
     def hold():
         with store.mine():
             entered.set()
-            leave.wait(10)
+            leave.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    entered.wait(10)
+    assert entered.wait(60)
     try:
         code, _, err = answer(blessed, *PRINT)
     finally:

@@ -120,7 +120,7 @@ def run(plan: Plan, tell: Callable[[Asks], None]) -> GoldenRun:
         code = int(pytest.main([*arguments, *plan.arguments], plugins=[plugin]))
     if plugin.interrupted:  # whoever wants to stop does not want the probes asked, either
         raise KeyboardInterrupt
-    if plugin.report is None:  # what other plugins warn of belongs in no answer
+    if plugin.report is None and not plugin.none:  # what other plugins warn of belongs in no answer
         sys.stderr.write(beside.getvalue())
     return plugin.found(code, output.getvalue())
 

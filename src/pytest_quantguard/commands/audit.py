@@ -8,7 +8,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -166,9 +166,12 @@ def _run(source: Source, options: Namespace, rest: Sequence[str], fresh: Path | 
     given = ["-p", "no:cacheprovider", *([] if options.verbose else ["-qq"]), *rest, *source.golden]
     if find_spec("xdist") and "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ:
         given.append("-n0")  # whatever addopts say: the plugin is in this process alone
-    output = io.StringIO()
-    with redirect_stdout(sys.stderr if options.verbose else output):
+    output, beside = io.StringIO(), io.StringIO()
+    ways = (sys.stderr, sys.stderr) if options.verbose else (output, beside)
+    with redirect_stdout(ways[0]), redirect_stderr(ways[1]):
         code = int(pytest.main(given, plugins=[plugin]))
+    if plugin.report is None:  # else it is what other plugins warn of: no part of the answer
+        sys.stderr.write(beside.getvalue())
     asked = plugin.report.provenance.get("cases", 0) if plugin.report is not None else 0
     if plugin.report is not None and asked:
         ran = _Ran(code, plugin.report, sizes=plugin.sizes(), folder=plugin.folder())
