@@ -1,6 +1,7 @@
 """The helper process: ended by a clock, started again, and never shared."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -21,8 +22,13 @@ def forever():
         pass
 
 
-def sleep():
-    time.sleep(60)
+def backtrack():
+    return re.match("(a+)+$", "a" * 60 + "b")
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return "woke up"
 
 
 def break_down():
@@ -67,9 +73,15 @@ def test_one_child_serves_all_calls():
     assert first != os.getpid()
 
 
-@pytest.mark.parametrize("function", [forever, sleep])
-def test_the_clock_ends_the_child(monkeypatch, function):
+@pytest.mark.parametrize("clock", [True, False], ids=["processor time", "time"])
+@pytest.mark.parametrize("function", [forever, backtrack])
+def test_the_clock_ends_the_child(monkeypatch, without_child, clock, function):
     """What does not end is ended, and the next call has a new child."""
+    child = _limited._CHILD.replace(
+        "_limited.serve", f"_limited._HAS_CLOCK = {clock}; _limited.serve"
+    )
+    monkeypatch.setattr(_limited, "_HAS_CLOCK", clock)
+    monkeypatch.setattr(_limited, "_CHILD", child)
     before = _limited.call(noise)
 
     with monkeypatch.context() as patch:
@@ -78,6 +90,18 @@ def test_the_clock_ends_the_child(monkeypatch, function):
             _limited.call(function)
 
     assert _limited.call(noise) != before
+    _limited._helpers[os.getpid()].stop()
+
+
+def test_a_machine_that_stands_still_is_no_slow_text(monkeypatch):
+    """Only processor time counts; without any of it for long, the check itself has failed."""
+    monkeypatch.setattr(_limited, "LIMIT_S", 0.2)
+    assert "woke up" == _limited.call(nap, 0.5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_limited, "STANDSTILL_S", 0.3)
+        with pytest.raises(CheckError, match=r"less than 0\.2 s of processor time"):
+            _limited.call(nap, 60)
 
 
 @pytest.mark.parametrize(

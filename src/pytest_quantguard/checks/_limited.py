@@ -2,8 +2,9 @@
 
 Python cannot interrupt a regular expression that backtracks for ever; no thread can either. So
 each of our processes starts one child when it first needs one, and keeps it. Before each call
-the child sets a clock of its own (`faulthandler`, which needs no interpreter lock) that ends the
-child when the time is up; the next call starts a new one.
+the child sets clocks of its own that need no interpreter lock and end the child when the time is
+up; the next call starts a new one. What counts is processor time: a machine that stands still for
+seconds, or has better things to do, says nothing about a model's text.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ from typing import IO, Any, TypeVar
 from pytest_quantguard.errors import CheckError
 
 LIMIT_S = 2.0
-"""Longest time for one call, in seconds."""
+"""Longest processor time for one call, in seconds; time, where the system has no such clock."""
+STANDSTILL_S = 60.0
+"""Longest time for one call, in seconds, however little of it was processor time."""
 
 T = TypeVar("T")
 
+_HAS_CLOCK = hasattr(signal, "setitimer")
+"""Whether there is a clock of processor time, which ends a process by a signal."""
 _TIME_IS_UP = 1
 """Exit code of a process that `faulthandler` ended."""
 _HEAD = struct.Struct(">Q")
@@ -44,7 +49,8 @@ def call(function: Callable[..., T], *arguments: Any) -> T:
 
     Raises:
         TimeoutError: when it took longer than `LIMIT_S`.
-        CheckError: when the child cannot be started, ended by itself, or the function raised.
+        CheckError: when the child cannot be started, ended by itself, had no processor time for
+            `STANDSTILL_S`, or the function raised.
     """
     pid = os.getpid()  # a forked process must not talk to its parent's child
     helper = _helpers.get(pid) or _helpers.setdefault(pid, _Helper())
@@ -63,7 +69,7 @@ class _Helper:
         self._process: subprocess.Popen[bytes] | None = None
 
     def call(self, function: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
-        request = _packed([function, LIMIT_S, arguments])
+        request = _packed([function, LIMIT_S, STANDSTILL_S, arguments])
         with self._lock:
             try:
                 reply = self._exchange(request)
@@ -85,10 +91,17 @@ class _Helper:
             reply = None
         if reply is not None:
             return reply
-        code = process.wait()
-        # One that breaks down on a busy machine, before its clock begins, did not run out of time.
-        if code == _TIME_IS_UP and time.monotonic() - began >= LIMIT_S:
+        code, took_s = process.wait(), time.monotonic() - began
+        if _HAS_CLOCK and code == -signal.SIGPROF:
             raise TimeoutError
+        # One that breaks down on a busy machine, before its clock begins, did not run out of time.
+        if code == _TIME_IS_UP and took_s >= (STANDSTILL_S if _HAS_CLOCK else LIMIT_S):
+            if not _HAS_CLOCK:
+                raise TimeoutError
+            raise CheckError(
+                f"the machine had less than {LIMIT_S:g} s of processor time for the check within "
+                f"{took_s:.0f} s; run again when it is less busy"
+            )
         raise CheckError(
             f"the helper process of the checks ended with exit code {code}; run again, and "
             "report it when that does not help"
@@ -137,6 +150,8 @@ def _stop() -> None:
 def serve() -> None:
     """Answer calls until the parent hangs up; runs in the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    if _HAS_CLOCK:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # it ends the process, whatever was inherited
     sys.setrecursionlimit(4_000)  # a schema may recurse once for each level of the answer
     line_in, line_out = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nobody else writes on the line
@@ -144,14 +159,20 @@ def serve() -> None:
         _write(line_out, _packed(_answer(*_unpacked(request))))
 
 
-def _answer(where: str, limit_s: float, arguments: list[Any]) -> tuple[str, Any]:
+def _answer(
+    where: str, limit_s: float, standstill_s: float, arguments: list[Any]
+) -> tuple[str, Any]:
     module, name = where.split(":")
     try:
         function = getattr(importlib.import_module(module), name)
-        faulthandler.dump_traceback_later(limit_s, exit=True)
+        faulthandler.dump_traceback_later(standstill_s if _HAS_CLOCK else limit_s, exit=True)
         try:
+            if _HAS_CLOCK:
+                signal.setitimer(signal.ITIMER_PROF, limit_s)
             return "returned", function(*arguments)
         finally:
+            if _HAS_CLOCK:
+                signal.setitimer(signal.ITIMER_PROF, 0)
             faulthandler.cancel_dump_traceback_later()
     except Exception as error:
         return "raised", f"{type(error).__name__}: {error}"[:200]

@@ -34,7 +34,7 @@ class CodeParses:
     a function is found too; ``await`` may stand anywhere, as in a notebook. Without a fence a
     single word such as "OK" is no code. JSON and XML are read as strictly
     as in the checks of these names. More than 200,000 characters of code violate the check, as does
-    code that takes longer than 2 seconds to parse.
+    code that takes more than 2 seconds of processor time to parse.
 
     Parameters:
         language: ``python``, ``json`` or ``xml``.

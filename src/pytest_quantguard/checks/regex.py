@@ -18,8 +18,8 @@ _PROBES = ("", "a", "\n", "7 \u00e9!", "\U0001f600")
 class Regex:
     """A regular expression matches somewhere in the text, or with ``full`` all of it.
 
-    A match that takes longer than 2 seconds is stopped and is an error of the check. A text of
-    more than a million characters is not matched, and violates the check.
+    A match that takes more than 2 seconds of processor time is stopped and is an error of the
+    check. A text of more than a million characters is not matched, and violates the check.
 
     Parameters:
         pattern: a regular expression as Python knows it; flags stand inside, as ``(?i)``. One that
@@ -55,7 +55,7 @@ class Regex:
         """Judge the text.
 
         Raises:
-            CheckError: when matching took longer than 2 seconds.
+            CheckError: when matching took more than 2 seconds of processor time.
         """
         if too_long := _regex.too_long(completion.text):
             return Outcome.of(too_long)
