@@ -199,12 +199,22 @@ def test_budget_of_further_attempts() -> None:
     assert [patience.again(busy=False) for _ in range(3)] == [True, True, False]
 
 
-@pytest.mark.parametrize(("shares", "attempts"), [(1, 10), (4, 3), (100, 2)])
+@pytest.mark.parametrize(("shares", "attempts"), [(1, 10), (2, 6), (100, 6)])
 def test_processes_share_the_budget(shares: int, attempts: int) -> None:
-    """Each has its part, and two at least."""
+    """Each has its part, and as many at least as there are rests, and one more."""
     patience = Patience(8, 60.0, shares)
 
     assert sum(patience.again(busy=False) for _ in range(50)) == attempts
+
+
+@pytest.mark.parametrize("shares", [1, 2, 8])
+def test_no_process_uses_up_its_budget_before_the_last_rest(shares: int) -> None:
+    """One request at a time, and errors for 15 seconds: it is the rests that end it."""
+    patience, now = Patience(1, 60.0, shares), 0.0
+    while now < 15.0:
+        assert not patience.failed(now, now + 0.1, 99)
+        now += 0.1 + patience.rest_s(now, now + 0.1, 1)
+        assert patience.again(busy=False)
 
 
 @pytest.mark.parametrize("seed", range(20))

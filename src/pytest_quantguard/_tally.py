@@ -91,18 +91,22 @@ def unlike(plans: Sequence[Json]) -> list[str]:
 
 
 def merged(plans: Sequence[Json]) -> Json:
-    """All workers collect the same items; what differs is what each of them asked."""
+    """All workers collect the same items; what differs is what each of them asked.
+
+    One that came late found answers of the others, and has less to remark on: all remarks count.
+    """
     whole: Json = dict(plans[0]) if plans else {}
     sums: dict[str, dict[str, dict[str, float]]] = {"counts": {}, "judges": {}}
     served: Json = {}
-    notices: dict[str, None] = {}
+    sentences: dict[str, dict[str, None]] = {"remarks": {}, "notices": {}, "limited": {}}
     probes: dict[str, Json] = {}
     for plan in plans:
         for name, told in plan.get("probes", {}).items():
             shown = probes.setdefault(name, {})
             for feature, answer in told.items():
                 shown[feature] = max(shown.get(feature, answer), answer, key=_severity)
-        notices.update(dict.fromkeys(plan.get("notices", ())))
+        for part, texts in sentences.items():
+            texts.update(dict.fromkeys(plan.get(part, ())))
         for part, found in sums.items():
             for name, numbers in plan.get(part, {}).items():
                 total = found.setdefault(name, {})
@@ -110,12 +114,5 @@ def merged(plans: Sequence[Json]) -> Json:
                     total[key] = total.get(key, 0) + number
         for name, told in plan.get("served_as", {}).items():  # silence takes nothing back
             served.setdefault(name, dict(told)).update({k: v for k, v in told.items() if v})
-    limited = dict.fromkeys(text for plan in plans for text in plan.get("limited", ()))
-    together = {
-        **sums,
-        "served_as": served,
-        "probes": probes,
-        "notices": list(notices),
-        "limited": list(limited),
-    }
-    return {**whole, **together} if whole else {}
+    said = {part: list(texts) for part, texts in sentences.items()}
+    return {**whole, **sums, "served_as": served, "probes": probes, **said} if whole else {}

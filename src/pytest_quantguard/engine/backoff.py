@@ -271,7 +271,7 @@ class Patience:
     def __init__(self, places: int, timeout_s: float, shares: int = 1) -> None:
         self._wave = max(2, places)
         self._timeout_s = timeout_s
-        self._free = max(2, math.ceil(RETRIES / shares))
+        self._free = max(_RESTS + 1, math.ceil(RETRIES / shares))  # less would end before the rests
         self.answers = 0
         """That the server gave, as far as is known, to whichever process of the run."""
         self._retries = 0
@@ -280,9 +280,9 @@ class Patience:
         self._silent_since, self._reached, self._unasked_s = 0.0, False, 0.0
         self._rests, self._rested = 0, -math.inf
 
-    def answered(self) -> None:
-        """Note an answer."""
-        self.answers += 1
+    def answered(self, count: int = 1) -> None:
+        """Note an answer, or so many."""
+        self.answers += count
         self._failed = self._lost = self._late = self._rests = 0
 
     def failed(

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import suppress
 
+from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
 from pytest_quantguard.cache.completions import CompletionCache, completion_key
 from pytest_quantguard.contracts import Connection, Launched, Provider
@@ -132,15 +133,15 @@ class Lane:
 
     def _catch_up(self) -> bool:
         """Look up what waits; tell whether another process of the run was given any of it."""
-        heard = False
-        for task in self._queue:
+        heard = 0
+        for task in dict.fromkeys(self._queue):  # one that was urged is in it twice
             if not task.taken and (found := self.cache.get(task.key)) is not None:
                 self.finish(task, Answer(key=task.key, completion=found, cached=True))
-                heard |= found.is_of(self.run)
+                heard += found.is_of(self.run)
         self._queue.drop_done()
         if heard:
-            self.heard()
-        return heard
+            self.heard(heard)
+        return heard > 0
 
     def unknown(self, job: Job) -> str:
         """Return the key of a job that the cache cannot answer; empty when it can."""
@@ -302,14 +303,14 @@ class Lane:
             if price is not None:
                 self.cost += price.of(completion.usage) or 0.0
 
-    def heard(self) -> None:
-        """Note that another process of the run was given an answer.
+    def heard(self, count: int = 1) -> None:
+        """Note that another process of the run was given an answer, or so many.
 
         What others were given is found in the cache, and only what failed is asked once more: a
         process that counted its own answers alone would take a good server for a dead one.
         """
         with self._changed:
-            self._patience.answered()
+            self._patience.answered(count)
             self._answered_at = time.monotonic()
 
     def failed(self, error: TransportError, began: float) -> float:
@@ -332,10 +333,11 @@ class Lane:
 
     def again(self, error: TransportError) -> bool:
         """Tell whether there may be a further attempt; a variant has a budget of them."""
+        busy = error.retry_after_s is not None
         with self._changed:
-            granted = self._patience.again(busy=error.retry_after_s is not None)
-            if not granted and not self._patience.answers:
-                self._end(error, "it has never answered")
+            if not (granted := self._patience.again(busy)) and not self._patience.answers:
+                self._end(error, "it has never answered")  # unless others show that it does
+                granted = self._patience.answers > 0 and self._patience.again(busy)
             return granted
 
     def exhausted(self, error: TransportError, reached: bool, since: float) -> None:
@@ -352,11 +354,9 @@ class Lane:
     def _end(self, error: TransportError, why: str) -> None:
         if not why or self.halt.is_set() or self._others_heard():
             return
-        made, had = self.counts.attempts, self.counts.answered
-        text = (
-            f"{error}; {why}: {made} request{'s' * (made != 1)}, {had} "
-            f"answer{'s' * (had != 1)}; nothing more is asked"
-        )
+        made = counted(self.counts.attempts, "request")
+        had = counted(self.counts.answered, "answer")
+        text = f"{error}; {why}: {made}, {had}; nothing more is asked"
         self.give_up(TransportError(text, connected=error.connected, timed_out=error.timed_out))
 
     def look_after(self, error: TransportError, last: bool) -> None:

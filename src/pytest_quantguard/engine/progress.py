@@ -345,7 +345,7 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(2.0)
+        self._thread.join(10.0)  # it ends at once, unless the machine is busy
 
     def _run(self) -> None:
         while not self._stop.wait(_TELL_S):

@@ -82,8 +82,6 @@ def texts(shards: Iterable[ShardFile]) -> Texts:
 
 def _plan(shards: Sequence[ShardFile]) -> Json:
     plan: Json = merged_plans([{**one.data["whole"], **one.data["asked"]} for one in shards])
-    remarks = (remark for one in shards for remark in one.data["asked"]["remarks"])
-    plan["remarks"] = list(dict.fromkeys(remarks))
     plan["golden_hash"] = shards[0].data["golden_hash"]
     return plan
 
