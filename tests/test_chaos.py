@@ -7,27 +7,27 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from faults import FAULTS, HALF, ODDITIES
 from pytest_quantguard.cache.completions import CompletionCache
+from pytest_quantguard.contracts import Connection
 from pytest_quantguard.engine import backoff as _backoff
 from pytest_quantguard.engine.complete import Answer, CompletionEngine, Job
 from pytest_quantguard.errors import ProviderError
 from pytest_quantguard.providers._refusals import retry_after_s
 from pytest_quantguard.providers.openai import OpenAIProvider
-from pytest_quantguard.types import CompletionRequest
+from pytest_quantguard.types import Completion, CompletionRequest
 from pytest_quantguard.variants import Variant
 from scripted_server import Exchange, Reply, ScriptedServer, answers, event, piece, says, streams
 
 TIMEOUT_S = 10.0
 """Bounds nothing: no good answer is late, however busy the machine is."""
-SHORT_S = 0.3
-"""Where nothing but faults is answered."""
-SILENT_S = 2.0
-"""Where faults are waited for, and good answers must come in time."""
+SILENT_S = 1.0
+"""For requests to which no good answer comes."""
 ATTEMPTS = 2
 Make = Callable[..., CompletionEngine]
 
@@ -48,17 +48,19 @@ def cache(tmp_path: Path) -> Iterator[CompletionCache]:
 def engine_on(cache: CompletionCache) -> Iterator[Make]:
     made: list[CompletionEngine] = []
 
-    def make(server: ScriptedServer, timeout_s: float = TIMEOUT_S) -> CompletionEngine:
+    def make(
+        server: ScriptedServer, kind: type[OpenAIProvider] = OpenAIProvider
+    ) -> CompletionEngine:
         variant = Variant(
             name="awq",
             provider="openai",
             model="m",
             base_url=server.url,
-            timeout_s=timeout_s,
+            timeout_s=TIMEOUT_S,
             max_attempts=ATTEMPTS,
             concurrency=2,
         )
-        engine = CompletionEngine(cache, {"awq": OpenAIProvider(variant)}, {"awq": variant})
+        engine = CompletionEngine(cache, {"awq": kind(variant)}, {"awq": variant})
         made.append(engine)
         return engine
 
@@ -77,6 +79,38 @@ def ask(engine: CompletionEngine, prompts: list[str]) -> dict[str, Answer]:
     engine.plan(jobs.values())
     engine.start()
     return {prompt: engine.get(one) for prompt, one in jobs.items()}
+
+
+class Knowing(OpenAIProvider):
+    """Waits for no answer long that will not be good: a `Script` gives only faults to those."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__(variant)
+        self._short = OpenAIProvider(replace(variant, timeout_s=SILENT_S))
+        self._once = iter([True])
+
+    def start(self) -> str:
+        self._short.start()
+        return super().start()
+
+    def connect(self) -> Connection:
+        return KnowingLine(super().connect(), self._short.connect(), self._once)
+
+
+class KnowingLine:
+    """Two connections of which each request takes one."""
+
+    def __init__(self, patient: Connection, short: Connection, once: Iterator[bool]) -> None:
+        self._patient, self._short, self._once = patient, short, once
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        prompt = request.messages[-1]["content"]
+        bad = prompt == "always" or (prompt == "once" and next(self._once, False))
+        return (self._short if bad else self._patient).complete(request)
+
+    def close(self) -> None:
+        self._patient.close()
+        self._short.close()
 
 
 class Script:
@@ -106,7 +140,7 @@ def test_a_fault_costs_its_own_case_at_most(
     others = [f"good {number}" for number in range(4)]
     with ScriptedServer(default=script) as server:
         waits = fault.words == "no complete answer within"
-        engine = engine_on(server, SILENT_S if waits else TIMEOUT_S)
+        engine = engine_on(server, Knowing if waits else OpenAIProvider)
         found = ask(engine, ["once", *others[:2], "always", *others[2:]])
         counts = engine.counts()["awq"]
         engine.close()
@@ -184,7 +218,7 @@ def test_a_date_to_wait_for_is_meant_by_the_servers_clock() -> None:
 def test_a_storm_ends_soon_and_is_told_in_one_sentence(engine_on: Make, fault: Reply) -> None:
     """A server that only fails is not asked for each of 300 cases: every case has the reason."""
     with ScriptedServer(default=fault) as server:
-        engine = engine_on(server, SHORT_S)
+        engine = engine_on(server)
         found = ask(engine, [f"case {number}" for number in range(300)])
         requests = server.requests
 

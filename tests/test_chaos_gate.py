@@ -245,4 +245,4 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
     assert run.code == 1, run.output
     budgets = run.report["candidates"][0]["budgets"]
     assert [b["verdict"] for b in budgets if b.get("metric")] == ["pass"], "measured in this run"
-    assert 0 < run.report["provenance"]["seconds"] < 120
+    assert 0 < run.report["provenance"]["seconds"] < 1000, "the first jump is one of an hour"

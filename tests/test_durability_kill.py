@@ -84,6 +84,7 @@ class Ledger:
         self.twice: list[tuple[str, str]] = []
         """Asked again although the same connection had gone on to another question."""
         self._last: dict[object, tuple[str, str]] = {}
+        """By connection; the number of its port may be given to the next run."""
         self._stored: set[tuple[str, str]] = set()
         self._hold_at = 10**9
         self._half = False
@@ -104,8 +105,10 @@ class Ledger:
     def __call__(self, exchange: Exchange) -> None:
         body = json.loads(exchange.body)
         key = body["model"], body["messages"][-1]["content"]
+        if gone(exchange):  # of a run that was killed; this thread comes late
+            return
         with self.lock:
-            if (before := self._last.pop(exchange.client_address, None)) is not None:
+            if (before := self._last.pop(exchange.connection, None)) is not None:
                 self._stored.add(before)  # whoever asks the next question has stored the last
             if key in self._stored:
                 self.twice.append(key)
@@ -113,10 +116,10 @@ class Ledger:
         time.sleep(0.005)
         with self.lock:
             held = held or go is not self._go or self.complete.total() >= self._hold_at
-            held = held or gone(exchange)  # of a run that was killed; this thread comes late
+            held = held or gone(exchange)
             if not held:  # counted before it is sent: to be told too early does no harm
                 self.complete[key] += 1
-                self._last[exchange.client_address] = key
+                self._last[exchange.connection] = key
         if held:
             if self._half:
                 exchange.stream(event(piece({"content": "answer"})), end=False)

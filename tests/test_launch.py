@@ -46,7 +46,7 @@ class LaunchProject(GateProject):
         def variant(name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
             command = [sys.executable, str(PROGRAM), "--port", "{port}", "--name", name]
             command += ["--diary", str(self.folder / "diary"), *arguments]
-            given = {"command": command, "ready": "/health", "timeout_s": 30, **launch}
+            given = {"command": command, "ready": "/health", "timeout_s": 90, **launch}
             return {"provider": "openai", "model": name, "launch": given, **self.more}
 
         data = {
@@ -325,10 +325,19 @@ def test_one_that_does_not_start_is_not_waited_for_long(
 
 
 def test_whoever_waits_is_told_for_what(
-    launches: LaunchProject, asking: Callable[..., Asking]
+    launches: LaunchProject, asking: Callable[..., Asking], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a model that loads for minutes nothing else is seen."""
     launches.servers()
+    start = CommandServer.start
+
+    def loads_until_seen(server: CommandServer, halt: threading.Event) -> str:
+        end = time.monotonic() + 60
+        while not any(seen) and time.monotonic() < end:
+            time.sleep(0.01)
+        return start(server, halt)
+
+    monkeypatch.setattr(CommandServer, "start", loads_until_seen)
     one, seen = asking(), []
     one.engine.plan([Job(variant="cand", request=CompletionRequest(messages=()))])
     display = Silent()

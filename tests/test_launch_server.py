@@ -40,7 +40,7 @@ def server(tmp_path: Path) -> Iterator[Make]:
             command=command or (*PROGRAM, "--port", "{port}", *arguments),
             **{
                 "ready": "/health",
-                "timeout_s": 20.0,
+                "timeout_s": 90.0,
                 "folder": str(tmp_path),
                 "log": str(tmp_path / "logs" / "m.log"),
                 **given,

@@ -15,7 +15,16 @@ from pytest_quantguard.errors import LaunchError, TransportError
 from pytest_quantguard.providers.openai import OpenAIProvider
 from pytest_quantguard.types import CompletionRequest, GoldenCase, Source
 from pytest_quantguard.variants import Access, Quantization, Variant
-from scripted_server import Exchange, ScriptedServer, answers, event, piece, says, streams
+from scripted_server import (
+    Exchange,
+    ScriptedServer,
+    answers,
+    event,
+    piece,
+    says,
+    stays_silent,
+    streams,
+)
 
 KEY = "sk-very-secret-4711-abcdef"
 PLACE = Source(file="golden/a.quant.yaml", line=7)
@@ -52,7 +61,7 @@ FAULTS = {
     "json": (answers(200, '{"a":'), {}, "cannot be used", "base_url"),
     "cut": (streams(event(piece({"content": "a"}))), {}, "before the answer was complete", "log"),
     "reset": (lambda exchange: exchange.reset(), {}, "broke off", "log"),
-    "slow": (says("late", 1.0), {"timeout_s": 0.2}, "within 0.2 s", "timeout_s: 0.8"),
+    "slow": (stays_silent(), {"timeout_s": 0.2}, "within 0.2 s", "timeout_s: 0.8"),
     "busy": (answers(429, "{}", retry_after="30"), {}, "asks to wait 30 s", "concurrency: 1"),
     "trouble": (answers(503, "{}"), {}, "HTTP 503", "in trouble"),
     "broke": (answers(402, "{}"), {}, "HTTP 402", "credit"),
