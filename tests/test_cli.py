@@ -36,6 +36,14 @@ def test_what_other_plugins_warn_of_is_no_part_of_an_answer(project, plan):
     assert (4, True) == (wrong.code, "a warning" in wrong.output), wrong.output
 
 
+def test_what_is_said_before_pytest_is_left_is_not_lost(project, plan):
+    """A conftest.py that ends the process says why."""
+    project.write("conftest.py", "import sys\nsys.stderr.write('no license\\n')\nsys.exit(3)\n")
+    run = plan()
+
+    assert (3, True) == (run.code, "no license" in run.output), run.output
+
+
 # --- finding the command ------------------------------------------------------------------
 
 

@@ -748,6 +748,22 @@ def test_what_other_processes_were_given_adds_to_the_budget(
     assert texts([second.get(job) for job in jobs(60)]) == ["fine"] * 60
 
 
+def test_an_answer_of_another_process_is_news_once(
+    engine_for: Callable[..., CompletionEngine], server: ScriptedServer
+) -> None:
+    """Also where it was waited for: else a server that has died since would never be given up."""
+    first, second = (engine_for(shares=2) for _ in range(2))
+    second.plan(jobs(1))
+    lane = second._lanes["a"]
+    task = lane.next()
+    assert task is not None
+    lane.postpone(task)
+    run(first, jobs(1))
+
+    assert [lane._others_heard() for _ in range(2)] == [True, False]
+    assert second.counts()["a"]["cached"] == 1
+
+
 def test_another_process_is_not_waited_for_for_ever(
     engine_for: Callable[..., CompletionEngine], cache: CompletionCache
 ) -> None:

@@ -49,18 +49,31 @@ def collect(
     arguments, ``near`` may name the option that was meant, see `cli.Parser.near`.
     """
     collector = _Collector(candidates, look)
-    output, beside = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(beside):
-        code = int(pytest.main(["--collect-only", "-qq", *arguments], plugins=[collector]))
+    code, output, beside = run_apart(["--collect-only", "-qq", *arguments], collector)
     if code not in (0, _NOTHING):  # else it is what other plugins warn of: no part of the answer
-        sys.stderr.write(beside.getvalue())
+        sys.stderr.write(beside)
     if collector.failed:
         return Collected(None, _USAGE_ERROR, tuple(collector.failed))
     if collector.looked is None or code not in (0, _NOTHING):
         # pytest has said on stderr what a usage error is about
-        said = near(arguments) if code == _USAGE_ERROR else output.getvalue()
+        said = near(arguments) if code == _USAGE_ERROR else output
         return Collected(None, code or _USAGE_ERROR, (said,) if said else ())
     return Collected(collector.looked)
+
+
+def run_apart(arguments: Sequence[str], plugin: object) -> tuple[int, str, str]:
+    """Have pytest run in this process; return its exit code, and what it said on stdout and stderr.
+
+    Whatever it raises, as where a conftest.py calls ``sys.exit``, is raised, and all is said then.
+    """
+    output, beside = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(output), redirect_stderr(beside):
+            code = int(pytest.main([*arguments], plugins=[plugin]))
+    except BaseException:
+        sys.stderr.write(output.getvalue() + beside.getvalue())
+        raise
+    return code, output.getvalue(), beside.getvalue()
 
 
 _RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)

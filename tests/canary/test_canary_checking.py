@@ -98,9 +98,10 @@ def test_calls_of_tools(steps):
     assert "tool_use" not in values(found[5])
 
 
-def test_a_log_that_does_not_tell_the_tools(canary, steps):
+@pytest.mark.parametrize("word", ["used", "offered"])
+def test_a_log_that_does_not_tell_the_tools(canary, steps, word):
     """A span without definitions: whether a tool is called can be told, which were offered not."""
-    canary.configure(cohorts=[{"cohort": "tools", "tools": "used"}])
+    canary.configure(cohorts=[{"cohort": "tools", "tools": word}])
     part = {"type": "tool_call", "id": "c", "name": "refund_order", "arguments": {}}
     told = json.dumps([{"role": "assistant", "parts": [part], "finish_reason": "tool_call"}])
     lines = [span(n, BOTH[0], **{"gen_ai.output.messages": told}) for n in (1, 2)]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -102,6 +103,26 @@ def test_a_machine_that_stands_still_is_no_slow_text(monkeypatch):
         patch.setattr(_limited, "STANDSTILL_S", 0.3)
         with pytest.raises(CheckError, match=r"less than 0\.2 s of processor time"):
             _limited.call(nap, 60)
+
+
+@pytest.mark.skipif(not _limited._HAS_CLOCK, reason="there are no such signals here")
+@pytest.mark.parametrize("inherited", ["ignored", "handled", "blocked"])
+def test_what_a_child_inherits_does_not_stop_its_clock(monkeypatch, without_child, inherited):
+    """A profiler's signals, in the process that starts it, are no business of the child."""
+    handlers = {"ignored": signal.SIG_IGN, "handled": lambda *_: None, "blocked": signal.SIG_DFL}
+    before = signal.signal(signal.SIGPROF, handlers[inherited])
+    masked = {signal.SIGPROF} if inherited == "blocked" else set()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, masked)
+    try:
+        assert _limited.call(double, 1) == 2
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGPROF, before)
+
+    monkeypatch.setattr(_limited, "LIMIT_S", 0.2)
+    monkeypatch.setattr(_limited, "STANDSTILL_S", 10.0)
+    with pytest.raises(TimeoutError):
+        _limited.call(forever)
 
 
 @pytest.mark.parametrize(

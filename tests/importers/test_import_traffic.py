@@ -12,7 +12,7 @@ import pytest
 
 from import_files import ASKED, WEATHER, body
 from pytest_quantguard.errors import InputError
-from pytest_quantguard.importers import otel, recorded
+from pytest_quantguard.importers import _gen_ai, otel, recorded
 from pytest_quantguard.importers._records import ignore
 
 # --- OpenTelemetry --------------------------------------------------------------------------
@@ -63,6 +63,7 @@ TEXT = {"type": "text", "content": "Weather?"}
 INPUT = [parts("user", TEXT)]
 SAID = {"type": "tool_call", "id": "c1", "name": "get_weather", "arguments": {"city": "Paris"}}
 OUTPUT = [parts("assistant", SAID, finish_reason="tool_call")]
+REDACTED = "redacted-by-litellm"
 DEFINED = [{"type": "function", **WEATHER["function"]}]
 
 
@@ -273,6 +274,144 @@ def test_a_span_brings_what_the_events_of_its_messages_lack(read, order):
     )
     assert (None, "APIConnectionError", "m") == (failure.answer, failure.failure, failure.model)
     assert "Anyone?" == failure.messages[0]["content"]
+
+
+def details(found=INPUT, **about):
+    """The event with all messages."""
+    return {
+        "traceId": "t1",
+        "spanId": "s1",
+        "eventName": "gen_ai.client.inference.operation.details",
+        "attributes": attributes({"gen_ai.input.messages": found}),
+        **about,
+    }
+
+
+@pytest.mark.parametrize("no_id", [("", ""), ("0" * 32, "0" * 16)], ids=["empty", "zeros"])
+def test_events_of_no_span_are_not_mixed(read, no_id):
+    """How logs write that there is no span: each event stands alone, and a lone message is lost."""
+    none = dict(zip(("traceId", "spanId"), no_id, strict=True))
+    other = [parts("user", {"type": "text", "content": "Another?"})]
+    found = read("otel", [logs(details(**none), details(other, **none))])
+    assert ["Weather?", "Another?"] == [one.request.question for one in found.recorded]
+    assert {""} == {one.key for one in found.recorded}
+
+    found = read("otel", [logs(*({**one, **none} for one in SPOKEN))])
+    assert [] == found.recorded
+    assert ["names no span" in why for why in found.lost("a log record")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        span(**{"gen_ai.prompt.name": "faq"}),
+        span(events=[("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "x"})]),
+    ],
+    ids=["the prompt's name", "an evaluation"],
+)
+def test_what_is_no_message_does_not_end_the_wait_for_messages(read, beside):
+    """A span with other attributes and events than messages is put together with its event."""
+    (found,) = read("otel", [spans(beside), logs(details())]).recorded
+    assert ("Weather?", "m") == (found.request.question, found.model)
+
+    judged = {**details(), "eventName": "gen_ai.evaluation.result", "attributes": []}
+    found = read("otel", [logs(judged)])
+    assert ["it is an evaluation"] == found.lost("a log record")
+
+
+def test_messages_in_any_order_and_late_ones(read):
+    """The answer's event may come first; a message after a whole exchange is told."""
+    system, user, choice = SPOKEN
+    (found,) = read("otel", [spans(span()), logs(choice, system, user)]).recorded
+    assert ["system", "user"] == [one["role"] for one in found.messages]
+
+    late = read("otel", [spans(span()), logs(system, choice), logs(user, choice)])
+    assert 1 == len(late.recorded)
+    assert ["read without it" in why for why in late.lost("a message")] == [True]
+
+
+def test_a_span_that_stands_twice_is_not_swallowed(read):
+    """Whoever reads it knows it by its key, and tells."""
+    found = read("otel", [spans(span(**{"gen_ai.input.messages": INPUT}))] * 2)
+
+    assert ["t1 s1", "t1 s1"] == [one.key for one in found.recorded]
+    assert found.lost("a repeated request")
+
+
+def test_an_exchange_with_too_many_messages_is_lost_as_a_whole(read, monkeypatch):
+    """Half of a conversation is another question."""
+    for module in (otel, _gen_ai):
+        monkeypatch.setattr(module, "MOST", 2)
+    more = [message("user.message", {"content": "More"}) for _ in range(2)]
+    numbered = {f"gen_ai.prompt.{n}.content": "x" for n in range(3)}
+    found = read("otel", [spans(span(), span("s2", **numbered)), logs(*more, *SPOKEN)])
+
+    assert [] == found.recorded
+    assert {
+        "it has more than 2 attributes gen_ai.prompt.0, ...",
+        "it has more than 2 messages",
+    } == {*found.lost("a span")}
+
+
+def test_what_waits_is_bounded_in_characters_too(read, monkeypatch):
+    """Long events do not wait for their spans for ever: the oldest go on without them."""
+    monkeypatch.setattr(otel, "_WAITING", 20_000)
+    names = [f"s{n}" for n in range(4)]
+    long = (parts("user", {"type": "text", "content": f"{name} " + "x" * 6000}) for name in names)
+    events = [details([one], spanId=name) for one, name in zip(long, names, strict=True)]
+    found = read("otel", [logs(*events), spans(*map(span, names))])
+
+    assert [("t1 s0", ""), ("t1 s1", ""), ("t1 s2", "m"), ("t1 s3", "m")] == [
+        (one.key, one.model) for one in found.recorded
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "what", "why"),
+    [
+        (
+            {"gen_ai.output.messages": [parts("assistant", TEXT, tool_calls="x")]},
+            "the answer",
+            "it cannot be read",
+        ),
+        ({"gen_ai.tool.definitions": '[{"cut'}, "tools", "they are a text, no list"),
+        (
+            {"llm.request.functions.0.name": "f", "llm.request.functions.0.parameters": '{"cut'},
+            "tool",
+            "the parameters of 'f' are a text, no map",
+        ),
+        ({"gen_ai.system_instructions": [{"type": "uri"}]}, "a span", "something else than texts"),
+        (
+            {"gen_ai.output.messages": [parts("assistant", {**TEXT, "content": REDACTED})]},
+            "a span",
+            "LiteLLM has redacted its messages",
+        ),
+    ],
+    ids=["answer", "tools", "parameters", "system", "redacted"],
+)
+def test_what_cannot_be_read_of_a_span_is_told(read, more, what, why):
+    """Nothing of an exchange is left out in silence, and nothing is judged that is not there."""
+    found = read("otel", [spans(span(**{"gen_ai.input.messages": INPUT, **more}))])
+
+    assert [True] == [why in told for told in found.lost(what)]
+    assert (what != "a span") == bool(found.recorded)
+
+
+def test_numbers_and_texts_that_are_none(read):
+    """A time beyond all clocks, a count of 400 digits, 1e999; a text that looks like a number."""
+    about = {"gen_ai.input.messages": INPUT, "gen_ai.output.messages": [parts("assistant", TEXT)]}
+    one = {**span(**about), "startTimeUnixNano": 10**400, "endTimeUnixNano": "9" * 400}
+    one["attributes"] += [
+        {"key": "gen_ai.usage.input_tokens", "value": {"intValue": 10**400}},
+        {"key": "gen_ai.usage.output_tokens", "value": {"intValue": "7"}},
+        {"key": "gen_ai.response.time_to_first_chunk", "value": {"doubleValue": "1e999"}},
+        {"key": "gen_ai.system_instructions", "value": {"stringValue": "42"}},
+    ]
+    (found,) = read("otel", json.dumps(spans(one)).replace('"1e999"', "1e999")).recorded
+
+    assert (0.0, None, 0.0) == (found.answer.latency_s, found.answer.ttft_s, found.answer.asked_at)
+    assert (None, 7) == (found.answer.usage.prompt_tokens, found.answer.usage.completion_tokens)
+    assert {"role": "system", "content": "42"} == found.messages[0]
 
 
 def test_older_spans(read):

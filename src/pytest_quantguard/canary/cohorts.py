@@ -129,7 +129,7 @@ def _tools(key: str, value: Any) -> Condition:
         tools = pair.request.tools
         if not tools:  # a log that leaves them out shows that there were some by a call
             used = not pair.tells_tools and calls_a_tool(pair)
-            return ("used" if used else "none") in wanted
+            return any(word in wanted for word in (("used", "offered") if used else ("none",)))
         if "offered" in wanted or ("used" in wanted and calls_a_tool(pair)):
             return True
         return any(tool.get("function", tool).get("name") in wanted for tool in tools)

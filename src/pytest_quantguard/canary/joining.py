@@ -12,12 +12,13 @@ from pytest_quantguard.canary.pair_lines import failure_of, flag_of, identity, n
 from pytest_quantguard.canary.records import Feedback, MirroredPair, Side
 from pytest_quantguard.canary.settings import CanaryConfig
 from pytest_quantguard.canary.waiting import Waiting, WaitingRoom, mark
+from pytest_quantguard.importers._lines import size_of
 from pytest_quantguard.importers._records import Recorded
 from pytest_quantguard.types import Role, Source
 
 _OTHER: Mapping[Role, Role] = {"baseline": "candidate", "candidate": "baseline"}
 _RECORD = 1000
-"""Characters that any exchange takes at least; each value in it takes a tenth of that."""
+"""Characters that any exchange takes at least."""
 
 
 class Joiner:
@@ -167,21 +168,10 @@ def _marks(role: Role, key: str, trace: str) -> tuple[bytes, bytes]:
 
 def _size(recorded: Recorded) -> int:
     """Return about how much memory an exchange takes, in characters."""
-    total, answer = _RECORD, recorded.answer
+    answer = recorded.answer
     values: list[Any] = [recorded.messages, recorded.tools, recorded.params, recorded.failure]
     values += [recorded.labels, recorded.facts, recorded.tags]
     if answer is not None:
-        total += len(answer.text) + len(answer.reasoning)
+        values += [answer.text, answer.reasoning, answer.refusal]
         values.append(tuple((call.name, call.arguments_text) for call in answer.tool_calls))
-        values.append(answer.refusal)
-    while values:
-        value = values.pop()
-        if isinstance(value, str):
-            total += len(value)
-        elif isinstance(value, dict):
-            values += value
-            values += value.values()
-        elif isinstance(value, list | tuple):
-            values += value
-        total += _RECORD // 10
-    return total
+    return _RECORD + size_of(values)

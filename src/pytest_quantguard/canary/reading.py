@@ -19,6 +19,7 @@ from pytest_quantguard.importers import recorded_in
 from pytest_quantguard.importers._detect import guess, sample_of
 from pytest_quantguard.importers._lines import Line, NotJsonError, numbered_lines, parse
 from pytest_quantguard.importers._records import Loss
+from pytest_quantguard.importers._turns import in_turns
 from pytest_quantguard.types import Role, Source
 
 PAIRS = "pairs"
@@ -170,16 +171,11 @@ class Reader:
     def _joined_by(self, joiner: Joiner) -> Iterator[MirroredPair]:
         # Spans may have their messages in another file: that importer reads all files itself.
         groups = [self.files] if self.format == "otel" else [(file,) for file in self.files]
-        streams = [recorded_in(group, self._note, self.format, failures=True) for group in groups]
-        while streams:
-            for stream in tuple(streams):
-                found = next(stream, None)
-                if found is None:
-                    streams.remove(stream)
-                    continue
-                before = self.lost.counts["record"]
-                yield from joiner.add(found, source_of(found.place))
-                self.records += before == self.lost.counts["record"]
+        streams = (recorded_in(group, self._note, self.format, failures=True) for group in groups)
+        for found in in_turns(streams):
+            before = self.lost.counts["record"]
+            yield from joiner.add(found, source_of(found.place))
+            self.records += before == self.lost.counts["record"]
 
     def _note(self, loss: Loss) -> None:
         """Count what an importer could not use; details of what it could are no loss here."""

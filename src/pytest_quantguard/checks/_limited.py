@@ -152,6 +152,7 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     if _HAS_CLOCK:
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # it ends the process, whatever was inherited
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     sys.setrecursionlimit(4_000)  # a schema may recurse once for each level of the answer
     line_in, line_out = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nobody else writes on the line

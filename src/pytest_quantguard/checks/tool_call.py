@@ -41,7 +41,8 @@ class ToolCall:
         {$equals: VALUE}: exactly this, `normalize` or not; $ keys in it are ordinary keys.
         {$one_of: [VALUE, ...]}: one of these.
         {$unordered: [VALUE, ...]}: these, in any order.
-        {$regex: PATTERN}: a text that the pattern matches as a whole, within 2 seconds.
+        {$regex: PATTERN}: a text that the pattern matches as a whole, within 2 seconds of
+            processor time.
         {$number: 12.5, tolerance: 0.01}: a number, or a text that is one; the tolerance is
             absolute, or a share such as "1 %".
         {$date: "2026-03-01"}: this day in any spelling of `normalize: date`; with order: dmy or

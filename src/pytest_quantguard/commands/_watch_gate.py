@@ -7,11 +7,9 @@ in by an internal plugin: both arms are one endpoint, and one of them is only re
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +20,7 @@ from pytest_quantguard._config import GateConfig
 from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._judging import reads_timing
 from pytest_quantguard._plural import counted
-from pytest_quantguard._preview import OFF, told
+from pytest_quantguard._preview import OFF, run_apart, told
 from pytest_quantguard.commands._watch_meter import Meter
 from pytest_quantguard.engine.jobs import further_jobs
 from pytest_quantguard.engine.limits import Limits
@@ -115,14 +113,12 @@ def run(plan: Plan, tell: Callable[[Asks], None]) -> GoldenRun:
     arguments = ["-qq", "-s"]
     if importlib.util.find_spec("xdist") and "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ:
         arguments.append("-n0")  # whatever the project's addopts say: the plugin is in here alone
-    output, beside = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(beside):
-        code = int(pytest.main([*arguments, *plan.arguments], plugins=[plugin]))
+    code, output, beside = run_apart([*arguments, *plan.arguments], plugin)
     if plugin.interrupted:  # whoever wants to stop does not want the probes asked, either
         raise KeyboardInterrupt
     if plugin.report is None and not plugin.none:  # what other plugins warn of belongs in no answer
-        sys.stderr.write(beside.getvalue())
-    return plugin.found(code, output.getvalue())
+        sys.stderr.write(beside)
+    return plugin.found(code, output)
 
 
 @dataclass

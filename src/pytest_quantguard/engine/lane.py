@@ -134,8 +134,8 @@ class Lane:
     def _catch_up(self) -> bool:
         """Look up what waits; tell whether another process of the run was given any of it."""
         heard = 0
-        for task in dict.fromkeys(self._queue):  # one that was urged is in it twice
-            if not task.taken and (found := self.cache.get(task.key)) is not None:
+        for task in self._queue.waiting():
+            if (found := self.cache.get(task.key)) is not None:
                 self.finish(task, Answer(key=task.key, completion=found, cached=True))
                 heard += found.is_of(self.run)
         self._queue.drop_done()
@@ -354,9 +354,8 @@ class Lane:
     def _end(self, error: TransportError, why: str) -> None:
         if not why or self.halt.is_set() or self._others_heard():
             return
-        made = counted(self.counts.attempts, "request")
-        had = counted(self.counts.answered, "answer")
-        text = f"{error}; {why}: {made}, {had}; nothing more is asked"
+        said = counted(self.counts.attempts, "request"), counted(self.counts.answered, "answer")
+        text = f"{error}; {why}: {', '.join(said)}; nothing more is asked"
         self.give_up(TransportError(text, connected=error.connected, timed_out=error.timed_out))
 
     def look_after(self, error: TransportError, last: bool) -> None:

@@ -31,6 +31,13 @@ class Queue:
         """All that wait, those to take now before the others."""
         return itertools.chain(self._ready, (task for _, _, task in self._later))
 
+    def waiting(self) -> list[Task]:
+        """Return each task once that nobody works on and that has no answer.
+
+        One that was urged stands here twice, one that was postponed after it has its answer.
+        """
+        return [task for task in dict.fromkeys(self) if not task.taken and not task.done.is_set()]
+
     def put(self, task: Task) -> None:
         """Put a task behind all others."""
         self._ready.append(task)

@@ -26,6 +26,7 @@ _REASONS = {
     "store": "it is no part of what is asked",
     "response": "it is no part of what is asked",
 }
+_REDACTED = ("redacted-by-litellm", "redacted by litellm")
 _OTHER = "golden files have no such request parameter; a variant's options.extra_body may have it"
 
 
@@ -125,13 +126,25 @@ def _tool(tool: Any) -> tuple[Json | None, str]:
         return None, f"a tool of type {tool.get('type')!r:.40} runs at the provider"
     if not isinstance(inner.get("name"), str) or not inner["name"]:
         return None, "a definition has no name"
-    if not isinstance(inner.get("parameters", {}), dict):
+    if (given := inner.get("parameters", {})) is None:
         inner = {key: value for key, value in inner.items() if key != "parameters"}
+    elif not isinstance(given, dict):
+        return None, f"the parameters of {inner['name']!r:.60} are {kind(given)}, no map"
     if not isinstance(inner.get("description", ""), str):
         inner = {key: value for key, value in inner.items() if key != "description"}
     if depth_of(inner) > MAX_DEPTH:
         return None, f"the schema of {inner['name']!r:.60} is nested too deeply"
     return {"type": "function", "function": inner}, ""
+
+
+def redacted(value: Any) -> bool:
+    """Tell whether LiteLLM left a text out: on its own, or in a message of the usual shape."""
+    if isinstance(value, dict):
+        inner = (value.get(key) for key in ("text", "content", "message", "choices"))
+        return any(map(redacted, inner))
+    if isinstance(value, list):
+        return any(isinstance(item, dict) and redacted(item) for item in value)
+    return isinstance(value, str) and value.strip().startswith(_REDACTED)
 
 
 # --- parameters ---------------------------------------------------------------------------

@@ -18,10 +18,11 @@ from pytest_quantguard.importers._otlp import Signal
 from pytest_quantguard.importers._records import Loss, Note
 from pytest_quantguard.types import Completion, Json, Usage
 
-_INDEXED = re.compile(r"(\d{1,4})\.(.+)")
+_INDEXED = re.compile(r"([0-9]{1,9})\.(.+)")
+_NUMBERED = re.compile(r"gen_ai\.prompt\.[0-9]")
 _OLD_EVENT = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message\Z|gen_ai\.choice\Z")
-_MOST = 1000
-"""Messages of one exchange that are read from numbered attributes."""
+MOST = 1000
+"""Messages of one exchange that are read from numbered attributes, or from events of their own."""
 
 
 def chat_of(signal: Signal, note: Note) -> tuple[list[Json], list[Json]]:
@@ -54,9 +55,13 @@ def chat_of(signal: Signal, note: Note) -> tuple[list[Json], list[Json]]:
 def captured(signal: Signal) -> bool:
     """Tell whether a signal holds messages at all."""
     return any(
-        key == "gen_ai.input.messages" or key.startswith("gen_ai.prompt.")
-        for key in signal.attributes
-    ) or any(name.startswith("gen_ai.") for name, _ in signal.events)
+        key == "gen_ai.input.messages" or _NUMBERED.match(key) for key in signal.attributes
+    ) or any(
+        name == "gen_ai.content.prompt"
+        or _OLD_EVENT.match(name)
+        or "gen_ai.input.messages" in inner
+        for name, inner in signal.events
+    )
 
 
 def told_of(signal: Signal) -> tuple[Json, bool] | None:
@@ -82,7 +87,6 @@ def answer_of(signal: Signal, told: list[Json]) -> Completion | None:
     if completion is None:
         return None
     began, ended = signal.seconds
-    ttft = found.get("gen_ai.response.time_to_first_chunk")
     model = found.get("gen_ai.response.model")
     return replace(
         completion,
@@ -91,7 +95,7 @@ def answer_of(signal: Signal, told: list[Json]) -> Completion | None:
             completion_tokens=_count(found.get("gen_ai.usage.output_tokens")),
         ),
         latency_s=max(0.0, ended - began) if began and ended else 0.0,
-        ttft_s=ttft if isinstance(ttft, float) and ttft > 0 else None,
+        ttft_s=_seconds(found.get("gen_ai.response.time_to_first_chunk")),
         served_as=model if isinstance(model, str) else None,
         asked_at=ended,
     )
@@ -101,16 +105,21 @@ def definitions_of(signal: Signal) -> Any:
     """Return the tools that were offered, as they were recorded."""
     found = signal.attributes
     if "gen_ai.tool.definitions" in found:
-        return _value(found["gen_ai.tool.definitions"])
+        return _value_or_text(found["gen_ai.tool.definitions"])
     numbered = _numbered(found, "llm.request.functions.")
     for tool in numbered:
         if "parameters" in tool:
-            tool["parameters"] = _value(tool["parameters"])
+            tool["parameters"] = _value_or_text(tool["parameters"])
     return numbered
 
 
 def _count(value: Any) -> int | None:
     return value if type(value) is int and value >= 0 else None
+
+
+def _seconds(value: Any) -> float | None:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if known and value > 0 else None
 
 
 def _value(value: Any) -> Any:
@@ -136,14 +145,20 @@ def _value_or_text(value: Any) -> Any:
 
 def _parts_of_system(given: Any) -> list[Json]:
     parts = _value_or_text(given)
-    if isinstance(parts, str):
-        parts = [{"content": parts}]
-    if not isinstance(parts, list):
+    if isinstance(given, str) and not isinstance(parts, list):
+        parts = [{"content": given}]  # a text, whatever it looks like
+    if parts in (None, []):
         return []
-    texts = [
-        p["content"] for p in parts if isinstance(p, dict) and isinstance(p.get("content"), str)
-    ]
-    return [{"role": "system", "content": "\n".join(texts)}] if texts else []
+    given = [_text(part) for part in parts] if isinstance(parts, list) else [None]
+    texts = [text for text in given if isinstance(text, str)]
+    if len(texts) < len(given):
+        raise UnusableError("its system instructions hold something else than texts")
+    return [{"role": "system", "content": "\n".join(texts)}] if any(texts) else []
+
+
+def _text(part: Any) -> Any:
+    """Return the text of a part, wherever it stands in it."""
+    return part.get("content", part.get("text")) if isinstance(part, dict) else None
 
 
 def _messages(value: Any, place: str, note: Note) -> list[Json]:
@@ -164,7 +179,7 @@ def _message(message: Json, place: str, note: Note) -> list[Json]:
     results: list[Json] = []
     for part in message["parts"]:
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "text" and isinstance(text := part.get("content", part.get("text")), str):
+        if kind == "text" and isinstance(text := _text(part), str):
             content.append({"type": "text", "text": text})
         elif kind == "image_url":
             content.append(part)
@@ -183,7 +198,7 @@ def _message(message: Json, place: str, note: Note) -> list[Json]:
         return results
     texts_only = all(part["type"] == "text" for part in content)
     plain = content[0]["text"] if len(content) == 1 and texts_only else content or None
-    beside = ("finish_reason", "tool_calls", "tool_call_id")
+    beside = ("name", "finish_reason", "tool_calls", "tool_call_id")
     made: Json = {"role": message.get("role"), "content": plain}
     made |= {key: message[key] for key in beside if message.get(key)}
     if calls:
@@ -273,13 +288,17 @@ def _completion_event(signal: Signal) -> list[Json]:
 
 
 def _numbered(found: Json, prefix: str) -> list[Json]:
-    """Return ``prefix.0.key`` ... as a list of maps."""
+    """Return ``prefix.0.key`` ... as a list of maps.
+
+    Raises:
+        UnusableError: there are too many: the rest of an exchange is another exchange.
+    """
     items: dict[int, Json] = {}
     for key, value in found.items():
         if key.startswith(prefix) and (match := _INDEXED.fullmatch(key[len(prefix) :])):
-            number = int(match[1])
-            if number < _MOST:
-                items.setdefault(number, {})[match[2]] = value
+            if (number := int(match[1])) >= MOST:
+                raise UnusableError(f"it has more than {MOST:,} attributes {prefix}0, ...")
+            items.setdefault(number, {})[match[2]] = value
     return [items[number] for number in sorted(items)]
 
 

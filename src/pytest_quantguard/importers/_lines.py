@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -24,6 +24,8 @@ MAX_DEPTH = 48
 _HEAD = 2**16
 _DEEPEST = 200
 """Levels that a record may have: nested AnyValues of OTLP have three for each of theirs."""
+_VALUE = 100
+"""Characters that any value takes at least."""
 _UNREADABLE = "the line cannot be read"
 
 
@@ -151,6 +153,22 @@ def depth_of(value: Any) -> int:
     ]:
         depth += 1
     return depth
+
+
+def size_of(values: Iterable[Any]) -> int:
+    """Return about how much memory values take, in characters: each at least a hundred."""
+    total, left = 0, list(values)
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            total += len(value)
+        elif isinstance(value, dict):
+            left += value
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+        total += _VALUE
+    return total
 
 
 # --- records ------------------------------------------------------------------------------

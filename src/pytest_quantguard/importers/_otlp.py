@@ -6,6 +6,7 @@ exporter writes one such document per line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ class Signal:
     resource: Json
     """Attributes of what sent it, such as ``service.name``."""
     span: str = ""
-    """Trace and span id, where it has both."""
+    """Trace and span id; empty where it does not have both."""
     body: Any = None
     """What a log record says, beside its attributes."""
     events: tuple[tuple[str, Json], ...] = ()
@@ -57,13 +58,13 @@ def signals(document: Json, place: str) -> Iterator[Signal]:
 def _signal(found: Json, place: str, resource: Json, log: bool) -> Signal:
     about = attributes(found.get("attributes"))
     name = found.get("eventName") or about.get("event.name") if log else found.get("name")
-    trace, span = found.get("traceId"), found.get("spanId")
+    trace, span = _id(found.get("traceId")), _id(found.get("spanId"))
     return Signal(
         place=place,
         name=name if isinstance(name, str) else "",
         attributes=about,
         resource=resource,
-        span=f"{trace} {span}" if isinstance(trace, str) and isinstance(span, str) else "",
+        span=f"{trace} {span}" if trace and span else "",
         body=value_of(found.get("body")) if log else None,
         events=tuple(
             (str(event.get("name")), attributes(event.get("attributes")))
@@ -88,9 +89,12 @@ def value_of(value: Any) -> Any:
     """Return what an AnyValue holds; None for what is none."""
     if not isinstance(value, dict):
         return None
-    for key in ("stringValue", "boolValue", "doubleValue", "bytesValue"):
+    for key in ("stringValue", "boolValue", "bytesValue"):
         if key in value:
             return value[key]
+    if "doubleValue" in value:  # 1e999 is JSON, and no number to count with
+        found = value["doubleValue"]
+        return None if isinstance(found, float) and not math.isfinite(found) else found
     if "intValue" in value:  # a text, since JSON's numbers lose the last digits of 64 bits
         return _whole(value["intValue"])
     if "arrayValue" in value:
@@ -102,11 +106,17 @@ def value_of(value: Any) -> Any:
 
 
 def _whole(value: Any) -> int | None:
-    if type(value) is int:
-        return value
+    """Return a whole number of 64 bits; None for what is none."""
     text = value.strip() if isinstance(value, str) else ""
     digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+    if digits.isascii() and digits.isdigit() and len(digits) <= 20:
+        value = int(text)
+    return value if type(value) is int and abs(value) < 2**64 else None
+
+
+def _id(value: Any) -> str:
+    """Return the id of a trace or span; empty for none, which some write as zeros."""
+    return value if isinstance(value, str) and value.strip("0 ") else ""
 
 
 def _seconds(nanos: Any) -> float:

@@ -16,6 +16,7 @@ from pytest_quantguard.importers._chat import (
     completion_of,
     messages_of,
     params_of,
+    redacted,
     tools_of,
 )
 from pytest_quantguard.importers._drafts import drafts_of
@@ -32,7 +33,6 @@ from pytest_quantguard.importers._records import (
 from pytest_quantguard.types import Completion, Json
 
 _CHAT = ("completion", "acompletion")
-_REDACTED = ("redacted-by-litellm", "redacted by litellm")
 
 
 def requests(source: Source, note: Note) -> Iterator[Recorded]:
@@ -61,7 +61,7 @@ def _exchange(record: Json, place: str, note: Note, *, failures: bool) -> Record
     if failure and not failures:
         raise UnusableError("the call failed")
     messages = record.get("messages")
-    if _redacted(messages):
+    if redacted(messages):
         raise UnusableError("LiteLLM has redacted its messages")
     params = record.get("model_parameters")
     params = params if isinstance(params, dict) else {}
@@ -96,7 +96,7 @@ def _exchange(record: Json, place: str, note: Note, *, failures: bool) -> Record
 def _answer(record: Json, params: Json) -> Completion | None:
     """Return the answer with its times: a payload has them, and its response has not."""
     said = record.get("response")
-    found = None if _redacted(said) else completion_of(said)
+    found = None if redacted(said) else completion_of(said)
     if found is None or record.get("cache_hit") is True:
         return found
     began, first, ended = (
@@ -136,16 +136,6 @@ def _facts(record: Json) -> dict[str, Any]:
 
 def _labels(**found: Any) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str) and value}
-
-
-def _redacted(value: Any) -> bool:
-    """Tell whether the log leaves a text out: on its own, or in a message of the usual shape."""
-    if isinstance(value, dict):
-        inner = (value.get(key) for key in ("text", "content", "message", "choices"))
-        return any(map(_redacted, inner))
-    if isinstance(value, list):
-        return any(isinstance(item, dict) and _redacted(item) for item in value)
-    return isinstance(value, str) and value.strip().startswith(_REDACTED)
 
 
 def _sign(sample: Sample) -> str:

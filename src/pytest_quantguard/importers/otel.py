@@ -13,17 +13,24 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from pytest_quantguard.importers._chat import (
     UnusableError,
     messages_of,
     params_of,
+    redacted,
     tools_of,
 )
 from pytest_quantguard.importers._drafts import drafts_of
-from pytest_quantguard.importers._gen_ai import answer_of, captured, chat_of, told_of
-from pytest_quantguard.importers._lines import records
+from pytest_quantguard.importers._gen_ai import (
+    MOST,
+    answer_of,
+    captured,
+    chat_of,
+    definitions_of,
+    told_of,
+)
+from pytest_quantguard.importers._lines import records, size_of
 from pytest_quantguard.importers._otlp import Signal, signals
 from pytest_quantguard.importers._records import (
     Draft,
@@ -34,6 +41,7 @@ from pytest_quantguard.importers._records import (
     Sample,
     Source,
 )
+from pytest_quantguard.importers._turns import in_turns
 from pytest_quantguard.types import Json
 
 _CHAT = ("chat", "generate_content", "text_completion", "completion", "acompletion")
@@ -53,8 +61,9 @@ _PARAMS = {
 _ROUTES = ("gen_ai.prompt.name", "gen_ai.agent.name", "service.name")
 _REMEMBERED = 10_000
 """Exchanges that wait for further pieces, and exchanges that are known again, at most."""
-_MESSAGES = 1000
-"""Of one exchange, where each came as an event of its own."""
+_WAITING = 64 * 2**20
+"""Characters that wait for further pieces, at most."""
+_EVALUATION = "gen_ai.evaluation.result"
 _LABEL = 200
 
 
@@ -64,15 +73,9 @@ def requests(source: Source, note: Note) -> Iterator[Recorded]:
     Spans and events of one exchange may stand in two files.
     """
     reader = _Reader(note, source.failures)
-    streams = [_documents(path, name, note) for path, name in source.files]
-    while streams:
-        for stream in tuple(streams):
-            found = next(stream, None)
-            if found is None:
-                streams.remove(stream)
-                continue
-            for signal in found:
-                yield from reader.take(signal)
+    for found in in_turns(_documents(path, name, note) for path, name in source.files):
+        for signal in found:
+            yield from reader.take(signal)
     yield from reader.rest()
 
 
@@ -82,7 +85,7 @@ def _documents(path: Path, name: str, note: Note) -> Iterator[list[Signal]]:
         found = list(signals(document, place))
         if not found:
             why = "it holds neither spans nor log records of OTLP"
-            note(Loss(place=place, what="the document", why=why))
+            note(Loss(place=place, what="the document", why=why, alien=True))
         yield found
 
 
@@ -99,17 +102,23 @@ class _Pieces:
     event: Signal | None = None
     asked: list[Json] = field(default_factory=list)
     told: list[Json] = field(default_factory=list)
+    ended: bool = True
+    """False while the last message that came is one of those that were asked."""
+    size: int = 0
+    """About how many characters it takes."""
 
     def add(self, signal: Signal) -> None:
         """Take in a span or a log record."""
         message = told_of(signal)
         if not signal.log:
-            self.span = signal
+            self.span, self.ended = signal, True
             return
         if self.event is None or captured(signal):
             self.event = signal
-        if message is not None and len(self.asked) < _MESSAGES:
-            (self.told if message[1] else self.asked).append(message[0])
+        if message is not None:
+            said, self.ended = message
+            if len(self.asked) <= MOST:
+                (self.told if self.ended else self.asked).append(said)
 
     @property
     def whole(self) -> bool:
@@ -120,7 +129,8 @@ class _Pieces:
         if self.span is None:
             return False
         event = self.event is not None and captured(self.event)
-        return captured(self.span) or event or bool(self.asked and self.told)
+        spoken = self.ended and bool(self.asked and self.told)
+        return captured(self.span) or event or spoken
 
     def together(self) -> Signal:
         """Return all that was told as one signal."""
@@ -142,39 +152,60 @@ class _Reader:
         self._read: OrderedDict[str, None] = OrderedDict()
         self._pieces: OrderedDict[str, _Pieces] = OrderedDict()
         """Of exchanges that are not whole yet, by span."""
+        self._size = 0
+        """Of these pieces, in characters."""
 
     def take(self, signal: Signal) -> Iterator[Recorded]:
         """Yield what a span or log record completes, and what has waited for too long."""
         if why := _alien(signal):
             self._lose(signal, why, alien=True)
-            return
-        if signal.span in self._read:
-            return
+        elif told_of(signal) is not None and not signal.span:
+            self._lose(signal, "it is one message of an exchange, and names no span: of which one?")
+        elif signal.span in self._read and (signal.log or not captured(signal)):
+            self._late(signal)
+        else:
+            yield from self._add(signal)
+
+    def _add(self, signal: Signal) -> Iterator[Recorded]:
         pieces = self._pieces.setdefault(signal.span, _Pieces())
         pieces.add(signal)
         if pieces.whole or not signal.span:
-            yield from self._exchange(self._pieces.pop(signal.span))
-        elif len(self._pieces) > _REMEMBERED:
-            yield from self._exchange(self._pieces.popitem(last=False)[1])
+            yield from self._exchange(signal.span)
+            return
+        took = size_of([signal.attributes, signal.resource, signal.body, signal.events])
+        pieces.size += took
+        self._size += took
+        while len(self._pieces) > _REMEMBERED or self._size > _WAITING:
+            yield from self._exchange(next(iter(self._pieces)))
 
     def rest(self) -> Iterator[Recorded]:
         """Yield what can be made of pieces whose other ones never came."""
         while self._pieces:
-            yield from self._exchange(self._pieces.popitem(last=False)[1])
+            yield from self._exchange(next(iter(self._pieces)))
 
-    def _exchange(self, pieces: _Pieces) -> Iterator[Recorded]:
+    def _exchange(self, span: str) -> Iterator[Recorded]:
+        pieces = self._pieces.pop(span)
+        self._size -= pieces.size
         signal = pieces.together()
-        if signal.span:
-            self._read[signal.span] = None
+        if span:
+            self._read[span] = None
         if len(self._read) > _REMEMBERED:
             self._read.popitem(last=False)
         try:
+            if len(pieces.asked) > MOST:
+                raise UnusableError(f"it has more than {MOST:,} messages")
             recorded = _recorded(signal, self._note)
             if self._failures and recorded.answer is None:
                 recorded = _with_failure(recorded, signal)
             yield recorded
         except UnusableError as error:
             self._lose(signal, str(error))
+
+    def _late(self, signal: Signal) -> None:
+        """Tell of a message without which an exchange was read; what else comes is known."""
+        if (message := told_of(signal)) is not None and not message[1]:
+            why = "it comes after the answer: its exchange is read without it"
+            self._note(Loss(place=signal.place, what="a message", why=why))
 
     def _lose(self, signal: Signal, why: str, *, alien: bool = False) -> None:
         what = "a log record" if signal.log else "a span"
@@ -186,6 +217,8 @@ def _alien(signal: Signal) -> str:
     named = signal.name.startswith("gen_ai.")
     if not named and not any(key.startswith("gen_ai.") for key in signal.attributes):
         return "it has no gen_ai.* attributes"
+    if signal.log and signal.name == _EVALUATION:
+        return "it is an evaluation"
     operation = signal.attributes.get("gen_ai.operation.name") or "chat"
     return "" if operation in _CHAT else f"its operation is {operation!r:.40}, no chat"
 
@@ -197,6 +230,8 @@ def _recorded(signal: Signal, note: Note) -> Recorded:
             "it holds no messages: content was not captured "
             "(OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT)"
         )
+    if redacted(asked) or redacted(told):
+        raise UnusableError("LiteLLM has redacted its messages")
     return _exchange(signal, asked, told, note)
 
 
@@ -214,14 +249,19 @@ def _exchange(signal: Signal, asked: list[Json], told: list[Json], note: Note) -
     about = {**signal.resource, **found}
     labels = {k: v for k, v in about.items() if isinstance(v, str) and 0 < len(v) <= _LABEL}
     route = next((labels[key] for key in _ROUTES if key in labels), "")
-    tools = _tools(signal, note)
+    messages = messages_of(asked, signal.place, note)
+    tools = tools_of(definitions_of(signal), signal.place, note)
+    answer = answer_of(signal, told)
+    if told and answer is None:
+        why = "it cannot be read: it is no message of an assistant"
+        note(Loss(place=signal.place, what="the answer", why=why))
     return Recorded(
         place=signal.place,
-        messages=messages_of(asked, signal.place, note),
+        messages=messages,
         tools=tools,
         tells_tools=bool(tools),
         params=params_of(params, signal.place, note),
-        answer=answer_of(signal, told),
+        answer=answer,
         model=labels.get("gen_ai.request.model", ""),
         route="" if route.startswith("unknown_service") else route,
         labels=labels,
@@ -238,13 +278,6 @@ def _with_failure(recorded: Recorded, signal: Signal) -> Recorded:
         return recorded
     failure = kind if isinstance(kind, str) and kind else "the call failed"
     return replace(recorded, failure=failure, timed_out="timeout" in failure.lower())
-
-
-def _tools(signal: Signal, note: Note) -> tuple[Json, ...]:
-    from pytest_quantguard.importers._gen_ai import definitions_of
-
-    value: Any = definitions_of(signal)
-    return tools_of(value, signal.place, note)
 
 
 def _sign(sample: Sample) -> str:
