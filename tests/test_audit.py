@@ -23,7 +23,7 @@ from pytest_quantguard.variants import Launch, Variant
 from pytest_quantguard.verdicts import CandidateReport, GateReport, Verdict
 from scripted_server import ScriptedServer, answers
 
-OK, FAILED, USAGE, OPEN = 0, 1, 4, 10
+OK, FAILED, INTERNAL, USAGE, OPEN = 0, 1, 3, 4, 10
 CLOSED = "http://127.0.0.1:9/v1"
 """Nobody listens there."""
 
@@ -533,6 +533,20 @@ def test_what_fails_beside_the_verdicts_is_told(house):
     assert ("pass", FAILED, 2) == (found["verdict"], found["exit_code"], len(found["beside"]))
     run.has("Beside the verdicts: golden/test_else.py::test_else failed", "no room on the disk")
     assert "another plugin warns" not in run.output
+
+
+def test_a_hook_that_breaks_in_the_end_is_told(house):
+    """The verdicts stand, with what ended the run beside them."""
+    GateProject.golden(house, 60)
+    house.write("conftest.py", "def pytest_terminal_summary():\n    raise ValueError('no disk')\n")
+    good = speaks(says_right)
+    house.providers(official=house.serve("official", good), twin=house.serve("twin", good))
+
+    run = house.run("providers.yaml", "--json=audit.json")
+
+    assert (INTERNAL, "pass") == (run.code, house.json()["verdict"]), run.output
+    assert ["pytest broke: ValueError: no disk"] == house.json()["beside"]
+    run.has("Beside the verdicts: pytest broke: ValueError: no disk")
 
 
 def test_an_audit_without_golden_cases_is_no_success(house):

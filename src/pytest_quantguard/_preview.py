@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import pytest
 
+from pytest_quantguard._sanitize import one_line, without_keys
+
 if TYPE_CHECKING:
     from pytest_quantguard._session import GateSession
 
 _NOTHING = int(pytest.ExitCode.NO_TESTS_COLLECTED)
 _USAGE_ERROR = int(pytest.ExitCode.USAGE_ERROR)
+_INTERNAL_ERROR = int(pytest.ExitCode.INTERNAL_ERROR)
 OFF = (
     "quantguard: the plugin is off; take '-p no:quantguard' away, or, where "
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, give '-p quantguard'"
@@ -49,33 +53,58 @@ def collect(
     arguments, ``near`` may name the option that was meant, see `cli.Parser.near`.
     """
     collector = _Collector(candidates, look)
-    code, output, beside = run_apart(["--collect-only", "-qq", *arguments], collector)
+    ran = run_apart(["--collect-only", "-qq", *arguments], collector)
+    code = ran.code
     if code not in (0, _NOTHING):  # else it is what other plugins warn of: no part of the answer
-        sys.stderr.write(beside)
+        sys.stderr.write(ran.beside)
     if collector.failed:
         return Collected(None, _USAGE_ERROR, tuple(collector.failed))
     if collector.looked is None or code not in (0, _NOTHING):
         # pytest has said on stderr what a usage error is about
-        said = near(arguments) if code == _USAGE_ERROR else output
+        said = near(arguments) if code == _USAGE_ERROR else ran.output
         return Collected(None, code or _USAGE_ERROR, (said,) if said else ())
     return Collected(collector.looked)
 
 
-def run_apart(arguments: Sequence[str], plugin: object) -> tuple[int, str, str]:
-    """Have pytest run in this process; return its exit code, and what it said on stdout and stderr.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """What became of a run of pytest in this process."""
 
-    Whatever it raises, as where a conftest.py calls ``sys.exit``, is raised, and all is said then.
+    code: int
+    output: str
+    """What it said on stdout."""
+    beside: str
+    """What it said on stderr; a traceback, where something ended it."""
+    broke: str
+    """What ended it that is no part of pytest's own ways, or nothing: ``ValueError: ...``."""
+
+
+def run_apart(arguments: Sequence[str], plugin: object, *, aloud: bool = False) -> Apart:
+    """Have pytest run in this process; ``aloud`` shows all that it says, on stderr.
+
+    A hook of a project that raises or calls ``sys.exit`` ends the run, and not the caller: its exit
+    code would be taken for a verdict.
     """
     output, beside = io.StringIO(), io.StringIO()
-    try:
-        with redirect_stdout(output), redirect_stderr(beside):
+    ways = (sys.stderr, sys.stderr) if aloud else (output, beside)
+    broke = ""
+    with redirect_stdout(ways[0]), redirect_stderr(ways[1]):
+        try:
             code = int(pytest.main([*arguments], plugins=[plugin]))
-    except BaseException:
-        sys.stderr.write(output.getvalue() + beside.getvalue())
-        raise
-    return code, output.getvalue(), beside.getvalue()
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            broke, code = f"{type(error).__name__}: {error}", _INTERNAL_ERROR
+    if code == _INTERNAL_ERROR and not broke:
+        broke = (_INNER.findall(output.getvalue() + beside.getvalue()) or ["an internal error"])[-1]
+    return Apart(
+        code=code,
+        output=output.getvalue(),
+        beside=beside.getvalue(),
+        broke=one_line(without_keys(broke), 300),
+    )
 
 
+_INNER = re.compile(r"^INTERNALERROR> (\w\S*(?:: .*)?)$", re.MULTILINE)
 _RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)
 _LINE = re.compile(r"^([^\n/\\<][^\n]*?:\d+): in ", re.MULTILINE)
 """A line of a traceback, in a file below the current folder."""

@@ -659,6 +659,21 @@ def test_what_other_plugins_warn_of_is_no_part_of_a_mail(blessed, capsys):
     assert capsys.readouterr().err
 
 
+@pytest.mark.parametrize("what", ["raise ValueError('no disk')", "import sys; sys.exit(1)"])
+@pytest.mark.parametrize(
+    "hook", ["configure(config)", "collection_modifyitems()", "sessionfinish()", "unconfigure()"]
+)
+def test_a_broken_hook_is_no_alarm(blessed, answer, hook, what):
+    """Its exit code would say that the endpoint got worse; the reason is one sentence."""
+    (blessed.folder / "conftest.py").write_text(f"def pytest_{hook}:\n    {what}\n")
+    code, found, said = answer(blessed)
+
+    assert (code, found["answer"]) == (10, "unclear")
+    told = "ValueError: no disk" if "ValueError" in what else "SystemExit: 1"
+    assert f"pytest broke: {told}" in json.dumps(found)
+    assert told in said
+
+
 def test_two_at_once_do_not_mix(blessed, answer):
     """The second one says who is there, and asks nothing."""
     store, before = Store(blessed.folder / ".quantguard/watch", "api"), blessed.server.requests

@@ -20,7 +20,7 @@ from pytest_quantguard._config import GateConfig
 from pytest_quantguard._items import CASE, checks_of
 from pytest_quantguard._judging import reads_timing
 from pytest_quantguard._plural import counted
-from pytest_quantguard._preview import OFF, run_apart, told
+from pytest_quantguard._preview import OFF, Apart, run_apart, told
 from pytest_quantguard.commands._watch_meter import Meter
 from pytest_quantguard.engine.jobs import further_jobs
 from pytest_quantguard.engine.limits import Limits
@@ -113,12 +113,14 @@ def run(plan: Plan, tell: Callable[[Asks], None]) -> GoldenRun:
     arguments = ["-qq", "-s"]
     if importlib.util.find_spec("xdist") and "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ:
         arguments.append("-n0")  # whatever the project's addopts say: the plugin is in here alone
-    code, output, beside = run_apart([*arguments, *plan.arguments], plugin)
+    ran = run_apart([*arguments, *plan.arguments], plugin)
     if plugin.interrupted:  # whoever wants to stop does not want the probes asked, either
         raise KeyboardInterrupt
-    if plugin.report is None and not plugin.none:  # what other plugins warn of belongs in no answer
-        sys.stderr.write(beside)
-    return plugin.found(code, output)
+    if ran.broke:
+        sys.stderr.write(ran.output + ran.beside)
+    elif plugin.report is None and not plugin.none:  # what others warn of belongs in no answer
+        sys.stderr.write(ran.beside)
+    return plugin.found(ran)
 
 
 @dataclass
@@ -295,18 +297,19 @@ class _Plugin:
         """Keep the report."""
         self.report = report
 
-    def found(self, code: int, output: str) -> GoldenRun:
+    def found(self, ran: Apart) -> GoldenRun:
         """Return what became of the run, by its exit code and what was seen of it."""
+        if ran.broke:
+            return replace(self._spent(), said=(f"pytest broke: {ran.broke}",))
         if self.none or self.changed:
             return GoldenRun(none=self.none, changed=self.changed)
         if self.failed:
             return GoldenRun(said=tuple(self.failed), usage=True)
         if self.report is None:
             # pytest has said on stderr what a usage error is about
-            said = (
-                () if code == _USAGE else (output.strip()[-2000:] or f"pytest ended with {code}",)
-            )
-            return replace(self._spent(), said=said, usage=code == _USAGE)
+            told = ran.output.strip()[-2000:] or f"pytest ended with {ran.code}"
+            usage = ran.code == _USAGE
+            return replace(self._spent(), said=() if usage else (told,), usage=usage)
         candidate = self.report.candidates[0]
         return replace(
             self._spent(),

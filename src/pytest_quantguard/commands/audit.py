@@ -7,7 +7,6 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -165,13 +164,12 @@ def _run(source: Source, options: Namespace, rest: Sequence[str], fresh: Path | 
     given = ["-p", "no:cacheprovider", *([] if options.verbose else ["-qq"]), *rest, *source.golden]
     if find_spec("xdist") and "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ:
         given.append("-n0")  # whatever addopts say: the plugin is in this process alone
-    if options.verbose:
-        with redirect_stdout(sys.stderr):
-            code, output, beside = int(pytest.main(given, plugins=[plugin])), "", ""
-    else:
-        code, output, beside = run_apart(given, plugin)
-    if plugin.report is None:  # else it is what other plugins warn of: no part of the answer
-        sys.stderr.write(beside)
+    apart = run_apart(given, plugin, aloud=options.verbose)
+    code = apart.code
+    if apart.broke:
+        plugin.beside.append(f"pytest broke: {apart.broke}")
+    if apart.broke or plugin.report is None:  # else it is what other plugins warn of
+        sys.stderr.write(apart.beside)
     asked = plugin.report.provenance.get("cases", 0) if plugin.report is not None else 0
     if plugin.report is not None and asked:
         ran = _Ran(code, plugin.report, sizes=plugin.sizes(), folder=plugin.folder())
@@ -183,7 +181,7 @@ def _run(source: Source, options: Namespace, rest: Sequence[str], fresh: Path | 
         where = ", ".join(one_line(path, 300) for path in source.golden)
         return _Ran(USAGE_ERROR, said=[f"quantguard audit: no golden case was selected in {where}"])
     # pytest has said on stderr what a usage error is about
-    said = [] if code == USAGE_ERROR else [output[-2000:] or f"pytest ended with {code}"]
+    said = [] if code == USAGE_ERROR else [apart.output[-2000:] or f"pytest ended with {code}"]
     return _Ran(code or 1, said=said)
 
 
