@@ -103,7 +103,7 @@ def _obstacles(
 ) -> tuple[str, ...]:
     """What stands between the looks and an answer, the most important first."""
     if pin is None or not pin.looks:
-        return ("nothing is pinned, so there is nothing to compare with: bless a look first",)
+        return ("nothing is pinned, so there is nothing to compare with: bless a look first (--bless REASON)",)
     if not now.answers:
         return ("the endpoint answered none of the probes", *map(one_line, now.failures[:1]))
     known = {look.id: look for look in looks}

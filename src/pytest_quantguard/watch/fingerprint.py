@@ -78,7 +78,7 @@ _TEXTS = _Distance(
     quantity=GREEDY,
     measure=text_distance,
     least=LEAST_TEXT,
-    words="{now} of the likeliest answers differs from the {reference}, {usual} usual",
+    words="{now} of the likeliest answers differ from the {reference}, {usual} usual",
     unit="",
     most=1.0,
 )
