@@ -142,8 +142,35 @@ def test_the_workflow_is_pinned_and_gives_nothing_away(here):
     assert "if" not in job
     for used, told in USES.findall(text):
         action, _, commit = used.partition("@")
-        assert (commit, told.strip(" #")) == PINS[action]
+        assert (commit, told.strip(" #")) == PINS["/".join(action.split("/")[:2])]
     assert not any("${{" in step.get("run", "") for step in job["steps"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "candidate"),
+    [
+        ([], "q8_0"),
+        (["--url", URL, "--model", "m", "--key-env", "QKEY"], "baseline-again"),
+        (["--url", URL, "--model", "m", "--candidate-url", OTHER], "candidate"),
+    ],
+)
+def test_the_workflow_keeps_the_rules_of_the_docs(here, arguments, candidate):
+    """No verdict is red; answers are kept, by the default branch alone; one step sees the key."""
+    cli.main(["init", *arguments])
+    (job,) = yaml.load(workflow(here), Loader=yaml.BaseLoader)["jobs"].values()
+    told = [step.get("run") or step["uses"].partition("@")[0] for step in job["steps"]]
+    signs = ["cache/restore", "rm -rf quant-report", "-m pytest", "check-report", "cache/save"]
+    order = [next(at for at, one in enumerate(told) if sign in one) for sign in signs]
+    restored, _, asked, checked, saved = (job["steps"][at] for at in order)
+
+    assert sorted(order) == order
+    assert {"run"} == set(checked)
+    assert f'--commit "$GITHUB_SHA" --candidate {candidate} --max-age 2' in checked["run"]
+    assert "github.event_name == 'push'" in saved["if"]
+    assert (restored["with"]["path"], restored["with"]["key"]) == tuple(saved["with"].values())
+    assert restored["with"]["key"].startswith(restored["with"]["restore-keys"])
+    with_key = [step for step in job["steps"] if "secrets." in str(step)]
+    assert with_key == ([asked] if "--key-env" in arguments else [])
 
 
 # --- what is left alone -------------------------------------------------------------------

@@ -37,6 +37,11 @@ class Servers:
         return "--quant-null" if self.candidate is None else "--quant-candidate=candidate"
 
     @property
+    def judged(self) -> str:
+        """Return the candidate that the report of such a run tells of."""
+        return "baseline-again" if self.candidate is None else "candidate"
+
+    @property
     def near(self) -> bool:
         """Tell whether a server is one of this machine, which no other machine reaches."""
         return any(_loopback(one[0]) for one in (self.baseline, self.candidate) if one)
@@ -117,6 +122,7 @@ def _workflow(base: Traversable, servers: Servers | None) -> str:
         "ENVIRONMENT": "\n    environment: quantguard # holds the key, for this job" if key else "",
         "EXTRA": "[llamacpp]" if servers is None else "",
         "OPTION": "--quant-candidate=q8_0" if servers is None else servers.option,
+        "CANDIDATE": "q8_0" if servers is None else servers.judged,
         "KEY": f"\n        env:\n          {key}: ${{{{ secrets.{key} }}}}" if key else "",
     }
     return _template(base, "workflows/quantguard.yml", values)
