@@ -72,6 +72,18 @@ def test_a_test_module_that_breaks_is_one_finding(project, text, sentence):
     assert run.has(sentence, "1 wrong")
 
 
+def test_a_mistake_of_the_configuration_is_told_once_and_as_such(project):
+    """What pytest refuses it for is no golden case; its own prefix is no part of the sentence."""
+    arms = {"base": variant(project, model="base"), "cand": {"provider": "nobody", "model": "m"}}
+    project.config(project.server.url, variants=arms)
+
+    run = doctor(project, "--offline")
+
+    assert WRONG == run.code
+    assert run.has("wrong file: quantguard.yaml:", "variant 'cand': unknown provider", "1 wrong")
+    assert not any(said in run.output for said in ("ERROR", "ok    variants", "wrong golden"))
+
+
 def test_everything_wrong_is_told_at_once(project):
     """Endpoints go on after one that is down; the exit code says that something is wrong."""
     project.config(

@@ -276,6 +276,7 @@ def test_a_server_that_is_down_is_an_error(project):
     assert FAILED == run.code
     assert {"cand": "error"} == run.verdicts
     assert run.has("60 of 60 checks had no answer to judge")
+    assert run.has("Quantization: not verified: no server answered")
     assert all(c["attempts"] < 30 for c in run.report["provenance"]["requests"].values())
 
 

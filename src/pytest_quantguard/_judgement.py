@@ -144,7 +144,7 @@ def candidate_reports(
                 incomparable=alike.reasons,
                 noise=None if null else noise,
                 interrupted=list(faults),
-                quantization_note=_note(variant, told.served),
+                quantization_note=_note(variant, told.served, plan),
                 remarks=remarks,
             )
         )
@@ -217,7 +217,8 @@ def all_fingerprints(tally: _tally.Tally, terms: Terms) -> Json:
     return {name: counts for name, counts in found.items() if counts}
 
 
-def _note(variant: Variant, served: Mapping[str, ServedAs]) -> str:
+def _note(variant: Variant, served: Mapping[str, ServedAs], plan: Json) -> str:
     if variant.name not in served:
-        return "not verified: no server was asked"
+        sent = plan.get("counts", {}).get(variant.name, {}).get("sent", 0)
+        return f"not verified: no server {'answered' if sent else 'was asked'}"
     return quantization_note(variant.quantization, served[variant.name])[0]

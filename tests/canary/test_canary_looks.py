@@ -43,7 +43,7 @@ def test_a_loss_stops_the_reading_and_is_named():
     row = next(row for row in report.budgets if row.cohort == "tools")
     assert row.reason.endswith("; shown by pair 250 (mirror.jsonl:250)")
     (note,) = [text for text in report.notes if "tools" in text]
-    assert note.startswith("Roll back: tools / all was over its budget, at evidence ")
+    assert note.startswith("Rollback trigger, tools / all: over its budget at evidence ")
     assert note.endswith(" : 1, at pair 250 (mirror.jsonl:250)")
     assert "Decided after 250 pairs, at mirror.jsonl:250: not read further" in report.notes
 
@@ -64,7 +64,7 @@ def test_a_loss_below_the_budget_stops_nothing_by_an_early_estimate():
     for step in losses(12, of=250):
         judge.take(step)
     early = judge.report()
-    asked_for = [note for note in early.notes if note.startswith("Roll back")]
+    asked_for = [note for note in early.notes if note.startswith("Rollback trigger, ")]
     assert not judge.decided()
     for step in losses(0, of=5000):
         judge.take(step)
@@ -73,7 +73,7 @@ def test_a_loss_below_the_budget_stops_nothing_by_an_early_estimate():
     assert Verdict.FAIL is early.verdict  # had the traffic ended there: one look, no wandering
     assert ["at pair 250 (mirror.jsonl:250)"] == [one[-30:] for one in asked_for]
     assert (Verdict.PASS, 1000) == (report.verdict, judge.pairs)
-    assert not any("was over its budget" in note for note in report.notes)
+    assert not any("over its budget" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(("evidence", "stops"), [("dual", 250), ("strict", 500)])

@@ -56,7 +56,7 @@ def test_the_terminal_counts_all_losses(report, lost):
     text = "\n".join(terminal.render(report, Screen(width=100), verbosity=0, texts=NO_TEXTS))
 
     assert f"{lost.losses}, the first 400 of them kept" in " ".join(text.split())
-    assert "Roll back: tools / all was over its budget, at evidence " in text
+    assert "Rollback trigger, tools / all: over its budget at evidence " in text
     assert "kept check" not in text  # the other cohort passed: nothing of it is shown as open
 
 

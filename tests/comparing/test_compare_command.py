@@ -84,7 +84,7 @@ def test_nothing_worse_ends_with_zero(compare, two):
     code, said, _ = compare("then.json", "then.json")
 
     assert UNKNOWN == code
-    assert said.startswith("CANNOT BE SAID:")
+    assert said.startswith("CANNOT BE SAID: both are of one run: awq-int4 (then.json,")
 
 
 def test_no_evidence_is_no_green(compare, filed):
@@ -101,6 +101,22 @@ def test_no_evidence_is_no_green(compare, filed):
     assert UNKNOWN == code
     assert said.startswith("CANNOT BE SAID:")
     assert "its cases are no evidence of anything" in said
+
+
+def test_a_pass_that_became_not_comparable_is_no_loss(compare, filed):
+    """Exit code 10, and the row that says why has no budget: no empty place in the table."""
+    then = candidate(outcomes())
+    why = replace(then.budgets[0], check="evidence", max_drop=None, verdict=Verdict.NOT_COMPARABLE)
+    now = replace(then, verdict=Verdict.NOT_COMPARABLE, budgets=(why, *then.budgets))
+    filed("then.json", then)
+    filed("now.json", now, number=1)
+    code, said, _ = compare("then.json", "now.json")
+
+    assert UNKNOWN == code
+    assert said.startswith("CANNOT BE SAID: awq-int4 (then.json,")
+    row = next(line.split() for line in said.split("\n") if " evidence " in line)
+    assert ["none", "->", "NOT", "COMPARABLE"] == row[2:6]
+    assert "none" == row[-1]
 
 
 def test_json_is_the_whole(compare, two, folder):

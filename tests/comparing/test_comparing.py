@@ -113,7 +113,7 @@ def test_a_tightened_budget_says_what_the_old_one_would():
 
 
 def test_an_unsound_run_is_no_evidence():
-    """An ERROR then says nothing about now; an ERROR now after a pass is worse."""
+    """An ERROR then says nothing about now, and an ERROR now shows no loss."""
     sound = side(outcomes())
     mishaps = [
         Mishap(
@@ -134,9 +134,29 @@ def test_an_unsound_run_is_no_evidence():
     )
 
     assert "cannot be said" == compare(broken, sound).answer
-    assert "worse" == compare(sound, broken).answer
+    assert "cannot be said" == compare(sound, broken).answer
     assert compare(broken, sound).direct is None
     assert ((), ()) == (compare(broken, sound).regressed, compare(broken, sound).recovered)
+
+
+@pytest.mark.parametrize("ended", [Verdict.ERROR, Verdict.NOT_COMPARABLE])
+@pytest.mark.parametrize(
+    ("verdict", "answer"),
+    [
+        (Verdict.PASS, "cannot be said"),
+        (Verdict.INCONCLUSIVE, "cannot be said"),
+        (Verdict.ERROR, "cannot be said"),
+        (Verdict.NOT_COMPARABLE, "cannot be said"),
+        (Verdict.FAIL, "worse"),
+    ],
+)
+def test_of_an_unsound_run_only_a_failed_budget_is_worse(ended, verdict, answer):
+    """No evidence is no loss; a loss that a budget shows all the same is not hidden by it."""
+    then, now = side(outcomes()), side(outcomes(), number=1)
+    rows = tuple(replace(row, verdict=verdict) for row in now.candidate.budgets)
+    now = replace(now, candidate=replace(now.candidate, verdict=ended, budgets=rows))
+
+    assert answer == compare(then, now).answer
 
 
 def test_what_the_candidate_did_not_answer_is_no_evidence_against_it():

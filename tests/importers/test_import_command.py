@@ -308,6 +308,7 @@ def test_nothing_to_import_is_not_green(run, tmp_path):
         (["odd.jsonl", "--from", "openai-chat", "--tools", "odd.jsonl"], "odd.jsonl"),
         (["broken.json"], "broken.json: it is no JSON"),
         (["cut.jsonl"], "cut.jsonl: it is no JSON: Expecting ',' delimiter at column 10"),
+        (["open.jsonl"], "open.jsonl: it is no JSON: Unterminated string starting at column 7"),
         ([], "required: SOURCE"),
     ],
 )
@@ -319,6 +320,7 @@ def test_mistakes(run, tmp_path, arguments, sentence):
     (tmp_path / "code.py").write_text("print()")
     (tmp_path / "broken.json").write_text("[1, ")
     (tmp_path / "cut.jsonl").write_text('{"id":"x"\n')
+    (tmp_path / "open.jsonl").write_text('{"id":"x\n')
     done = run(*arguments)
 
     assert USAGE == done.code

@@ -117,7 +117,7 @@ def test_a_loss_short_of_it_is_unclear_and_says_what_would_settle_it() -> None:
 
     assert answer is Answer.UNCLEAR
     assert "golden cases instead of 100" in reasons
-    assert "2.43e+05 : 1 are needed" in reasons
+    assert "2.4e5 : 1 are needed" in reasons
 
 
 def test_a_loss_of_a_changed_endpoint_is_worse_on_the_gates_own_evidence() -> None:

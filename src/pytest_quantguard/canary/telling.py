@@ -9,6 +9,7 @@ from dataclasses import replace
 from pytest_quantguard import _budgets
 from pytest_quantguard._decide import ALPHA_FAIL
 from pytest_quantguard.canary.looking import Trigger
+from pytest_quantguard.reporters._words import odds
 from pytest_quantguard.verdicts import BudgetVerdict, Group, Verdict
 
 _STOPPED = "open: reading stopped, since another budget failed, before this one's next look"
@@ -53,13 +54,15 @@ def rollbacks(rows: Sequence[BudgetVerdict], triggers: Mapping[Group, Trigger]) 
     failed = {group_of(row) for row in rows if row.verdict is Verdict.FAIL}
     narrow = sorted(triggers.items(), key=lambda item: item[0].count(None))
     for group, found in narrow[:_NAMED]:
-        odds = f"{math.exp(min(found.log_evidence, 700)):.3g} : 1"
-        where = f"at pair {found.pair:,} ({found.source})"
+        said = (
+            f"over its budget at evidence {odds(found.log_evidence)}, "
+            f"at pair {found.pair:,} ({found.source})"
+        )
         name = _budgets.name(group)
         if group in failed:
-            notes.append(f"Roll back: {name} was over its budget, at evidence {odds}, {where}")
+            notes.append(f"Rollback trigger, {name}: {said}")
         else:
-            notes.append(f"{name} was over its budget, at evidence {odds}, {where}; not at the end")
+            notes.append(f"{name} was {said}; not at the end")
     if len(narrow) > _NAMED:
         notes.append(f"{len(narrow) - _NAMED} more budgets were over at some look")
     return notes

@@ -67,7 +67,8 @@ def _table(rows: Sequence[Cells], width: int) -> list[str]:
 
 def _head(found: Comparison) -> str:
     verdicts = " -> ".join(side.candidate.verdict.word for side in (found.then, found.now))
-    return f"{_WORDS[found.answer]}: {_side(found.then)} -> {_side(found.now)}: {verdicts}"
+    same = "both are of one run: " if found.then.is_of_one_run_with(found.now) else ""
+    return f"{_WORDS[found.answer]}: {same}{_side(found.then)} -> {_side(found.now)}: {verdicts}"
 
 
 def _side(side: Side) -> str:
@@ -85,7 +86,7 @@ def _cells(row: RowChange) -> Cells:
         "check": what,
         "verdict": _arrow(*(_word(one) for one in (row.then, row.now))),
         "worse by": _arrow(*(_delta(one) for one in (row.then, row.now))),
-        "budget": _arrow(*(budget_of(one) if one else "none" for one in (row.then, row.now))),
+        "budget": _arrow(*((one and budget_of(one)) or "none" for one in (row.then, row.now))),
     }
 
 

@@ -79,8 +79,18 @@ class RowChange:
         """True when the verdict got worse, by its own budget or by the one of before."""
         if self.then is None:
             return False
-        later = [v for v in (self.now.verdict if self.now else None, self.by_then) if v]
+        later = (v for v in self._later if v not in _UNSOUND)  # no evidence is no loss
         return any(rank(verdict) < rank(self.then.verdict) for verdict in later)
+
+    @property
+    def lost(self) -> bool:
+        """True when it got worse, and a loss is shown: not for want of cases."""
+        return self.worse and Verdict.FAIL in self._later
+
+    @property
+    def _later(self) -> tuple[Verdict, ...]:
+        found = (self.now.verdict if self.now else None, self.by_then)
+        return tuple(verdict for verdict in found if verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +150,15 @@ class Comparison:
 
     @property
     def answer(self) -> Answer:
-        """The whole in a word or two; see docs/compare.md."""
+        """The whole in a word or two; see docs/compare.md, whose table has this order."""
+        if any(row.lost for row in self.rows):
+            return "worse"
+        if not (self.then.sound and self.now.sound) or self.then.is_of_one_run_with(self.now):
+            return "cannot be said"
         worse = rank(self.now.candidate.verdict) < rank(self.then.candidate.verdict)
         if worse or any(row.worse for row in self.rows):
             return "worse"
-        if self.direct is None or self.then.is_of_one_run_with(self.now):
+        if self.direct is None:
             return "cannot be said"
         if self.direct.log_evidence >= NEEDED:
             return "worse"

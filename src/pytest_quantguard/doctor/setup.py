@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pytest_quantguard.contracts import Provider
 
 _FROM = "--quant-config"
+_BEFORE = re.compile(r"^(?:ERROR: )?(?:quantguard: )?")
+"""What pytest, and the plugin in it, write before a sentence."""
+_MEND = "mend it where the sentence says"
 _PLAN = "add cases, or loosen the budget: 'quantguard plan' says by how much"
 
 
@@ -77,7 +81,7 @@ def collected(path: Path, settings: GateConfig) -> Golden:
         return found.looked
     # What is wrong with files is in `said`: beside it, stderr has other people's warnings.
     text = "\n".join(found.said) or said.getvalue()
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [_BEFORE.sub("", line) for line in text.splitlines() if line.strip()]
     return Golden(problems=tuple(lines[-12:]) or (f"pytest ended with {found.code}",))
 
 
@@ -100,21 +104,10 @@ def _look(gate: Any, items: Any) -> Golden:
 
 def findings(settings: GateConfig, golden: Golden) -> list[Finding]:
     """Say what of the configuration and the golden cases would stop a run."""
-    names = ", ".join(variant.name for variant in settings.candidates)
-    saw = f"{settings.file}: baseline {settings.baseline.name}, "
-    found = [
-        _found("ok", "variants", saw + f"against {names}")
-        if names
-        else _found(
-            "warn",
-            "variants",
-            saw + "and no candidate",
-            "add a variant; until then: pytest --quant-null",
-        )
-    ]
+    of_file = [one for one in golden.problems if one.startswith(f"{settings.file}:")]
+    found = [_found("wrong", "file", one, _MEND) for one in of_file] or [_arms(settings)]
     found += [
-        _found("wrong", "golden cases", problem, "mend it where the sentence says")
-        for problem in golden.problems
+        _found("wrong", "golden cases", one, _MEND) for one in golden.problems if one not in of_file
     ]
     if not golden.cases:
         if not golden.problems:
@@ -132,6 +125,16 @@ def findings(settings: GateConfig, golden: Golden) -> list[Finding]:
     if not golden.undecidable and not golden.problems:
         found.append(_found("ok", "budgets", "every budget can be decided with them"))
     return found
+
+
+def _arms(settings: GateConfig) -> Finding:
+    """Say what is compared with what."""
+    names = ", ".join(variant.name for variant in settings.candidates)
+    saw = f"{settings.file}: baseline {settings.baseline.name}, "
+    if names:
+        return _found("ok", "variants", saw + f"against {names}")
+    fix = "add a variant; until then: pytest --quant-null"
+    return _found("warn", "variants", saw + "and no candidate", fix)
 
 
 def unfit(

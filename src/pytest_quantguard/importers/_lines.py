@@ -126,7 +126,8 @@ def parse(data: bytes, constant: Callable[[str], None] = lambda _: None) -> Any:
         raise NotJsonError("it is nested too deeply") from None
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if error.lineno > 1 else ""
-        raise NotJsonError(f"it is no JSON: {error.msg} at {line}column {error.colno}") from None
+        what = error.msg.removesuffix(" at")  # some of Python's messages end with it
+        raise NotJsonError(f"it is no JSON: {what} at {line}column {error.colno}") from None
     except ValueError as error:  # a key twice; an integer of more digits than Python reads
         text = str(error)
         known = text.startswith("the key")

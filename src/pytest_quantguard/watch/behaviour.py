@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
+from pytest_quantguard.reporters._words import odds
 from pytest_quantguard.verdicts import CandidateReport, Verdict
 from pytest_quantguard.watch.limits import Evidence
 from pytest_quantguard.watch.records import Behaviour, Finding, Look
@@ -58,8 +59,8 @@ def _of_gate(gate: CandidateReport | None, limits: Mapping[Evidence, float]) -> 
             changed=gate.verdict is Verdict.FAIL and p <= limit,
             p=p,
             value=value / len(gate.outcomes),
-            sentence=f"{said}, evidence that it is worse {_odds(gate.log_evidence)}; "
-            f"{_odds(-math.log(limit))} are needed over a year of looks",
+            sentence=f"{said}, evidence that it is worse {odds(gate.log_evidence)}; "
+            f"{odds(-math.log(limit))} are needed over a year of looks",
         ),
     )
 
@@ -67,11 +68,6 @@ def _of_gate(gate: CandidateReport | None, limits: Mapping[Evidence, float]) -> 
 def p_of(log_e: float) -> float:
     """Return min(1, 1 / e), the p-value of an e-value given by its natural logarithm."""
     return math.exp(-max(0.0, log_e))
-
-
-def _odds(log_e: float) -> str:
-    e = stats.EValue(log_e=log_e).e
-    return f"{e:.3g} : 1"
 
 
 def _of_week(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding, ...]:
@@ -98,7 +94,7 @@ def _of_week(series: Series, limits: Mapping[Evidence, float]) -> tuple[Finding,
             value=loss,
             sentence=f"over the last seven days {counted(len(cases), 'case')} are worse by "
             f"{100 * loss:+.1f} points on average than in the pin, evidence "
-            f"{_odds(evidence.log_e)}; {_odds(-math.log(limit))} are needed over a year of looks",
+            f"{odds(evidence.log_e)}; {odds(-math.log(limit))} are needed over a year of looks",
         ),
     )
 

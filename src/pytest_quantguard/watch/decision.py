@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pytest_quantguard import stats
 from pytest_quantguard._plural import counted
 from pytest_quantguard._sanitize import one_line
+from pytest_quantguard.reporters._words import odds
 from pytest_quantguard.verdicts import CandidateReport, Verdict
 from pytest_quantguard.watch.behaviour import unsound
 from pytest_quantguard.watch.facts import GONE, LISTED
@@ -91,8 +92,7 @@ def _beyond(one: Finding) -> bool:
 
 def _failed(gate: CandidateReport) -> str:
     failed = sum(budget.verdict is Verdict.FAIL for budget in gate.budgets)
-    evidence = stats.EValue(log_e=gate.log_evidence).e
-    return f"{counted(failed, 'budget')} exceeded, evidence {evidence:.3g} : 1"
+    return f"{counted(failed, 'budget')} exceeded, evidence {odds(gate.log_evidence)}"
 
 
 # --- not sure ---------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def _obstacles(
 ) -> tuple[str, ...]:
     """What stands between the looks and an answer, the most important first."""
     if pin is None or not pin.looks:
-        return ("nothing is pinned, so there is nothing to compare with: bless a look first (--bless REASON)",)
+        return ("nothing is pinned to compare with: bless a look first (--bless REASON)",)
     if not now.answers:
         return ("the endpoint answered none of the probes", *map(one_line, now.failures[:1]))
     known = {look.id: look for look in looks}
@@ -156,7 +156,7 @@ def _gate_obstacles(found: Sequence[Finding], gate: CandidateReport | None) -> t
     needed = -math.log(limit) if limit else math.inf
     return (
         f"the golden set's gate fails ({_failed(gate)}), but a year of looks may show as much by "
-        f"chance: {stats.EValue(log_e=needed).e:.3g} : 1 are needed, or a fingerprint that "
+        f"chance: {odds(needed)} are needed, or a fingerprint that "
         f"changed. {_settles(gate, needed)}",
     )
 
