@@ -1,4 +1,7 @@
-"""The cases of a run without the run: pytest itself collects and selects, and nothing is asked."""
+"""pytest in a command's own process: the cases of a run without the run, or a run set apart.
+
+For the cases alone pytest collects and selects, and nothing is asked.
+"""
 
 from __future__ import annotations
 
