@@ -36,6 +36,19 @@ def test_what_other_plugins_warn_of_is_no_part_of_an_answer(project, plan):
     assert (4, True) == (wrong.code, "a warning" in wrong.output), wrong.output
 
 
+WARNING = "error::pytest.PytestAssertRewriteWarning"
+
+
+@pytest.mark.parametrize("arguments", [("-W", WARNING), ("--", "golden")])
+def test_a_project_whose_warnings_are_errors(project, plan, arguments):
+    """That our modules are imported already is no mistake of the project."""
+    project.write("pytest.ini", f"[pytest]\nfilterwarnings = {WARNING}\n")
+    # In a process of its own: the modules of one that forks were imported by pytest.
+    run = plan(*arguments, PYTHONHASHSEED="0")
+
+    assert OK == run.code, run.output
+
+
 def test_what_is_said_before_pytest_is_left_is_not_lost(project, plan):
     """A conftest.py that ends the process says why."""
     project.write("conftest.py", "import sys\nsys.stderr.write('no license\\n')\nsys.exit(3)\n")

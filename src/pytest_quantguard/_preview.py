@@ -93,7 +93,7 @@ def run_apart(arguments: Sequence[str], plugin: object, *, aloud: bool = False) 
     broke = ""
     with redirect_stdout(ways[0]), redirect_stderr(ways[1]):
         try:
-            code = int(pytest.main([*arguments], plugins=[plugin]))
+            code = int(pytest.main(tolerant(arguments), plugins=[plugin]))
         except (Exception, SystemExit) as error:
             traceback.print_exc()
             broke, code = f"{type(error).__name__}: {error}", _INTERNAL_ERROR
@@ -105,6 +105,17 @@ def run_apart(arguments: Sequence[str], plugin: object, *, aloud: bool = False) 
         beside=beside.getvalue(),
         broke=one_line(without_keys(broke), 300),
     )
+
+
+def tolerant(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with which pytest does not warn of modules that this process has imported.
+
+    It cannot rewrite their assertions, which is true and no matter. Where a project makes warnings
+    errors, as many do, pytest would not even start.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    ours = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+    return [*arguments[:end], *ours, *arguments[end:]]
 
 
 _INNER = re.compile(r"^INTERNALERROR> (\w\S*(?:: .*)?)$", re.MULTILINE)

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_quantguard import _config, _config_file, _github, _publish
 from pytest_quantguard._plural import counted
-from pytest_quantguard._preview import OFF
+from pytest_quantguard._preview import OFF, tolerant
 from pytest_quantguard._registry import Registry, metrics_of
 from pytest_quantguard._screen import Screen
 from pytest_quantguard.cli import Parser, refuse, tell
@@ -229,7 +229,7 @@ class _Project:
     def here(cls) -> _Project:
         """Load the project of the working directory, if there is any."""
         project = cls()
-        project.code = int(pytest.main([], plugins=[project]))
+        project.code = int(pytest.main(tolerant([]), plugins=[project]))
         return project
 
     @pytest.hookimpl(tryfirst=True)
